@@ -33,13 +33,15 @@ export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undef
   }
 }
 
-export interface Deadline extends Disposable {
+export interface Deadline {
   readonly signal: AbortSignal;
+  /** Drops the timer and the listener on the parent (A2). */
+  clear(): void;
 }
 
 /**
  * A signal that aborts with DeadlineError after `ms`, or with the parent's reason when the parent aborts.
- * Dispose it (`using`) to drop its timer and listener (A2).
+ * Call `clear` in a `finally`.
  */
 export function deadline(clock: Clock, ms: number, what: string, parent?: AbortSignal): Deadline {
   const controller = new AbortController();
@@ -49,7 +51,7 @@ export function deadline(clock: Clock, ms: number, what: string, parent?: AbortS
   else parent?.addEventListener('abort', onParent, { once: true });
   return {
     signal: controller.signal,
-    [Symbol.dispose]: (): void => {
+    clear: (): void => {
       timer.cancel();
       parent?.removeEventListener('abort', onParent);
     },

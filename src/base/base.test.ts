@@ -21,13 +21,15 @@ describe('waiting', () => {
   test('a deadline aborts by the clock it was given, and follows its parent', async () => {
     const clock = new VirtualClock();
     const parent = new AbortController();
-    using byTime = deadline(clock, 50, 'the probe');
-    using byParent = deadline(clock, 1000, 'the probe', parent.signal);
+    const byTime = deadline(clock, 50, 'the probe');
+    const byParent = deadline(clock, 1000, 'the probe', parent.signal);
     await clock.run(clock.sleep(60));
     expect(byTime.signal.reason).toMatchObject({ code: 'DEADLINE' });
     expect(byParent.signal.aborted).toBe(false);
     parent.abort(new Error('parent'));
     expect(byParent.signal.reason).toMatchObject({ message: 'parent' });
+    byTime.clear();
+    byParent.clear();
   });
 
   test('an aborted sleep of the system clock rejects at once', async () => {
