@@ -1,0 +1,124 @@
+/**
+ * writer: appends entries to a state file.
+ *
+ * T1  One entry is one write (encode.ts N1). Only `streamSnapshot` uses several; it is for a file that nobody restores from yet.
+ * T2  After a failed write or sync the writer is broken for good (C5.16): what reached the file is undecided, only restore can tell.
+ * T3  Single writer, one call at a time; an overlapping call is refused.
+ * T4  Behind a torn tail the first entry starts in the next block, with zeros up to there (decision 4, F1.33 E: the Go reader takes that).
+ */
+import { concatBytes } from '../base/index.ts';
+import { encodeStateEntry } from './encode.ts';
+import { WriterBrokenError, WriterUsageError } from './errors.ts';
+import type { StateFile } from './file.ts';
+import { blockAfter, ENTRY_SNAPSHOT, ENTRY_UPDATE } from './format.ts';
+import type { Restored } from './restore.ts';
+import { SnapshotStream } from './snapshot-stream.ts';
+
+/** Where an entry was placed, in bytes of the file. */
+export interface Placed {
+  readonly start: number;
+  readonly end: number;
+}
+
+export class StateWriter {
+  readonly #file: StateFile;
+  #offset: number;
+  #epoch: number;
+  #zeros: number;
+  #busy = false;
+  #failure: { readonly cause: unknown } | undefined;
+
+  /**
+   * Trusts its arguments, as the Go writer does; use `resumeWriter` for a file that already has content.
+   * @param zeros bytes of zeros to write before the next entry (T4)
+   */
+  constructor(file: StateFile, offset: number = 0, epoch: number = 0, zeros: number = 0) {
+    this.#file = file;
+    this.#offset = offset;
+    this.#epoch = epoch;
+    this.#zeros = zeros;
+  }
+
+  /** Offset behind everything written. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** True after a failure (T2). */
+  get broken(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Appends an update of the current epoch. Durable only after `sync`. @throws WriterBrokenError, WriterUsageError */
+  async update(payload: Uint8Array): Promise<Placed> {
+    return await this.#append(ENTRY_UPDATE, payload);
+  }
+
+  /** Appends a snapshot and opens its epoch. @throws WriterBrokenError, WriterUsageError */
+  async snapshot(payload: Uint8Array): Promise<Placed> {
+    const placed = await this.#append(ENTRY_SNAPSHOT, payload);
+    this.#epoch = placed.start;
+    return placed;
+  }
+
+  /**
+   * Writes a snapshot of unknown length in bounded memory: `produce` gets a function that takes its next bytes.
+   * A crash midway leaves an unfinished entry, so the file must not be the one that a restore would choose (T1).
+   */
+  async streamSnapshot(
+    produce: (write: (chunk: Uint8Array) => Promise<void>) => Promise<void>,
+  ): Promise<Placed> {
+    return await this.#exclusive(async () => {
+      const stream = new SnapshotStream(this.#file, this.#offset + this.#zeros, this.#epoch);
+      if (this.#zeros > 0) await this.#file.write(new Uint8Array(this.#zeros), this.#offset);
+      this.#zeros = 0;
+      await produce((chunk) => stream.write(chunk));
+      const placed = await stream.finish();
+      this.#offset = placed.end;
+      this.#epoch = placed.start;
+      return placed;
+    });
+  }
+
+  /** Resolves when everything appended is durable. @throws WriterBrokenError */
+  async sync(signal?: AbortSignal): Promise<void> {
+    await this.#exclusive(() => this.#file.sync(signal));
+  }
+
+  async #append(type: number, payload: Uint8Array): Promise<Placed> {
+    return await this.#exclusive(async () => {
+      const from = this.#offset + this.#zeros;
+      const entry = encodeStateEntry(from, type, this.#epoch, payload);
+      const bytes = this.#zeros === 0 ? entry.bytes : concatBytes([new Uint8Array(this.#zeros), entry.bytes]);
+      await this.#file.write(bytes, this.#offset);
+      this.#zeros = 0;
+      this.#offset = entry.end;
+      return { start: entry.start, end: entry.end };
+    });
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#failure) throw new WriterBrokenError(this.#offset, this.#failure.cause);
+    if (this.#busy) throw new WriterUsageError('one call at a time');
+    this.#busy = true;
+    try {
+      return await work();
+    } catch (error) {
+      this.#failure = { cause: error }; // T2
+      throw new WriterBrokenError(this.#offset, error);
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
+
+/** A writer that goes on behind what `restored` found in the whole of `file` (T4). */
+export function resumeWriter(file: StateFile, restored: Restored): StateWriter {
+  const { considered, epoch, skipped } = restored;
+  const dirty = skipped.some((range) => range.offset + range.bytes > restored.end);
+  return new StateWriter(file, considered, epoch, dirty ? blockAfter(considered) - considered : 0);
+}
