@@ -1,0 +1,111 @@
+/**
+ * Reading and writing of length-prefixed bytes: what the command codec and the snapshot share.
+ *
+ * W1  Canonical: a value has one encoding. A varint longer than needed is refused, so equal bytes and equal meaning are the same thing.
+ */
+import { KvFormatError } from './errors.ts';
+
+/** Bytes of the longest varint accepted: 5 x 7 bits hold every length below 2^32. */
+const MAX_VARINT_BYTES = 5;
+
+export class WireWriter {
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  byte(value: number): this {
+    return this.#push(Uint8Array.of(value));
+  }
+
+  /** An unsigned number below 2^32. */
+  varint(value: number): this {
+    const bytes: number[] = [];
+    let rest = value;
+    while (rest >= 0x80) {
+      bytes.push((rest & 0x7f) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    bytes.push(rest);
+    return this.#push(Uint8Array.from(bytes));
+  }
+
+  /** A length and the bytes. Kept by reference until `finish`. */
+  block(bytes: Uint8Array): this {
+    return this.varint(bytes.length).#push(bytes);
+  }
+
+  finish(): Uint8Array {
+    const whole = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  #push(bytes: Uint8Array): this {
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+    return this;
+  }
+}
+
+/** Reads what WireWriter wrote. Every method throws KvFormatError on bytes no writer makes (W1). */
+export class WireReader {
+  readonly #bytes: Uint8Array;
+  readonly #what: string;
+  #at = 0;
+
+  constructor(bytes: Uint8Array, what: string) {
+    this.#bytes = bytes;
+    this.#what = what;
+  }
+
+  byte(): number {
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw this.bad('it ends too early');
+    this.#at++;
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < MAX_VARINT_BYTES; i++) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * scale;
+      scale *= 0x80;
+      if (byte >= 0x80) continue;
+      if (i > 0 && byte === 0) throw this.bad('a number is longer than needed');
+      return value;
+    }
+    throw this.bad('a number is too long');
+  }
+
+  /** The bytes of a block, as a view into the input. */
+  block(minBytes: number, maxBytes: number): Uint8Array {
+    const length = this.varint();
+    if (length < minBytes || length > maxBytes)
+      throw this.bad(`a field of ${length} bytes is outside ${minBytes}..${maxBytes}`);
+    if (this.#at + length > this.#bytes.length) throw this.bad('it ends inside a field');
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  get atEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  /** Checks that nothing follows. */
+  end(): void {
+    if (!this.atEnd) throw this.bad(`${this.#bytes.length - this.#at} bytes too many`);
+  }
+
+  bad(detail: string): KvFormatError {
+    return new KvFormatError(this.#what, detail);
+  }
+}
