@@ -1,0 +1,27 @@
+/**
+ * store: an object store behind five operations. S3, a directory or memory; the probe that refuses stores which do not keep their word.
+ */
+export { StoreError, type StoreErrorCode, type StoreErrorOptions } from './errors.ts';
+export { checkKey, compareKeys, keyProblem } from './keys.ts';
+export {
+  LIST_PAGE_LIMIT,
+  type ByteRange,
+  type CreateOutcome,
+  type GetCall,
+  type ListCall,
+  type ListPage,
+  type ObjectInfo,
+  type ObjectStore,
+  type StoreCall,
+  type StoredObject,
+  type Versioning,
+} from './types.ts';
+export {
+  formatStoreUrl,
+  parseStoreUrl,
+  StoreUrlError,
+  type FileLocation,
+  type MemoryLocation,
+  type S3Location,
+  type StoreLocation,
+} from './url.ts';

@@ -1,0 +1,52 @@
+/**
+ * Which keys every store can hold, and their order.
+ *
+ * K1  A key that passes checkKey means the same object at every adapter: it survives URLs, XML and file names unchanged.
+ * K2  Order is that of the UTF-8 bytes, as S3 lists; not that of JavaScript strings, which differs above U+FFFF.
+ */
+import { StoreError } from './errors.ts';
+
+/** S3's limit, bytes of UTF-8. */
+const MAX_KEY_BYTES = 1024;
+/** Longest part between slashes, bytes: what file systems take as a name. */
+const MAX_SEGMENT_BYTES = 255;
+/** Control characters do not survive XML 1.0, backslashes and lone surrogates not every client; U+FFFE and U+FFFF are no characters. */
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\\\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+/** Where everything an adapter keeps for itself lives; no key may begin with it. */
+export const RESERVED_SEGMENT = '.holdfast-tmp';
+
+/** Why `key` cannot be used everywhere (K1), or undefined when it can. */
+export function keyProblem(key: string): string | undefined {
+  if (key === '') return 'is empty';
+  if (UNSAFE.test(key)) return 'holds a control character, a backslash or a broken surrogate';
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `is longer than ${MAX_KEY_BYTES} bytes`;
+  for (const segment of key.split('/')) {
+    if (segment === '') return 'has an empty part between slashes';
+    if (segment === '.' || segment === '..') return 'has a part . or .., which URLs rewrite';
+    if (segment !== segment.trim()) return 'has a part that begins or ends with white space';
+    if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES)
+      return `has a part longer than ${MAX_SEGMENT_BYTES} bytes`;
+  }
+  if (key.split('/', 1)[0] === RESERVED_SEGMENT)
+    return `begins with ${RESERVED_SEGMENT}, which stores keep for themselves`;
+  return undefined;
+}
+
+/** @throws StoreError STORE_BAD_REQUEST when the key cannot be used everywhere (K1). */
+export function checkKey(key: string): void {
+  const problem = keyProblem(key);
+  if (problem === undefined) return;
+  const shown = JSON.stringify(key.slice(0, 100));
+  throw new StoreError('STORE_BAD_REQUEST', `The key ${shown} ${problem}; choose another one.`, {
+    retryable: false,
+    fields: { key: shown, problem },
+  });
+}
+
+/** Byte order of keys (K2): negative, zero or positive. */
+export function compareKeys(a: string, b: string): number {
+  if (a === b) return 0;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
