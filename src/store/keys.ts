@@ -11,9 +11,7 @@ const MAX_KEY_BYTES = 1024;
 /** Longest part between slashes, bytes: what file systems take as a name. */
 const MAX_SEGMENT_BYTES = 255;
 /** Control characters do not survive XML 1.0, backslashes and lone surrogates not every client; U+FFFE and U+FFFF are no characters. */
-// oxlint-disable-next-line no-control-regex -- control characters are exactly what is looked for
-const UNSAFE =
-  /[\u0000-\u001f\u007f-\u009f\\\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+const UNSAFE = /[\p{Cc}\p{Cs}\\\ufffe\uffff]/u;
 /** Where everything an adapter keeps for itself lives; no key may begin with it. */
 export const RESERVED_SEGMENT = '.holdfast-tmp';
 

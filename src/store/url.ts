@@ -10,7 +10,7 @@
  * U3  Nothing is guessed: an unknown parameter or a relative part is an error that names what is known.
  */
 import { normalize } from 'node:path';
-import { HoldfastError } from '../base/index.ts';
+import { HoldfastError, unreachable } from '../base/index.ts';
 import { keyProblem } from './keys.ts';
 
 export interface S3Location {
@@ -80,18 +80,22 @@ export function formatStoreUrl(location: StoreLocation): string {
     case 'file':
       checkPath(location.path);
       return `file://${location.path.split('/').map(encodeURIComponent).join('/')}`;
-    case 's3': {
-      checkS3(location);
-      const prefix =
-        location.prefix === '' ? '' : `/${location.prefix.split('/').map(encodeURIComponent).join('/')}`;
-      const query = new URLSearchParams();
-      if (location.endpoint !== undefined) query.set('endpoint', location.endpoint);
-      if (location.region !== undefined) query.set('region', location.region);
-      if (location.forcePathStyle !== (location.endpoint !== undefined))
-        query.set('forcePathStyle', String(location.forcePathStyle));
-      return `s3://${location.bucket}${prefix}${query.size > 0 ? `?${query.toString()}` : ''}`;
-    }
+    case 's3':
+      return formatS3(location);
   }
+  return unreachable(location);
+}
+
+function formatS3(location: S3Location): string {
+  checkS3(location);
+  const prefix =
+    location.prefix === '' ? '' : `/${location.prefix.split('/').map(encodeURIComponent).join('/')}`;
+  const query = new URLSearchParams();
+  if (location.endpoint !== undefined) query.set('endpoint', location.endpoint);
+  if (location.region !== undefined) query.set('region', location.region);
+  if (location.forcePathStyle !== (location.endpoint !== undefined))
+    query.set('forcePathStyle', String(location.forcePathStyle));
+  return `s3://${location.bucket}${prefix}${query.size > 0 ? `?${query.toString()}` : ''}`;
 }
 
 function parseS3(url: string): S3Location {
