@@ -1,0 +1,88 @@
+/**
+ * What reading the slots in order tells: a pure fold.
+ *
+ * U1  A DATA or CHECKPOINT slot is live only when it names the nearest FENCE at or below it as its session; a dead one adds nothing
+ *     (hazard H11).
+ * U2  Liveness alone is not believed: a live slot must begin where the log ended and name the put-id of the slot before it (s3log.md §6.4b F3).
+ * U3  Registers change only at a FENCE; its term never falls below one already read.
+ */
+import { equalBytes } from '../base/index.ts';
+import { CorruptSlotError } from './errors.ts';
+import { ZERO_PUT_ID, type Registers, type Slot, type SlotHeader } from './slot.ts';
+
+/** The state after some prefix of the slots; a plain immutable value. */
+export interface JournalCursor {
+  /** Number of the slot to read or to write next. */
+  readonly nextSeq: number;
+  /** End of the content so far. */
+  readonly offset: number;
+  /** Slot of the latest FENCE; undefined before any. */
+  readonly session: number | undefined;
+  readonly registers: Registers;
+  /** Put-id of slot nextSeq-1; undefined when that slot was not read (the first one read). */
+  readonly lastPutId: Uint8Array | undefined;
+  readonly checkpointSeq: number | undefined;
+}
+
+export const START: JournalCursor = {
+  nextSeq: 0,
+  offset: 0,
+  session: undefined,
+  registers: {},
+  lastPutId: undefined,
+  checkpointSeq: undefined,
+};
+
+/** The term in a set of registers; 0 when there is none. */
+export function termOf(registers: Registers): number {
+  const term = Number(registers['term'] ?? '0');
+  return Number.isSafeInteger(term) && term >= 0 ? term : 0;
+}
+
+/** The author in a set of registers, as a number; 0 when there is none. */
+export function authorOf(registers: Registers): number {
+  const author = Number.parseInt(registers['author'] ?? '0', 32);
+  return Number.isSafeInteger(author) ? author : 0;
+}
+
+export interface Step {
+  readonly cursor: JournalCursor;
+  /** False for a slot of a session that was already over (U1). */
+  readonly live: boolean;
+}
+
+/** The state after one more slot. @throws CorruptSlotError when the slot does not continue the chain (U2, U3). */
+export function advance(cursor: JournalCursor, slot: SlotHeader | Slot): Step {
+  const bad = (problem: string): CorruptSlotError => new CorruptSlotError(String(slot.seq), problem);
+  if (slot.seq !== cursor.nextSeq) throw bad(`read where slot ${cursor.nextSeq} was expected`);
+  const passed = { ...cursor, nextSeq: slot.seq + 1, lastPutId: slot.putId };
+  if (slot.kind === 'filler') return { cursor: passed, live: true };
+  if (slot.kind === 'fence') return { cursor: fence(cursor, slot, passed, bad), live: true };
+  if (slot.session !== cursor.session) return { cursor: passed, live: false }; // U1
+  if (slot.begin !== cursor.offset)
+    throw bad(`begins at byte ${slot.begin}, the log ends at ${cursor.offset}`);
+  if (cursor.lastPutId && !equalBytes(slot.previousPutId, cursor.lastPutId))
+    throw bad('does not follow the slot before it');
+  if (slot.kind === 'checkpoint') return { cursor: { ...passed, checkpointSeq: slot.seq }, live: true };
+  return { cursor: { ...passed, offset: slot.end }, live: true };
+}
+
+function fence(
+  cursor: JournalCursor,
+  slot: SlotHeader,
+  passed: JournalCursor,
+  bad: (problem: string) => CorruptSlotError,
+): JournalCursor {
+  if (slot.session !== slot.seq) throw bad('is a FENCE of another session');
+  if (!slot.leap && slot.begin !== cursor.offset)
+    throw bad(`fences at byte ${slot.begin}, the log ends at ${cursor.offset}`);
+  if (termOf(slot.registers) < termOf(cursor.registers)) {
+    throw bad(`term ${termOf(slot.registers)} after term ${termOf(cursor.registers)}`);
+  }
+  return { ...passed, session: slot.seq, registers: slot.registers };
+}
+
+/** The put-id that a slot written next must name as the one before it. */
+export function previousPutId(cursor: JournalCursor): Uint8Array {
+  return cursor.lastPutId ?? ZERO_PUT_ID;
+}

@@ -1,0 +1,89 @@
+/**
+ * The journal's metrics: what a figure on a dashboard needs, created at zero.
+ */
+import { createMetrics, DURATION_BUCKETS_SECONDS, type Metrics } from '../base/index.ts';
+
+export interface JournalMetrics {
+  committed(contentBytes: number, seconds: number): void;
+  retried(cause: string): void;
+  /** A PUT whose answer was lost turned out to be ours. */
+  ambiguityResolved(): void;
+  fence(outcome: 'won' | 'lost'): void;
+  fenced(): void;
+  readProof(by: 'get' | 'put'): void;
+  slotRead(contentBytes: number): void;
+  lagBytes(bytes: number): void;
+}
+
+const BATCH_BUCKETS_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 8_388_608];
+
+/** Metrics in `metrics`, or in a registry that nobody reads. */
+export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetrics {
+  const commits = metrics.counter({
+    name: 'holdfast_journal_commits_total',
+    help: 'Slots committed with content.',
+  });
+  const bytes = metrics.counter({
+    name: 'holdfast_journal_committed_bytes_total',
+    help: 'Content bytes committed.',
+  });
+  const batch = metrics.histogram({
+    name: 'holdfast_journal_batch_bytes',
+    help: 'Content bytes of one slot.',
+    buckets: BATCH_BUCKETS_BYTES,
+  });
+  const latency = metrics.histogram({
+    name: 'holdfast_journal_commit_seconds',
+    help: 'First PUT of a slot to its confirmation.',
+    buckets: DURATION_BUCKETS_SECONDS,
+  });
+  const retries = metrics.counter({
+    name: 'holdfast_journal_retries_total',
+    help: 'Attempts repeated, by cause.',
+    labels: ['cause'],
+  });
+  const resolved = metrics.counter({
+    name: 'holdfast_journal_ambiguity_resolved_total',
+    help: 'Lost answers found to be own commits.',
+  });
+  const fences = metrics.counter({
+    name: 'holdfast_journal_fences_total',
+    help: 'FENCE slots tried, by outcome.',
+    labels: ['outcome'],
+  });
+  const fenced = metrics.counter({
+    name: 'holdfast_journal_fenced_total',
+    help: 'Sessions that were fenced.',
+  });
+  const proofs = metrics.counter({
+    name: 'holdfast_journal_read_proofs_total',
+    help: 'Proofs for linearizable reads, by kind.',
+    labels: ['by'],
+  });
+  const read = metrics.counter({ name: 'holdfast_journal_read_bytes_total', help: 'Content bytes read.' });
+  const slots = metrics.counter({ name: 'holdfast_journal_slots_read_total', help: 'Slots read.' });
+  const lag = metrics.gauge({
+    name: 'holdfast_journal_lag_bytes',
+    help: 'Known head minus position of the reader.',
+  });
+  fences.add(0, { outcome: 'won' });
+  fences.add(0, { outcome: 'lost' });
+  return {
+    committed: (contentBytes, seconds) => {
+      commits.add(1);
+      bytes.add(contentBytes);
+      batch.observe(contentBytes);
+      latency.observe(seconds);
+    },
+    retried: (cause) => retries.add(1, { cause }),
+    ambiguityResolved: () => resolved.add(1),
+    fence: (outcome) => fences.add(1, { outcome }),
+    fenced: () => fenced.add(1),
+    readProof: (by) => proofs.add(1, { by }),
+    slotRead: (contentBytes) => {
+      slots.add(1);
+      read.add(contentBytes);
+    },
+    lagBytes: (value) => lag.set(value),
+  };
+}

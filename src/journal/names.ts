@@ -1,0 +1,51 @@
+/**
+ * Where a journal's objects are (s3log.md §6.1). Slots live beside the fragments' tree, so that a Gazette reader of the store meets
+ * no name that it cannot parse.
+ */
+import type { ObjectStore } from '../store/index.ts';
+import { JournalNameError } from './errors.ts';
+
+/** A journal: a byte stream with a name and, for each life of that name, a generation (hazard H20). */
+export interface Journal {
+  readonly store: ObjectStore;
+  /** 4-512 characters of letters, digits and -_+/. without empty, `.` or `..` parts, as Gazette names journals. */
+  readonly name: string;
+  /** UID of the owning object, or any other id that is never used again. */
+  readonly generation: string;
+}
+
+const NAME = /^[A-Za-z0-9_+.-]+(?:\/[A-Za-z0-9_+.-]+)*$/;
+const GENERATION = /^[A-Za-z0-9-]{1,64}$/;
+
+/** Checks name and generation. @throws JournalNameError */
+export function checkJournal(journal: Journal): Journal {
+  const { name, generation } = journal;
+  const parts = name.split('/');
+  if (
+    name.length < 4 ||
+    name.length > 512 ||
+    !NAME.test(name) ||
+    parts.some((part) => part === '.' || part === '..')
+  ) {
+    throw new JournalNameError('name', name);
+  }
+  if (!GENERATION.test(generation)) throw new JournalNameError('generation', generation);
+  return journal;
+}
+
+/** Prefix of all slot keys. */
+export function slotPrefix(journal: Journal): string {
+  return `_slots/${journal.name}/${journal.generation}/log/`;
+}
+
+/** Key of slot `seq`: 16 hex digits, so that byte order is number order. */
+export function slotKey(journal: Journal, seq: number): string {
+  return `${slotPrefix(journal)}${seq.toString(16).padStart(16, '0')}`;
+}
+
+/** The slot number of a key under slotPrefix; undefined for a stranger's key. */
+export function slotSeq(journal: Journal, key: string): number | undefined {
+  const prefix = slotPrefix(journal);
+  const digits = key.startsWith(prefix) ? key.slice(prefix.length) : '';
+  return /^[0-9a-f]{16}$/.test(digits) ? Number.parseInt(digits, 16) : undefined;
+}

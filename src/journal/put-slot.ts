@@ -1,0 +1,132 @@
+/**
+ * Deciding one slot: the same frozen bytes to the same key until it is known whose slot it is (s3log.md §6.3 A3-A9).
+ *
+ * P1  The bytes never change between attempts; the random put-id inside them tells our own success from somebody else's slot (H1-H3).
+ * P2  Every attempt has a deadline of its own and a retry uses a fresh connection; the store adapter repeats nothing (H2).
+ * P3  Whatever is not known is said to be unknown. "Not appended" is only said when the store refused the very first attempt or the key holds a
+ *     foreign slot.
+ */
+import {
+  backoffMs,
+  deadline,
+  equalBytes,
+  type BackoffPolicy,
+  type Clock,
+  type Random,
+} from '../base/index.ts';
+import { StoreError } from '../store/index.ts';
+import { slotKey, type Journal } from './names.ts';
+import type { JournalMetrics } from './metrics.ts';
+import { decodeSlotHead, SLOT_HEAD_BYTES, type SlotHeader } from './slot.ts';
+
+export type SlotDecision =
+  | { readonly kind: 'committed' }
+  /** The key holds a slot that is not ours: our bytes are not there and never will be. */
+  | { readonly kind: 'foreign'; readonly header: SlotHeader }
+  /** The store says the key exists and then that it does not: it was ours, confirmed by nobody, and has been reclaimed (s3log.md §6.4b F4). */
+  | { readonly kind: 'reclaimed' }
+  /** The store said no (A8). `maybe`: an earlier attempt may have landed. */
+  | { readonly kind: 'refused'; readonly cause: StoreError; readonly maybe: boolean }
+  /** Undecided for longer than the limit, or stopped by the caller (A9). */
+  | { readonly kind: 'undecided'; readonly cause: unknown };
+
+export interface PutOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: JournalMetrics;
+  /** Deadline of the first attempt and of each later one, ms. */
+  readonly firstAttemptMs: number;
+  readonly laterAttemptMs: number;
+  /** Undecided for longer than this is given up, ms. */
+  readonly giveUpMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Between attempts (A7). Without the jitter all writers of a store return at the same moment after it was away. */
+const RETRY: BackoffPolicy = { firstMs: 50, factor: 2, capMs: 2000, jitter: 0.5 };
+
+/** Puts `bytes` at slot `seq` and finds out what came of it. Rejects never; only `signal` and the limit end it early. */
+export async function putSlot(
+  journal: Journal,
+  seq: number,
+  bytes: Uint8Array,
+  putId: Uint8Array,
+  options: PutOptions,
+): Promise<SlotDecision> {
+  const { clock, random, metrics, signal } = options;
+  const key = slotKey(journal, seq);
+  const startedMs = clock.monotonicMs();
+  let maybe = false;
+  let cause: unknown;
+  for (let attempt = 0; ; attempt++) {
+    if (attempt > 0) {
+      if (clock.monotonicMs() - startedMs >= options.giveUpMs) return { kind: 'undecided', cause };
+      try {
+        await clock.sleep(backoffMs(RETRY, attempt - 1, random), signal);
+      } catch (aborted) {
+        return { kind: 'undecided', cause: aborted };
+      }
+    }
+    const limit = deadline(
+      clock,
+      attempt === 0 ? options.firstAttemptMs : options.laterAttemptMs,
+      `PUT of slot ${seq}`,
+      signal,
+    );
+    try {
+      const outcome = await journal.store.create(key, bytes, {
+        signal: limit.signal,
+        freshConnection: attempt > 0,
+      });
+      if (outcome.kind === 'created') return { kind: 'committed' };
+      if (outcome.kind === 'refused') return { kind: 'refused', cause: outcome.cause, maybe };
+      if (outcome.kind === 'undecided') {
+        maybe = true;
+        cause = outcome.cause;
+        metrics.retried(outcome.cause.code);
+        continue;
+      }
+      const whose = await whoseSlot(journal, key, seq, putId, limit.signal, attempt > 0);
+      if (whose.kind !== 'unread') {
+        if (whose.kind === 'committed') metrics.ambiguityResolved();
+        return whose;
+      }
+      cause = whose.cause;
+      maybe = true;
+      metrics.retried('READ_BACK');
+    } finally {
+      limit.clear();
+    }
+  }
+}
+
+type Whose =
+  | Extract<SlotDecision, { kind: 'committed' | 'foreign' | 'reclaimed' }>
+  | { readonly kind: 'unread'; readonly cause: unknown };
+
+async function whoseSlot(
+  journal: Journal,
+  key: string,
+  seq: number,
+  putId: Uint8Array,
+  signal: AbortSignal,
+  freshConnection: boolean,
+): Promise<Whose> {
+  try {
+    const found = await journal.store.get(key, {
+      range: { start: 0, end: SLOT_HEAD_BYTES },
+      signal,
+      freshConnection,
+    });
+    if (!found) return { kind: 'reclaimed' };
+    const header = decodeSlotHead(found.body, `${journal.name} #${seq}`);
+    return equalBytes(header.putId, putId) ? { kind: 'committed' } : { kind: 'foreign', header };
+  } catch (error) {
+    return { kind: 'unread', cause: error }; // the slot stays undecided; the loop asks again until its limit
+  }
+}
+
+/** True for an error after which the same request may succeed. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof StoreError && error.retryable;
+}

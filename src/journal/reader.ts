@@ -1,0 +1,237 @@
+/**
+ * Reading a journal from its beginning, then following its tail (s3log.md §6.5).
+ *
+ * D1  Slots are delivered strictly in order; GETs run ahead in parallel only while catching up, and hold at most READ_AHEAD slots.
+ * D2  A 404 is the tail only when a LIST above it is empty (hazard H9). Slots above a hole are data loss, with the range, unless the lowest is a
+ *     leap fence whose holes its owner is still filling.
+ * D3  At the tail it polls from MIN_POLL_MS, growing to the pace's limit, and starts over with every slot or wake(); the LIST of D2 is repeated
+ *     after RELIST_MS of silence, so that a journal that lost its head in mid-silence is noticed.
+ * D4  An error that may pass is retried for as long as the caller waits; what is wrong meanwhile is in `problem`. Damage is thrown.
+ *
+ * The plan says where content comes from. Without compaction it is always the slots from zero; fragments and a floor come from CHECKPOINT slots.
+ */
+import {
+  backoffMs,
+  isAbortOf,
+  raceAbort,
+  silentLogger,
+  type BackoffPolicy,
+  type Clock,
+  type Logger,
+  type Random,
+} from '../base/index.ts';
+import { advance, START, type JournalCursor } from './cursor.ts';
+import { DataLossError, JournalVersionError } from './errors.ts';
+import { journalMetrics, type JournalMetrics } from './metrics.ts';
+import { checkJournal, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
+import { isRetryable } from './put-slot.ts';
+import { readSlot } from './read-slot.ts';
+import type { Registers, Slot } from './slot.ts';
+
+export type JournalEvent =
+  /** Content bytes [begin, end), durable. A view that the receiver may keep. */
+  | {
+      readonly kind: 'data';
+      readonly seq: number;
+      readonly begin: number;
+      readonly end: number;
+      readonly bytes: Uint8Array;
+      readonly session: number;
+    }
+  | { readonly kind: 'fence'; readonly seq: number; readonly offset: number; readonly registers: Registers }
+  /** Content that was pruned on purpose, announced in the log. */
+  | { readonly kind: 'hole'; readonly begin: number; readonly end: number }
+  /** Everything that exists has been delivered: proven by a 404 at slot `seq` with nothing above it. Told once for each arrival at the tail. */
+  | { readonly kind: 'tail'; readonly seq: number; readonly offset: number };
+
+/** Where content comes from: fragments up to the floor, slots from there. */
+export interface ReadPlan {
+  readonly fragments: readonly never[];
+  /** First slot that counts. */
+  readonly floor: number;
+}
+
+export interface ReaderOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** First content byte that is delivered; what lies before is read for the state it leaves, not delivered. */
+  readonly from?: number;
+  /** hot: a standby that may have to take over; cold: a reader that may lag. */
+  readonly pace?: 'hot' | 'cold';
+  readonly log?: Logger;
+  readonly metrics?: JournalMetrics;
+}
+
+/** GETs in flight while catching up; at most this many slots of 8 MiB in memory (D1). */
+const READ_AHEAD = 8;
+/** GETs sent at once after a slot arrived at the tail: a busy writer is usually one or two slots further. */
+const TAIL_AHEAD = 2;
+const MIN_POLL_MS = 50;
+const POLL_GROWTH = 1.5;
+const MAX_POLL_MS = { hot: 500, cold: 2000 } as const;
+const RELIST_MS = 60_000;
+const RETRY: BackoffPolicy = { firstMs: 50, factor: 2, capMs: 2000, jitter: 0.5 };
+
+export class JournalReader {
+  readonly journal: Journal;
+  readonly plan: ReadPlan = { fragments: [], floor: 0 };
+  readonly #options: ReaderOptions;
+  readonly #log: Logger;
+  readonly #metrics: JournalMetrics;
+  readonly #ahead = new Map<number, Promise<Slot | undefined>>();
+  #cursor: JournalCursor = START;
+  #problem: Error | undefined;
+  #atTail = false;
+  #catchingUp = true;
+  #pollMs = MIN_POLL_MS;
+  #listedAtMs = Number.NEGATIVE_INFINITY;
+  #woken: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  constructor(journal: Journal, options: ReaderOptions) {
+    this.journal = checkJournal(journal);
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#metrics = options.metrics ?? journalMetrics();
+  }
+
+  /** State after the last slot that was delivered. */
+  get cursor(): JournalCursor {
+    return this.#cursor;
+  }
+
+  /** What keeps the reader from reading right now, if anything (D4). */
+  get problem(): Error | undefined {
+    return this.#problem;
+  }
+
+  /** A hint that something was appended: poll now. */
+  wake(): void {
+    this.#pollMs = MIN_POLL_MS;
+    const waiting = this.#woken;
+    this.#woken = Promise.withResolvers();
+    waiting.resolve();
+  }
+
+  /** The next event, waiting at the tail. @throws DataLossError, CorruptSlotError, StoreError that will not pass, the signal's reason. */
+  async next(signal?: AbortSignal): Promise<JournalEvent> {
+    for (let attempt = 0; ;) {
+      signal?.throwIfAborted();
+      try {
+        const event = await this.#step(signal);
+        this.#problem = undefined;
+        attempt = 0;
+        if (event) return event;
+      } catch (error) {
+        this.#ahead.clear();
+        if (isAbortOf(signal, error) || !isRetryable(error)) throw error;
+        this.#problem = error as Error;
+        if (attempt === 0)
+          this.#log.warn('journal cannot be read for now; trying again', {
+            journal: this.journal.name,
+            slot: this.#cursor.nextSeq,
+            error,
+          });
+        await this.#options.clock.sleep(backoffMs(RETRY, attempt++, this.#options.random), signal);
+      }
+    }
+  }
+
+  /** Reads one slot, or finds the tail, or waits there; undefined when there is nothing to deliver yet. */
+  async #step(signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
+    const seq = this.#cursor.nextSeq;
+    const slot = await this.#get(seq, signal);
+    if (slot) return this.#deliver(slot);
+    this.#catchingUp = false;
+    this.#ahead.clear(); // answers from beyond a 404 may be older than what is there by now
+    const now = this.#options.clock.monotonicMs();
+    if (!this.#atTail || now - this.#listedAtMs >= RELIST_MS) {
+      if (!(await this.#proveTail(seq, signal))) return undefined;
+      this.#listedAtMs = this.#options.clock.monotonicMs();
+      if (!this.#atTail) {
+        this.#atTail = true;
+        this.#metrics.lagBytes(0);
+        return { kind: 'tail', seq, offset: this.#cursor.offset };
+      }
+    }
+    await this.#pause(signal);
+    return undefined;
+  }
+
+  /** Slot `seq`, keeping further GETs in flight while there is reason to think that more is there (D1). */
+  async #get(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
+    const window = this.#catchingUp ? READ_AHEAD : this.#atTail ? 1 : TAIL_AHEAD;
+    for (let at = seq; at < seq + window; at++) {
+      if (this.#ahead.has(at)) continue;
+      const read = readSlot(this.journal, at, signal);
+      read.catch(() => undefined); // seen when its turn comes
+      this.#ahead.set(at, read);
+    }
+    const slot = await raceAbort(this.#ahead.get(seq)!, signal);
+    this.#ahead.delete(seq);
+    return slot;
+  }
+
+  #deliver(slot: Slot): JournalEvent | undefined {
+    const before = this.#cursor;
+    const { cursor, live } = advance(before, slot);
+    this.#cursor = cursor;
+    this.#atTail = false;
+    this.#pollMs = MIN_POLL_MS;
+    if (!live || slot.kind === 'filler') return undefined;
+    if (slot.kind === 'fence')
+      return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: slot.registers };
+    if (slot.kind === 'checkpoint' || slot.codec !== 'raw')
+      throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
+    this.#metrics.slotRead(slot.end - slot.begin);
+    const from = Math.max(slot.begin, this.#options.from ?? 0);
+    if (from >= slot.end) return undefined;
+    return {
+      kind: 'data',
+      seq: slot.seq,
+      begin: from,
+      end: slot.end,
+      bytes: slot.payload.subarray(from - slot.begin),
+      session: slot.session,
+    };
+  }
+
+  /** D2. True when slot `seq` is the tail; false when it should be read again. @throws DataLossError */
+  async #proveTail(seq: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const startAfter = seq === 0 ? undefined : slotKey(this.journal, seq - 1);
+    const page = await this.journal.store.list(slotPrefix(this.journal), { startAfter, limit: 2, signal });
+    const above = page.objects
+      .map((object) => slotSeq(this.journal, object.key))
+      .find((found) => found !== undefined);
+    if (above === undefined) return true;
+    if (above === seq) return false; // it came into being between the GET and the LIST
+    if (await readSlot(this.journal, seq, signal)) return false;
+    const next = await readSlot(this.journal, above, signal);
+    if (next?.kind === 'fence' && next.leap) {
+      await this.#pause(signal);
+      return false;
+    }
+    throw new DataLossError(
+      this.journal.name,
+      this.#cursor.offset,
+      next?.begin,
+      `slot ${seq} is missing although slot ${above} exists`,
+    );
+  }
+
+  async #pause(signal: AbortSignal | undefined): Promise<void> {
+    const { clock, random, pace = 'hot' } = this.#options;
+    const delayMs = this.#pollMs * (0.75 + random.unit() / 4);
+    this.#pollMs = Math.min(this.#pollMs * POLL_GROWTH, MAX_POLL_MS[pace]);
+    const rested = new AbortController();
+    const onAbort = (): void => rested.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const asleep = clock.sleep(delayMs, rested.signal);
+    asleep.catch(() => undefined); // woken early: the sleep that nobody waits for any more is cancelled below
+    try {
+      await raceAbort(Promise.race([asleep, this.#woken.promise]), signal);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      rested.abort(new Error('woken'));
+    }
+  }
+}
