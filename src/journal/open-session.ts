@@ -17,6 +17,7 @@ import { checkJournal, slotKey, slotPrefix, slotSeq, type Journal } from './name
 import { sessionOptions, type SessionOptions } from './options.ts';
 import { putSlot, type SlotDecision } from './put-slot.ts';
 import { readSlot } from './read-slot.ts';
+import { retrying, type RetryOptions } from './retry.ts';
 import { Session } from './session.ts';
 import { encodeSlot, PUT_ID_BYTES, type Registers, type Slot } from './slot.ts';
 
@@ -69,7 +70,7 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
     });
     if (decision.kind === 'committed') {
       metrics.fence('won');
-      await checkFloor(journal, fence.seq, open);
+      await checkFloor(journal, fence.seq, { ...options, ...open });
       log.info('journal fenced', {
         journal: journal.name,
         slot: fence.seq,
@@ -87,7 +88,7 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
     }
     if (decision.kind !== 'foreign') throw openError(journal, fence.seq, decision);
     metrics.fence('lost');
-    const winner = await readSlot(journal, fence.seq, open.signal);
+    const winner = await retrying(() => readSlot(journal, fence.seq, open.signal), { ...options, ...open });
     assert(winner !== undefined, 'a slot that was read is there', { seq: fence.seq });
     cursor = advance(cursor, winner).cursor;
   }
@@ -130,12 +131,9 @@ function fenceSlot(cursor: JournalCursor, open: OpenSession): Slot {
 }
 
 /** F3: one LIST above the fence. @throws FencedError when anything stands there. */
-async function checkFloor(journal: Journal, fenceSeq: number, open: OpenSession): Promise<void> {
-  const page = await journal.store.list(slotPrefix(journal), {
-    startAfter: slotKey(journal, fenceSeq),
-    limit: 1,
-    signal: open.signal,
-  });
+async function checkFloor(journal: Journal, fenceSeq: number, options: RetryOptions): Promise<void> {
+  const call = { startAfter: slotKey(journal, fenceSeq), limit: 1, signal: options.signal };
+  const page = await retrying(() => journal.store.list(slotPrefix(journal), call), options);
   const above = page.objects.map((object) => slotSeq(journal, object.key)).find((seq) => seq !== undefined);
   if (above !== undefined)
     throw new FencedError(

@@ -6,17 +6,11 @@
  * P3  Whatever is not known is said to be unknown. "Not appended" is only said when the store refused the very first attempt or the key holds a
  *     foreign slot.
  */
-import {
-  backoffMs,
-  deadline,
-  equalBytes,
-  type BackoffPolicy,
-  type Clock,
-  type Random,
-} from '../base/index.ts';
-import { StoreError } from '../store/index.ts';
+import { backoffMs, deadline, equalBytes, type Clock, type Random } from '../base/index.ts';
+import type { StoreError } from '../store/index.ts';
 import { slotKey, type Journal } from './names.ts';
 import type { JournalMetrics } from './metrics.ts';
+import { RETRY } from './retry.ts';
 import { decodeSlotHead, SLOT_HEAD_BYTES, type SlotHeader } from './slot.ts';
 
 export type SlotDecision =
@@ -41,9 +35,6 @@ export interface PutOptions {
   readonly giveUpMs: number;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Between attempts (A7). Without the jitter all writers of a store return at the same moment after it was away. */
-const RETRY: BackoffPolicy = { firstMs: 50, factor: 2, capMs: 2000, jitter: 0.5 };
 
 /** Puts `bytes` at slot `seq` and finds out what came of it. Rejects never; only `signal` and the limit end it early. */
 export async function putSlot(
@@ -124,9 +115,4 @@ async function whoseSlot(
   } catch (error) {
     return { kind: 'unread', cause: error }; // the slot stays undecided; the loop asks again until its limit
   }
-}
-
-/** True for an error after which the same request may succeed. */
-export function isRetryable(error: unknown): boolean {
-  return error instanceof StoreError && error.retryable;
 }

@@ -15,7 +15,6 @@ import {
   isAbortOf,
   raceAbort,
   silentLogger,
-  type BackoffPolicy,
   type Clock,
   type Logger,
   type Random,
@@ -24,8 +23,8 @@ import { advance, START, type JournalCursor } from './cursor.ts';
 import { DataLossError, JournalVersionError } from './errors.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { checkJournal, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
-import { isRetryable } from './put-slot.ts';
 import { readSlot } from './read-slot.ts';
+import { isRetryable, RETRY } from './retry.ts';
 import type { Registers, Slot } from './slot.ts';
 
 export type JournalEvent =
@@ -70,7 +69,6 @@ const MIN_POLL_MS = 50;
 const POLL_GROWTH = 1.5;
 const MAX_POLL_MS = { hot: 500, cold: 2000 } as const;
 const RELIST_MS = 60_000;
-const RETRY: BackoffPolicy = { firstMs: 50, factor: 2, capMs: 2000, jitter: 0.5 };
 
 export class JournalReader {
   readonly journal: Journal;
