@@ -28,7 +28,7 @@ export interface Page {
 }
 
 export class KvState {
-  #map: OrderedMap<Uint8Array> = new OrderedMap();
+  readonly #map: OrderedMap<Uint8Array> = new OrderedMap();
   #bytes = 0;
 
   get keys(): number {
@@ -79,13 +79,6 @@ export class KvState {
   /** The state as it is now, for ever; O(1) and safe while commands go on being applied. */
   view(): OrderedView<Uint8Array> {
     return this.#map.view();
-  }
-
-  /** Replaces everything by `pairs`. */
-  replace(pairs: Iterable<readonly [string, Uint8Array]>): void {
-    this.#map = new OrderedMap();
-    this.#bytes = 0;
-    for (const [key, value] of pairs) this.#set(key, value);
   }
 
   /** SHA-256 over all pairs in order, hex: equal exactly when the contents are (I7). Takes time in proportion to the data. */

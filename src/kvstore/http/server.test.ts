@@ -1,0 +1,341 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type FastifyInstance, type LightMyRequestResponse } from 'fastify';
+import { createMetrics, silentLogger, systemClock, systemRandom, utf8, type Metrics } from '../../base/index.ts';
+import { KvClient, KvTimeoutError } from '../client.ts';
+import { KV_ERROR_STATUS, type KvErrorCode } from '../errors.ts';
+import { MAX_VALUE_BYTES } from '../limits.ts';
+import { LocalService } from '../testing/local-service.ts';
+import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './admission.ts';
+import { makeServer } from './server.ts';
+
+interface Rig {
+  readonly service: LocalService;
+  readonly server: FastifyInstance;
+  readonly metrics: Metrics;
+}
+
+const opened: FastifyInstance[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((server) => server.close()));
+});
+
+function rig(admission: Partial<AdmissionLimits> = {}, requestDeadlineMs = 10_000): Rig {
+  const service = new LocalService();
+  const metrics = createMetrics();
+  const server = makeServer({
+    service,
+    metrics,
+    log: silentLogger,
+    clock: systemClock,
+    random: systemRandom,
+    admission: { requests: MAX_REQUESTS_UNDER_WAY, bodyBytes: MAX_BODY_BYTES_UNDER_WAY, ...admission },
+    requestDeadlineMs,
+  });
+  opened.push(server);
+  return { service, server, metrics };
+}
+
+const octets = { 'content-type': 'application/octet-stream' };
+
+describe('the HTTP contract', () => {
+  test('a value of any bytes goes in and comes out unchanged, under a key of any bytes', async () => {
+    const { server } = rig();
+    const value = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+    const url = '/v1/kv/%00%ff%2F..%2Fa%20b';
+    const put = await server.inject({ method: 'PUT', url, payload: value, headers: octets });
+    expect([put.statusCode, put.json()]).toEqual([200, { pairs: 1 }]);
+    expect(put.headers['holdfast-request-id']).toMatch(/^[0-9a-f]{32}$/);
+    const got = await server.inject({ method: 'GET', url });
+    expect(got.statusCode).toBe(200);
+    expect(got.headers['content-type']).toBe('application/octet-stream');
+    expect(got.rawPayload.equals(value)).toBe(true);
+    expect(got.headers['holdfast-applied-index']).toBe('1');
+    expect(got.headers['holdfast-lag-bytes']).toBe('0');
+  });
+
+  test.each(['text/plain', 'application/json', 'application/x-www-form-urlencoded', undefined])(
+    'a value is bytes whatever its content type (%s) says',
+    async (type) => {
+      const { server } = rig();
+      const headers = type === undefined ? {} : { 'content-type': type };
+      await server.inject({ method: 'PUT', url: '/v1/kv/k', payload: Buffer.from('{not json'), headers });
+      expect((await server.inject({ method: 'GET', url: '/v1/kv/k' })).payload).toBe('{not json');
+    },
+  );
+
+  test('an empty value is a value, and a deleted key is 404 with a code', async () => {
+    const { server } = rig();
+    expect((await server.inject({ method: 'PUT', url: '/v1/kv/k' })).statusCode).toBe(200);
+    const empty = await server.inject({ method: 'GET', url: '/v1/kv/k' });
+    expect([empty.statusCode, empty.payload]).toEqual([200, '']);
+    for (const deleted of [true, false])
+      expect((await server.inject({ method: 'DELETE', url: '/v1/kv/k' })).json()).toEqual({ deleted });
+    const gone = await server.inject({ method: 'GET', url: '/v1/kv/k' });
+    expect([gone.statusCode, gone.json<{ code: string }>().code]).toEqual([404, 'KEY_NOT_FOUND']);
+    expect(gone.headers['holdfast-applied-index']).toBe('3');
+  });
+
+  test('a batch, several keys by position, and pages that go on from next', async () => {
+    const { server } = rig();
+    const pairs = [
+      { key: 'a/1', value: 'one' },
+      { key: 'a/2', valueBase64: '/w==' },
+      { keyBase64: 'YS//', value: '' },
+      { key: 'b', value: 'other' },
+    ];
+    const batch = await server.inject({ method: 'POST', url: '/v1/batch', payload: { pairs } });
+    expect(batch.json()).toEqual({ pairs: 4 });
+    const several = await server.inject('/v1/kv?key=a/2&key=none&key=b');
+    expect(several.json()).toEqual({ values: [{ valueBase64: '/w==' }, null, { value: 'other' }] });
+    const first = await server.inject('/v1/kv?prefix=a/&limit=2');
+    expect(first.json()).toEqual({ pairs: pairs.slice(0, 2), nextBase64: 'YS//' });
+    const second = await server.inject('/v1/kv?prefix=a/&limit=2&start=a/%ff');
+    expect(second.json()).toEqual({ pairs: pairs.slice(2, 3) });
+  });
+
+  test('compare-and-set tells absence, emptiness and a value apart', async () => {
+    const { server } = rig();
+    const cas = async (payload: object): Promise<unknown> =>
+      (await server.inject({ method: 'POST', url: '/v1/cas', payload })).json();
+    expect(await cas({ key: 'k', expected: '', value: 'x' })).toEqual({ swapped: false });
+    expect(await cas({ key: 'k', value: '' })).toEqual({ swapped: true });
+    expect(await cas({ key: 'k', expected: null, value: 'x' })).toEqual({ swapped: false });
+    expect(await cas({ key: 'k', expected: '', value: 'y' })).toEqual({ swapped: true });
+  });
+
+  test('a repeated request id gives the first answer; with another request behind it, 422', async () => {
+    const { server, service } = rig();
+    const cas = (value: string): Promise<LightMyRequestResponse> =>
+      server.inject({
+        method: 'POST',
+        url: '/v1/cas',
+        payload: { key: 'k', value },
+        headers: { 'holdfast-request-id': 'job-7' },
+      });
+    for (let i = 0; i < 3; i++) {
+      const reply = await cas('x');
+      expect([reply.json(), reply.headers['holdfast-request-id']]).toEqual([{ swapped: true }, 'job-7']);
+    }
+    const other = await cas('y');
+    expect([other.statusCode, other.json<{ code: string }>().code]).toEqual([422, 'REQUEST_ID_REUSED']);
+    expect(service.applied).toBe(1);
+  });
+
+  test('a read is linearizable unless asked to be stale; a standby that does not know its lag says so', async () => {
+    const { server, service } = rig();
+    service.lagBytes = undefined;
+    await server.inject('/v1/kv?prefix=a');
+    const stale = await server.inject('/v1/kv/k?consistency=stale');
+    expect(service.consistencies).toEqual(['linearizable', 'stale']);
+    expect(stale.headers['holdfast-lag-bytes']).toBe('unknown');
+  });
+});
+
+describe('what is refused', () => {
+  const json = { 'content-type': 'application/json' };
+  test.each<[string, 'GET' | 'PUT' | 'POST' | 'DELETE', string, string | Buffer | undefined, object, KvErrorCode]>([
+    ['an empty key', 'PUT', '/v1/kv/', 'v', octets, 'INVALID_KEY'],
+    ['a key too long', 'PUT', `/v1/kv/${'a'.repeat(1025)}`, 'v', octets, 'INVALID_KEY'],
+    ['a broken escape', 'GET', '/v1/kv/%g0', undefined, {}, 'INVALID_KEY'],
+    ['a value too large', 'PUT', '/v1/kv/k', Buffer.alloc(MAX_VALUE_BYTES + 1), octets, 'TOO_LARGE'],
+    ['a body that is not JSON', 'POST', '/v1/batch', '{', json, 'INVALID_BODY'],
+    ['a body of another type', 'POST', '/v1/batch', 'x', { 'content-type': 'text/xml' }, 'INVALID_BODY'],
+    ['no body', 'POST', '/v1/batch', undefined, {}, 'INVALID_BODY'],
+    ['a batch of nothing', 'POST', '/v1/batch', '{"pairs":[]}', json, 'INVALID_BODY'],
+    ['a pair without value', 'POST', '/v1/batch', '{"pairs":[{"key":"a"}]}', json, 'INVALID_BODY'],
+    ['a field nobody knows', 'POST', '/v1/cas', '{"key":"a","value":"b","ttl":5}', json, 'INVALID_BODY'],
+    ['a list for a body', 'POST', '/v1/cas', '[]', json, 'INVALID_BODY'],
+    ['parameters of a mutation', 'PUT', '/v1/kv/k?consistency=stale', 'v', octets, 'INVALID_QUERY'],
+    ['a request id with a space', 'PUT', '/v1/kv/k', 'v', { 'holdfast-request-id': 'a b' }, 'INVALID_REQUEST_ID'],
+    ['a request id too long', 'PUT', '/v1/kv/k', 'v', { 'holdfast-request-id': 'x'.repeat(129) }, 'INVALID_REQUEST_ID'],
+    ['an unknown path', 'GET', '/v2/kv', undefined, {}, 'ROUTE_NOT_FOUND'],
+    ['a method that is not offered', 'POST', '/v1/kv/k', 'v', octets, 'ROUTE_NOT_FOUND'],
+    ['the inner route asked for by name', 'GET', '/v1/key', undefined, {}, 'INVALID_KEY'],
+  ])('%s', async (_, method, url, payload, headers, code) => {
+    const { server, service } = rig();
+    const reply = await server.inject({ method, url, ...(payload === undefined ? {} : { payload }), headers: { ...headers } });
+    expect(reply.json<{ code: string }>().code).toBe(code);
+    expect(reply.statusCode).toBe(KV_ERROR_STATUS[code]);
+    expect(Object.keys(reply.json<object>()).sort()).toEqual(['code', 'message']);
+    expect(service.applied).toBe(0);
+  });
+
+  test.each(Object.entries(KV_ERROR_STATUS).filter(([code]) => code !== 'INTERNAL'))(
+    'the service answers %s as status %i, with Retry-After where another try may help',
+    async (code, status) => {
+      const { server, service } = rig();
+      service.failWith = code as KvErrorCode;
+      const reply = await server.inject({ method: 'PUT', url: '/v1/kv/k', payload: 'v', headers: octets });
+      expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([status, code]);
+      expect(reply.headers['retry-after']).toBe([421, 429, 503].includes(status) ? '1' : undefined);
+    },
+  );
+
+  test('a fault of the server shows none of its insides', async () => {
+    const { server, service } = rig();
+    service.read = () => Promise.reject(new Error('secret detail'));
+    const reply = await server.inject('/v1/kv/k');
+    expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([500, 'INTERNAL']);
+    expect(reply.payload).not.toContain('secret');
+  });
+
+  test('values together too large for one answer are refused', async () => {
+    const { server, service } = rig();
+    service.state.apply({ kind: 'put', pairs: [{ key: utf8('k'), value: new Uint8Array(MAX_VALUE_BYTES) }] });
+    const reply = await server.inject(`/v1/kv?${Array.from({ length: 9 }, () => 'key=k').join('&')}`);
+    expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([413, 'TOO_LARGE']);
+  });
+});
+
+describe('overload', () => {
+  test('beyond the limit a request is turned away, and the place of an answered one is free again (M1)', async () => {
+    const { server, service } = rig({ requests: 3 });
+    const gate = Promise.withResolvers<void>();
+    service.gate = gate.promise;
+    const waiting = Array.from({ length: 3 }, () => server.inject('/v1/kv/k'));
+    while (service.consistencies.length < 3) await new Promise((resolve) => setImmediate(resolve));
+    const refused = await server.inject('/v1/kv/k');
+    expect([refused.statusCode, refused.json<{ code: string }>().code]).toEqual([429, 'OVERLOADED']);
+    gate.resolve();
+    expect((await Promise.all(waiting)).map((reply) => reply.statusCode)).toEqual([404, 404, 404]);
+    for (let i = 0; i < 9; i++) expect((await server.inject('/v1/kv/k')).statusCode).toBe(404);
+  });
+
+  test('bodies count by what they announce, and by the most they may have when they announce nothing', async () => {
+    const { server } = rig({ bodyBytes: 100 });
+    const put = (bytes: number): Promise<LightMyRequestResponse> =>
+      server.inject({ method: 'PUT', url: '/v1/kv/k', payload: Buffer.alloc(bytes), headers: octets });
+    expect((await put(100)).statusCode).toBe(200);
+    expect((await put(101)).statusCode).toBe(429);
+    const chunked = await server.inject({
+      method: 'PUT',
+      url: '/v1/kv/k',
+      headers: { ...octets, 'transfer-encoding': 'chunked' },
+    });
+    expect(chunked.statusCode).toBe(429);
+  });
+
+  test('a client that goes away in the middle of its body gives its place back', async () => {
+    const { server } = rig({ requests: 1 });
+    const url = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
+    const socket = connect(Number(url.port), url.hostname);
+    socket.write('PUT /v1/kv/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf');
+    await once(socket, 'connect');
+    let status = 404;
+    while (status !== 429) status = (await fetch(new URL('/v1/kv/k', url))).status; // the half request has its place
+    socket.destroy();
+    while (status !== 404) status = (await fetch(new URL('/v1/kv/k', url))).status; // and gives it back
+  });
+
+  test('metrics count answers by method and status', async () => {
+    const { server, metrics } = rig();
+    await server.inject('/v1/kv/k');
+    await server.inject({ method: 'PUT', url: '/v1/kv/k', payload: 'v', headers: octets });
+    const text = await metrics.render();
+    expect(text).toContain('holdfast_kv_requests_total{method="GET",status="404"} 1');
+    expect(text).toContain('holdfast_kv_requests_total{method="PUT",status="200"} 1');
+    expect(text).toContain('holdfast_kv_request_seconds_count{method="PUT"} 1');
+  });
+});
+
+describe('the client over real sockets', () => {
+  async function clientOf(...rigs: Rig[]): Promise<KvClient> {
+    const urls = await Promise.all(rigs.map(({ server }) => server.listen({ host: '127.0.0.1', port: 0 })));
+    let asked = 0;
+    return new KvClient({ resolve: () => Promise.resolve(new URL(urls[Math.min(asked++, urls.length - 1)]!)) });
+  }
+
+  test('every operation, with keys no URL keeps', async () => {
+    const client = await clientOf(rig());
+    for (const key of ['.', '..', '/', '?#', '%41', Uint8Array.of(0, 255)]) {
+      await client.put([{ key, value: Uint8Array.of(0xff, 0) }]);
+      expect(await client.get(key)).toEqual(Uint8Array.of(0xff, 0));
+      expect(await client.compareAndSet(key, Uint8Array.of(0xff, 0), '')).toBe(true);
+      expect(await client.compareAndSet(key, undefined, 'x')).toBe(false);
+      expect(await client.get(key)).toEqual(new Uint8Array());
+      expect(await client.delete(key)).toBe(true);
+      expect(await client.delete(key)).toBe(false);
+      expect(await client.get(key)).toBeUndefined();
+    }
+    await client.put(['c', 'a', 'b'].map((key) => ({ key, value: key })));
+    const page = await client.list({ prefix: '', limit: 2 });
+    expect([page.items.map(({ key }) => key), page.next]).toEqual([['a', 'b'].map(utf8), utf8('c')]);
+    const rest = await client.list({ start: page.next, limit: 2 }, { consistency: 'stale' });
+    expect([rest.items.map(({ key }) => key), rest.next]).toEqual([[utf8('c')], undefined]);
+    expect(await client.read('a', { consistency: 'stale' })).toEqual({
+      value: utf8('a'),
+      appliedIndex: 31,
+      lagBytes: 0,
+    });
+    await client.close();
+  });
+
+  test('a mutation whose answer is lost is repeated with its id and applied once', async () => {
+    const only = rig();
+    const client = await clientOf(only);
+    only.service.loseAnswers = 3;
+    expect(await client.compareAndSet('k', undefined, 'v')).toBe(true);
+    expect(only.service.applied).toBe(1);
+    await client.close();
+  });
+
+  test('the old primary refuses or is gone: the call goes on at the new one', async () => {
+    const [old, gone, next] = [rig(), rig(), rig()];
+    old.service.failWith = 'NOT_PRIMARY';
+    const client = await clientOf(old, gone, next);
+    await gone.server.close();
+    await client.put([{ key: 'k', value: 'v' }]);
+    expect([old.service.applied, next.service.applied]).toEqual([0, 1]);
+    await client.close();
+  });
+
+  test('a frozen primary costs one attempt, then the call goes on elsewhere', async () => {
+    const [frozen, next] = [rig(), rig()];
+    frozen.service.gate = new Promise(() => undefined);
+    const urls = await Promise.all([frozen, next].map(({ server }) => server.listen({ host: '127.0.0.1', port: 0 })));
+    let asked = 0;
+    const client = new KvClient({
+      resolve: () => Promise.resolve(new URL(urls[Math.min(asked++, 1)]!)),
+      firstAttemptMs: 50,
+    });
+    await client.put([{ key: 'k', value: 'v' }]);
+    expect(next.service.applied).toBe(1);
+    await client.close();
+  });
+
+  test('a verdict is final, and giving up says whether the mutation may have happened (N3)', async () => {
+    const only = rig();
+    const url = new URL(await only.server.listen({ host: '127.0.0.1', port: 0 }));
+    let finds = 1;
+    // After a few attempts no primary is found any more, so that time runs out between attempts and not at a random point inside one.
+    const resolve = (): Promise<URL> => (finds-- > 0 ? Promise.resolve(url) : new Promise(() => undefined));
+    const client = new KvClient({ resolve });
+    await expect(client.put([{ key: '', value: 'v' }])).rejects.toMatchObject({ code: 'INVALID_KEY', status: 400 });
+    const giveUp = async (code: KvErrorCode): Promise<unknown> => {
+      only.service.failWith = code;
+      finds = 3;
+      return await client.put([{ key: 'k', value: 'v' }], { timeoutMs: 500 }).catch((error: unknown) => error);
+    };
+    for (const code of ['NOT_PRIMARY', 'NOT_APPENDED', 'OVERLOADED'] as const) {
+      const error = await giveUp(code);
+      expect(error).toBeInstanceOf(KvTimeoutError);
+      expect(error).toMatchObject({ mayHaveHappened: false, cause: { code } });
+    }
+    expect(await giveUp('OUTCOME_UNKNOWN')).toMatchObject({ code: 'KV_TIMEOUT', mayHaveHappened: true });
+    await client.close();
+  });
+
+  test('a call ends at once when its caller aborts it', async () => {
+    const only = rig();
+    only.service.gate = new Promise(() => undefined);
+    const client = await clientOf(only);
+    const abort = new AbortController();
+    const call = client.get('k', { signal: abort.signal });
+    while (only.service.consistencies.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    abort.abort(new Error('enough'));
+    await expect(call).rejects.toThrow('enough');
+    await client.close();
+  });
+});
