@@ -9,6 +9,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
     verbose: { type: 'boolean', default: false },
+    'fail-fast': { type: 'boolean', default: false },
   },
 });
 const first = Number(values.seed);
@@ -24,6 +25,7 @@ for (let seed = first; seed < first + count; seed++) {
     failures++;
     console.error(error instanceof Error ? error.message : error);
     if (values.verbose) console.error(error);
+    if (values['fail-fast']) break;
   }
 }
 console.log(

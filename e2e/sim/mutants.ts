@@ -1,0 +1,144 @@
+/**
+ * Mutants of the production code: one rule broken at a time, in a copy of the sources. The simulation must find each of them; a mutant
+ * that survives means that the simulation is blind to that rule.
+ */
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** Exactly one place of the file, replaced by `by`. */
+  readonly replace: string;
+  readonly by: string;
+}
+
+const session = 'src/journal/session.ts';
+const putSlot = 'src/journal/put-slot.ts';
+const readIndex = 'src/journal/read-index.ts';
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'a taken key counts as our own commit',
+    file: putSlot,
+    replace: 'equalBytes(header.putId, putId)',
+    by: 'putId.length > 0',
+  },
+  {
+    name: 'a taken key counts as foreign, whoever wrote it',
+    file: putSlot,
+    replace: 'equalBytes(header.putId, putId)',
+    by: 'putId.length < 0',
+  },
+  {
+    name: 'a lost answer counts as not appended',
+    file: session,
+    replace: 'new AppendUnknownError(name, `slot ${this.#sentSeq} stayed undecided`',
+    by: 'new NotAppendedError(name, `slot ${this.#sentSeq} stayed undecided`',
+  },
+  {
+    name: 'acknowledged before it is durable',
+    file: session,
+    replace: 'this.#reads.slotSent(seq);',
+    by: 'this.#reads.slotSent(seq); this.#buffer.confirm(batch.end);',
+  },
+  {
+    name: 'an undecided slot is given up and its number used again',
+    file: session,
+    replace: "case 'undecided':",
+    by: "case 'undecided':\n        if (batch.end > 0) return true;",
+  },
+  {
+    name: 'a fenced session goes on behind the fence',
+    file: session,
+    replace: 'this.#endFenced(decision.header, false);\n        return false;',
+    by: 'this.#cursor = { ...this.#cursor, nextSeq: decision.header.seq + 1 };\n        return true;',
+  },
+  {
+    name: 'reads are served without proof',
+    file: session,
+    replace: 'return this.#reads.wait();',
+    by: 'return Promise.resolve();',
+  },
+  {
+    name: 'a read joins a GET that is under way',
+    file: readIndex,
+    replace: 'for (const read of waiting) read.byGet = seq - 1;',
+    by: 'for (const read of this.#reads) read.byGet ??= seq - 1;',
+  },
+  {
+    name: 'any confirmation after its arrival serves a read',
+    file: readIndex,
+    replace: 'byGet: undefined, byPut: undefined, resolve',
+    by: 'byGet: undefined, byPut: this.#ports.lastSent() > this.#confirmed ? this.#ports.lastSent() : undefined, resolve',
+  },
+  {
+    name: 'a foreign slot is passed over by the read proof',
+    file: readIndex,
+    replace: 'this.#ports.foreign(probe.header);',
+    by: 'for (const read of waiting) read.byGet = seq - 1;\n        this.#serve();\n        continue;',
+  },
+  {
+    name: 'a fence is sent although a higher term was read',
+    file: 'src/journal/open-session.ts',
+    replace: 'checkTerm(journal, cursor, open);',
+    by: '',
+  },
+  {
+    name: 'appending begins from where the log ended before the race for the fence',
+    file: 'src/journal/open-session.ts',
+    replace: 'cursor = advance(cursor, winner).cursor;',
+    by: 'cursor = { ...cursor, nextSeq: winner.seq + 1, lastPutId: winner.putId };',
+  },
+  {
+    name: 'a batch is acknowledged with the one before it',
+    file: 'src/journal/append-buffer.ts',
+    replace: 'this.#waiters[0]!.end <= offset',
+    by: 'this.#waiters[0]!.begin <= offset',
+  },
+  {
+    name: 'what waits in the buffer when fenced is reported as durable',
+    file: 'src/journal/append-buffer.ts',
+    replace: 'waiter.reject(errorFor(waiter.begin < sentEnd));',
+    by: 'waiter.resolve();',
+  },
+];
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const COPIED = ['package.json', 'src/base', 'src/store', 'src/journal', 'e2e/sim'];
+
+/** Runs the simulation on a mutated copy, seed by seed, until it fails; resolves with the failure's text, or undefined when it survived. */
+export async function huntMutant(mutant: Mutant, seeds: number): Promise<string | undefined> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-mutant-'));
+  try {
+    for (const path of COPIED) await cp(join(ROOT, path), join(dir, path), { recursive: true });
+    await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
+    const file = join(dir, mutant.file);
+    const source = await readFile(file, 'utf8');
+    const places = source.split(mutant.replace).length - 1;
+    if (places !== 1)
+      throw new Error(`mutant "${mutant.name}": its place occurs ${places} times in ${mutant.file}`);
+    await writeFile(
+      file,
+      source.replace(mutant.replace, () => mutant.by),
+    );
+    return await run(dir, seeds);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function run(dir: string, seeds: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['e2e/sim/main.ts', '--seeds', String(seeds), '--fail-fast'], {
+      cwd: dir,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let text = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code === 0 ? undefined : text));
+  });
+}
