@@ -1,0 +1,132 @@
+/**
+ * One journal on an in-memory store that answers after LATENCY_MS of virtual time and fails exactly as told.
+ */
+import { seededRandom, VirtualClock, type SeededRandom } from '../../base/testing/index.ts';
+import {
+  StoreError,
+  type CreateOutcome,
+  type GetCall,
+  type ListCall,
+  type ListPage,
+  type ObjectStore,
+  type StoreCall,
+  type StoredObject,
+} from '../../store/index.ts';
+import type { Journal } from '../names.ts';
+import { JournalReader, type JournalEvent } from '../reader.ts';
+
+/** What happens to one PUT: its answer is lost, it never arrives, the store is busy, or says no for good. */
+export type CreateFault = 'lost-answer' | 'lost-request' | 'busy' | 'denied' | 'ok';
+
+const LATENCY_MS = 10;
+
+class ScriptedStore implements ObjectStore {
+  readonly url = 'memory:scripted';
+  readonly objects: Map<string, Uint8Array> = new Map();
+  readonly puts: { key: string; body: Uint8Array; atMs: number }[] = [];
+  readonly gets: string[] = [];
+  faults: CreateFault[] = [];
+  /** Reads fail with this until it is cleared. */
+  readFault: StoreError | undefined;
+  readonly #clock: VirtualClock;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
+
+  async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
+    this.puts.push({ key, body: body.slice(), atMs: this.#clock.monotonicMs() });
+    const fault = this.faults.shift() ?? 'ok';
+    await this.#clock.sleep(LATENCY_MS, call.signal);
+    if (fault === 'denied')
+      return { kind: 'refused', cause: new StoreError('STORE_DENIED', 'no', { retryable: false }) };
+    if (fault === 'busy')
+      return { kind: 'undecided', cause: new StoreError('STORE_CONFLICT', '409', { retryable: true }) };
+    const gone = {
+      kind: 'undecided',
+      cause: new StoreError('STORE_UNREACHABLE', 'reset', { retryable: true }),
+    } as const;
+    if (fault === 'lost-request') return gone;
+    const taken = this.objects.has(key);
+    if (!taken) this.objects.set(key, body.slice());
+    if (fault === 'lost-answer') return gone;
+    return { kind: taken ? 'exists' : 'created' };
+  }
+
+  async get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
+    this.gets.push(key);
+    await this.#clock.sleep(LATENCY_MS, call.signal);
+    if (this.readFault) throw this.readFault;
+    const body = this.objects.get(key);
+    return (
+      body && {
+        body: body.slice(call.range?.start ?? 0, call.range?.end),
+        size: body.length,
+        lastModifiedMs: undefined,
+      }
+    );
+  }
+
+  async head(
+    key: string,
+    call?: StoreCall,
+  ): Promise<{ key: string; size: number; lastModifiedMs: undefined } | undefined> {
+    const found = await this.get(key, call);
+    return found && { key, size: found.size, lastModifiedMs: undefined };
+  }
+
+  async list(prefix: string, call: ListCall = {}): Promise<ListPage> {
+    await this.#clock.sleep(LATENCY_MS, call.signal);
+    if (this.readFault) throw this.readFault;
+    const keys = [...this.objects.keys()]
+      .filter((key) => key.startsWith(prefix) && key > (call.startAfter ?? ''))
+      .sort();
+    const page = keys.slice(0, call.limit ?? 1000);
+    return {
+      objects: page.map((key) => ({ key, size: 0, lastModifiedMs: undefined })),
+      truncated: page.length < keys.length,
+    };
+  }
+
+  async delete(key: string): Promise<void> {
+    this.objects.delete(key);
+  }
+
+  async close(): Promise<void> {
+    // nothing is held open
+  }
+}
+
+export interface CalmJournal {
+  readonly clock: VirtualClock;
+  readonly random: SeededRandom;
+  readonly store: ScriptedStore;
+  readonly journal: Journal;
+  /** A reader of the journal from its beginning. */
+  reader(): JournalReader;
+}
+
+export function calmJournal(seed = 1): CalmJournal {
+  const clock = new VirtualClock();
+  const random = seededRandom(seed);
+  const store = new ScriptedStore(clock);
+  const journal: Journal = { store, name: 'test/journal', generation: 'g1' };
+  return { clock, random, store, journal, reader: () => new JournalReader(journal, { clock, random }) };
+}
+
+/** Everything up to the tail, by a fresh reader; and the reader, for its cursor. */
+export async function lastSlots(
+  calm: CalmJournal,
+): Promise<{ events: JournalEvent[]; reader: JournalReader; text: string }> {
+  const reader = calm.reader();
+  const events: JournalEvent[] = [];
+  for (;;) {
+    const event = await reader.next();
+    if (event.kind === 'tail') break;
+    events.push(event);
+  }
+  const text = events
+    .map((event) => (event.kind === 'data' ? new TextDecoder().decode(event.bytes) : ''))
+    .join('');
+  return { events, reader, text };
+}

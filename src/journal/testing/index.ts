@@ -1,0 +1,4 @@
+/**
+ * journal/testing: a journal on a scripted store under virtual time, for tests of this room and of those above it.
+ */
+export { calmJournal, lastSlots, type CalmJournal, type CreateFault } from './calm-journal.ts';
