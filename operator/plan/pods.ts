@@ -12,6 +12,7 @@
 import { findPrimary } from './failover/finding.ts';
 import {
   heardWithin,
+  nodeIsDeleted,
   nodeIsDown,
   nodeOf,
   presence,
@@ -106,8 +107,7 @@ function deletions(view: ShardView, counted: readonly Counted[]): PodPlan['delet
 }
 
 function lostForGood(replica: ReplicaView, view: ShardView): boolean {
-  const nodeDeleted = replica.pod.node !== undefined && nodeOf(replica, view.nodes) === undefined;
-  return nodeDeleted || (silentMs(replica, view.nowMs) ?? 0) >= LOST_GRACE_MS;
+  return nodeIsDeleted(replica, view.nodes) || (silentMs(replica, view.nowMs) ?? 0) >= LOST_GRACE_MS;
 }
 
 /** The healthy pod that is one too many, if its loss harms nothing (U1, U5). */

@@ -71,10 +71,15 @@ export function nodeOf(replica: ReplicaView, nodes: readonly NodeView[]): NodeVi
   return nodes.find((node) => node.name === replica.pod.node);
 }
 
-/** True when the pod's node is known to the cluster as gone or not ready: its silence has an explanation. */
+/** True when the pod's node is no longer in the cluster. An empty list is no knowledge of nodes (no right to read them), not their end. */
+export function nodeIsDeleted(replica: ReplicaView, nodes: readonly NodeView[]): boolean {
+  return replica.pod.node !== undefined && nodes.length > 0 && nodeOf(replica, nodes) === undefined;
+}
+
+/** True when the pod's node is known to the cluster as deleted or not ready: its silence has an explanation. */
 export function nodeIsDown(replica: ReplicaView, nodes: readonly NodeView[]): boolean {
-  if (replica.pod.node === undefined) return false;
-  return nodeOf(replica, nodes)?.ready !== 'True';
+  const node = nodeOf(replica, nodes);
+  return node ? node.ready !== 'True' : nodeIsDeleted(replica, nodes);
 }
 
 export type Presence =

@@ -7,7 +7,7 @@
  * G3  A primary that was told its term and does not act on it is stuck, however lively its heartbeats are.
  * G4  Absence from the cache is not absence: the cache may be older than the assignment.
  */
-import { hasFinished, heardWithin, LINE_FRESH_MS, nodeOf, silentMs } from '../sight.ts';
+import { hasFinished, heardWithin, LINE_FRESH_MS, nodeIsDeleted, silentMs } from '../sight.ts';
 import type { AssignmentView, ReplicaView, ShardView } from '../types.ts';
 
 export type GoneCause =
@@ -60,8 +60,8 @@ function gone(replica: ReplicaView, view: ShardView): Finding | undefined {
   if (hasFinished(replica)) return because('ProcessExited');
   if (line?.state === 'stopped') return because('ProcessStopped');
   if (connection?.kind === 'closed' && connection.refused) return because('ConnectionRefused'); // G2
-  const nodeDeleted = replica.pod.node !== undefined && nodeOf(replica, view.nodes) === undefined;
-  if (nodeDeleted && !heardWithin(replica, view.nowMs, LINE_FRESH_MS)) return because('NodeDeleted');
+  if (nodeIsDeleted(replica, view.nodes) && !heardWithin(replica, view.nowMs, LINE_FRESH_MS))
+    return because('NodeDeleted');
   return undefined;
 }
 

@@ -75,7 +75,12 @@ function adopt(view: ShardView): FailoverDecision | undefined {
         heardWithin(r, view.nowMs, LINE_FRESH_MS) &&
         !r.pod.deleting,
     )
-    .sort((a, b) => b.line!.term - a.line!.term)[0];
+    .sort(
+      (a, b) =>
+        b.line!.term - a.line!.term ||
+        b.line!.headOffset - a.line!.headOffset ||
+        (a.pod.name < b.pod.name ? -1 : 1),
+    )[0];
   if (!serving) return undefined;
   return {
     kind: 'promote',
