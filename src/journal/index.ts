@@ -19,7 +19,7 @@ export {
   type AppendOutcome,
 } from './errors.ts';
 export { journalMetrics, type JournalMetrics } from './metrics.ts';
-export { checkJournal, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
+export { checkJournal, isJournalName, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
 export { openSession, type OpenSession } from './open-session.ts';
 export { DEFAULT_SESSION_OPTIONS, SessionOptionsError, type SessionOptions } from './options.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions, type ReadPlan } from './reader.ts';

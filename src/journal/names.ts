@@ -14,21 +14,21 @@ export interface Journal {
   readonly generation: string;
 }
 
-const NAME = /^[A-Za-z0-9_+.-]+(?:\/[A-Za-z0-9_+.-]+)*$/;
+const NAME = /^[\p{L}\p{N}_+.-]+(?:\/[\p{L}\p{N}_+.-]+)*$/u;
 const GENERATION = /^[A-Za-z0-9-]{1,64}$/;
+
+/** Whether a journal may be called so. */
+export function isJournalName(name: string): boolean {
+  const parts = name.split('/');
+  return (
+    name.length >= 4 && name.length <= 512 && NAME.test(name) && !parts.includes('.') && !parts.includes('..')
+  );
+}
 
 /** Checks name and generation. @throws JournalNameError */
 export function checkJournal(journal: Journal): Journal {
   const { name, generation } = journal;
-  const parts = name.split('/');
-  if (
-    name.length < 4 ||
-    name.length > 512 ||
-    !NAME.test(name) ||
-    parts.some((part) => part === '.' || part === '..')
-  ) {
-    throw new JournalNameError('name', name);
-  }
+  if (!isJournalName(name)) throw new JournalNameError('name', name);
   if (!GENERATION.test(generation)) throw new JournalNameError('generation', generation);
   return journal;
 }

@@ -1,0 +1,86 @@
+/**
+ * What can go wrong with a recovery log.
+ */
+import { HoldfastError } from '../base/index.ts';
+
+/** Bytes that are no RecordedOp or no hints. */
+export class WireError extends HoldfastError {
+  constructor(what: string, problem: string) {
+    super('WIRE_INVALID', `These bytes are no ${what}: ${problem}.`, { fields: { what, problem } });
+  }
+}
+
+/** Hints that cannot be used. Never the same as having no hints (I12). */
+export class HintsError extends HoldfastError {
+  constructor(problem: string, cause?: unknown) {
+    super(
+      'HINTS_INVALID',
+      `The hints cannot be used: ${problem}. Remove the annotation to fall back on backups or on a full replay.`,
+      {
+        fields: { problem },
+        cause,
+      },
+    );
+  }
+}
+
+/** A segment that contradicts the others. */
+export class SegmentError extends HoldfastError {
+  constructor(problem: string) {
+    super('SEGMENT_INVALID', `The segments contradict each other: ${problem}.`, { fields: { problem } });
+  }
+}
+
+/** The log cannot be played: what it says is damaged or makes no sense. */
+export class ReplayError extends HoldfastError {
+  constructor(log: string, offset: number, problem: string, cause?: unknown) {
+    super(
+      'REPLAY_FAILED',
+      `Recovery log ${log} cannot be played at byte ${offset}: ${problem}. Use older hints or a snapshot.`,
+      {
+        fields: { log, offset, problem },
+        cause,
+      },
+    );
+  }
+}
+
+/** A log that is known to have history would play to something without it (DESIGN §4.2): never done silently. */
+export class HistoryLostError extends HoldfastError {
+  constructor(log: string, problem: string) {
+    super(
+      'HISTORY_LOST',
+      `Recovery log ${log} is known to have history, but ${problem}. Nothing was served; check store, prefix and generation, or restore a snapshot.`,
+      {
+        fields: { log, problem },
+      },
+    );
+  }
+}
+
+/** The recorder has failed once and stays failed: disk and log may differ from here on. */
+export class RecorderBrokenError extends HoldfastError {
+  constructor(what: string, cause: unknown) {
+    super(
+      'RECORDER_BROKEN',
+      `Recording has stopped for good after a failure (${what}); this process must end and another take over.`,
+      {
+        fields: { what },
+        cause,
+      },
+    );
+  }
+}
+
+/** A request that the recorded file system does not offer or that names nothing; nothing was changed. */
+export class RecordedFsError extends HoldfastError {
+  constructor(code: 'ENOENT' | 'EEXIST' | 'EINVAL' | 'EISDIR', operation: string, path: string) {
+    super(
+      code,
+      `${operation} of ${path}: ${{ ENOENT: 'there is no such file', EEXIST: 'it exists already', EINVAL: 'the path is not allowed', EISDIR: 'it is a directory' }[code]}.`,
+      {
+        fields: { operation, path },
+      },
+    );
+  }
+}
