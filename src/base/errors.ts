@@ -48,9 +48,9 @@ export function assert(condition: boolean, invariant: string, fields?: ErrorFiel
   if (!condition) throw new InvariantError(invariant, fields);
 }
 
-/** Turns whatever was thrown into an Error, so that a boundary can attach it as a cause. */
+/** Turns whatever was thrown into an Error, so that a boundary can attach it as a cause. Errors of other realms are errors too. */
 export function ensureError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`non-error thrown: ${String(thrown)}`);
+  return Error.isError(thrown) ? thrown : new Error(`non-error thrown: ${String(thrown)}`);
 }
 
 /** The code of a HoldfastError or of a Node.js system error (ENOSPC, ECONNRESET), else undefined. */

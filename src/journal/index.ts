@@ -18,6 +18,7 @@ export {
   StaleTermError,
   type AppendOutcome,
 } from './errors.ts';
+export { estimateHead } from './head.ts';
 export { journalMetrics, type JournalMetrics } from './metrics.ts';
 export { checkJournal, isJournalName, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
 export { openSession, type OpenSession } from './open-session.ts';

@@ -35,10 +35,11 @@ import {
 } from './slot.ts';
 
 export type SessionEnd =
-  | { readonly kind: 'closed' }
+  | { readonly kind: 'closed'; readonly error: SessionEndedError }
   | {
       readonly kind: 'fenced';
       readonly by: { readonly seq: number; readonly registers: Registers } | undefined;
+      readonly error: FencedError;
     }
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
@@ -53,7 +54,7 @@ type State =
   | { readonly kind: 'open' }
   /** close() was called: what is buffered is still committed, nothing new is taken. */
   | { readonly kind: 'closing' }
-  | { readonly kind: 'ended'; readonly end: SessionEnd; readonly error: HoldfastError };
+  | { readonly kind: 'ended'; readonly end: SessionEnd };
 
 /** Pause after a read probe that proved nothing, ms: a store in trouble is not asked in a tight loop. */
 const PROBE_PAUSE_MS = 50;
@@ -138,7 +139,7 @@ export class Session {
    * @throws FencedError, NotAppendedError when the session is over or far too much is buffered.
    */
   append(bytes: Uint8Array | readonly Uint8Array[], options: { readonly barrier?: boolean } = {}): Appended {
-    if (this.#state.kind === 'ended') throw this.#errorFor(this.#state, false);
+    if (this.#state.kind === 'ended') throw this.#errorFor(this.#state.end, false);
     if (this.#state.kind === 'closing')
       throw new NotAppendedError(this.journal.name, 'the session is closing');
     const parts = bytes instanceof Uint8Array ? [bytes] : bytes;
@@ -195,7 +196,8 @@ export class Session {
       const flush = await this.#untilFlush();
       if (this.#foreign) return this.#endFenced(this.#foreign, false);
       if (this.#stop.signal.aborted) return this.#endFailed(this.#stop.signal.reason as HoldfastError, false);
-      if (!flush) return this.#end({ kind: 'closed' }, new SessionEndedError(this.journal.name), false);
+      if (!flush)
+        return this.#end({ kind: 'closed', error: new SessionEndedError(this.journal.name) }, false);
       const batch = this.#buffer.take(this.#options.maxBatchBytes);
       const decision = await this.#put(batch);
       if (!this.#settle(batch, decision)) return;
@@ -313,37 +315,33 @@ export class Session {
 
   #endFenced(by: SlotHeader | undefined, inFlightUnknown: boolean): void {
     this.#ports.metrics.fenced();
-    const end: SessionEnd = { kind: 'fenced', by: by && { seq: by.seq, registers: by.registers } };
-    this.#end(end, this.#fencedError(by, 'not-appended'), inFlightUnknown);
+    const error = this.#fencedError(by, 'not-appended');
+    this.#end({ kind: 'fenced', by: by && { seq: by.seq, registers: by.registers }, error }, inFlightUnknown);
   }
 
   #endFailed(error: HoldfastError, inFlightUnknown: boolean): void {
-    this.#end({ kind: 'failed', error }, error, inFlightUnknown);
+    this.#end({ kind: 'failed', error }, inFlightUnknown);
   }
 
-  #end(end: SessionEnd, error: HoldfastError, inFlightUnknown: boolean): void {
-    this.#state = { kind: 'ended', end, error };
-    this.#reads.end(error);
-    const state = this.#state;
-    this.#buffer.fail(this.#sentEnd, (sent) => this.#errorFor(state, sent && inFlightUnknown));
+  #end(end: SessionEnd, inFlightUnknown: boolean): void {
+    this.#state = { kind: 'ended', end };
+    this.#reads.end(end.error);
+    this.#buffer.fail(this.#sentEnd, (sent) => this.#errorFor(end, sent && inFlightUnknown));
     this.#wake();
     this.#ports.log.info('journal session ended', {
       journal: this.journal.name,
       end: end.kind,
       head: this.head,
-      error,
+      error: end.error,
     });
     this.#resolveEnded(end);
   }
 
   /** What a caller is told: an outcome of its own, since what was never sent is known not to be in the log (A4). */
-  #errorFor(state: Extract<State, { kind: 'ended' }>, unknown: boolean): HoldfastError {
-    const { end, error } = state;
+  #errorFor(end: SessionEnd, unknown: boolean): HoldfastError {
     if (end.kind === 'fenced') return this.#fencedError(end.by, unknown ? 'unknown' : 'not-appended');
-    if (unknown) return error;
-    return error instanceof AppendUnknownError
-      ? new NotAppendedError(this.journal.name, 'the session ended before it was sent', error)
-      : error;
+    if (unknown || !(end.error instanceof AppendUnknownError)) return end.error;
+    return new NotAppendedError(this.journal.name, 'the session ended before it was sent', end.error);
   }
 
   #fencedError(

@@ -89,6 +89,11 @@ export class Fsm {
     return this.#nodes.has(fnode);
   }
 
+  /** Paths of a live file. */
+  linksOf(fnode: number): ReadonlySet<string> {
+    return this.#nodes.get(fnode)?.links ?? new Set();
+  }
+
   /** Live files ascending, with their links. */
   liveNodes(): {
     readonly fnode: number;

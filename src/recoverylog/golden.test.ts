@@ -20,8 +20,11 @@ function rows(name: string): Json[] {
     .map((line) => JSON.parse(line) as Json);
 }
 
-const fits = (value: unknown): boolean =>
-  BigInt(String(value ?? 0)) >= 0n && BigInt(String(value ?? 0)) <= BigInt(Number.MAX_SAFE_INTEGER);
+/** 64-bit numbers stand in the vectors as decimal strings. */
+function fits(value: string | undefined): boolean {
+  const number = BigInt(value ?? '0');
+  return number >= 0n && number <= BigInt(Number.MAX_SAFE_INTEGER);
+}
 const int = (value: unknown): number => Number(value ?? 0);
 
 /** Whether every number of an op is a position and every text is UTF-8: what this implementation carries. */

@@ -36,9 +36,7 @@ export class Recorder {
     const { promise, resolve } = Promise.withResolvers<HoldfastError>();
     this.broken = promise;
     this.#break = resolve;
-    void this.session.ended.then((end) =>
-      this.#fail(`the session ended: ${end.kind}`, end.kind === 'failed' ? end.error : end.kind),
-    ); // never rejects
+    void this.session.ended.then((end) => this.#fail(`the session ended: ${end.kind}`, end.error)); // never rejects
   }
 
   /** Path to live file, as the log has it. */

@@ -1,6 +1,7 @@
 /**
  * One journal on an in-memory store that answers after LATENCY_MS of virtual time and fails exactly as told.
  */
+import { systemClock, type Clock } from '../../base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../base/testing/index.ts';
 import {
   StoreError,
@@ -18,6 +19,7 @@ import { JournalReader, type JournalEvent } from '../reader.ts';
 /** What happens to one PUT: its answer is lost, it never arrives, the store is busy, or says no for good. */
 export type CreateFault = 'lost-answer' | 'lost-request' | 'busy' | 'denied' | 'ok';
 
+/** Virtual latency of every request, ms. */
 const LATENCY_MS = 10;
 
 class ScriptedStore implements ObjectStore {
@@ -28,16 +30,18 @@ class ScriptedStore implements ObjectStore {
   faults: CreateFault[] = [];
   /** Reads fail with this until it is cleared. */
   readFault: StoreError | undefined;
-  readonly #clock: VirtualClock;
+  readonly #clock: Clock;
+  readonly #latencyMs: number;
 
-  constructor(clock: VirtualClock) {
+  constructor(clock: Clock, latencyMs: number) {
     this.#clock = clock;
+    this.#latencyMs = latencyMs;
   }
 
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
     this.puts.push({ key, body: body.slice(), atMs: this.#clock.monotonicMs() });
     const fault = this.faults.shift() ?? 'ok';
-    await this.#clock.sleep(LATENCY_MS, call.signal);
+    await this.#clock.sleep(this.#latencyMs, call.signal);
     if (fault === 'denied')
       return { kind: 'refused', cause: new StoreError('STORE_DENIED', 'no', { retryable: false }) };
     if (fault === 'busy')
@@ -55,7 +59,7 @@ class ScriptedStore implements ObjectStore {
 
   async get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
     this.gets.push(key);
-    await this.#clock.sleep(LATENCY_MS, call.signal);
+    await this.#clock.sleep(this.#latencyMs, call.signal);
     if (this.readFault) throw this.readFault;
     const body = this.objects.get(key);
     return (
@@ -76,7 +80,7 @@ class ScriptedStore implements ObjectStore {
   }
 
   async list(prefix: string, call: ListCall = {}): Promise<ListPage> {
-    await this.#clock.sleep(LATENCY_MS, call.signal);
+    await this.#clock.sleep(this.#latencyMs, call.signal);
     if (this.readFault) throw this.readFault;
     const keys = [...this.objects.keys()]
       .filter((key) => key.startsWith(prefix) && key > (call.startAfter ?? ''))
@@ -97,8 +101,8 @@ class ScriptedStore implements ObjectStore {
   }
 }
 
-export interface CalmJournal {
-  readonly clock: VirtualClock;
+export interface CalmJournal<C extends Clock = VirtualClock> {
+  readonly clock: C;
   readonly random: SeededRandom;
   readonly store: ScriptedStore;
   readonly journal: Journal;
@@ -106,17 +110,26 @@ export interface CalmJournal {
   reader(): JournalReader;
 }
 
-export function calmJournal(seed = 1): CalmJournal {
-  const clock = new VirtualClock();
+function journalOn<C extends Clock>(clock: C, latencyMs: number, seed: number, name: string): CalmJournal<C> {
   const random = seededRandom(seed);
-  const store = new ScriptedStore(clock);
-  const journal: Journal = { store, name: 'test/journal', generation: 'g1' };
+  const store = new ScriptedStore(clock, latencyMs);
+  const journal: Journal = { store, name, generation: 'g1' };
   return { clock, random, store, journal, reader: () => new JournalReader(journal, { clock, random }) };
+}
+
+/** Under virtual time. */
+export function calmJournal(seed = 1): CalmJournal {
+  return journalOn(new VirtualClock(), LATENCY_MS, seed, 'test/journal');
+}
+
+/** In real time and without latency: for tests that also use real files. */
+export function realTimeJournal(name = 'test/journal'): CalmJournal<Clock> {
+  return journalOn(systemClock, 0, 1, name);
 }
 
 /** Everything up to the tail, by a fresh reader; and the reader, for its cursor. */
 export async function lastSlots(
-  calm: CalmJournal,
+  calm: Pick<CalmJournal, 'reader'>,
 ): Promise<{ events: JournalEvent[]; reader: JournalReader; text: string }> {
   const reader = calm.reader();
   const events: JournalEvent[] = [];

@@ -1,0 +1,76 @@
+/**
+ * One recovery log, its primaries and its players, with real files and real time.
+ */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../../base/index.ts';
+import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
+import type { FsmHints } from '../hints.ts';
+import { Player, type TakenOver } from '../player.ts';
+
+export type TestLog = CalmJournal<Clock>;
+
+export function newLog(name?: string): TestLog {
+  return realTimeJournal(name);
+}
+
+let authors = 1000;
+
+/** A directory that is removed afterwards. */
+export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdfast-log-'));
+  try {
+    return await use(dir);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = false): Player {
+  return new Player({
+    journal: log.journal,
+    hints,
+    expectHistory,
+    dir,
+    clock: log.clock,
+    random: log.random,
+  });
+}
+
+/** Restores into `dir` and stops at the head. */
+export async function play(
+  log: TestLog,
+  dir: string,
+  hints?: FsmHints,
+  expectHistory = false,
+): Promise<ReturnType<Player['finish']>> {
+  const playing = player(log, dir, hints, expectHistory);
+  playing.run().catch(() => undefined); // finish tells
+  return await playing.finish();
+}
+
+/** Restores into `dir` and takes the log over. */
+export async function takeOver(
+  log: TestLog,
+  dir: string,
+  term: number,
+  hints?: FsmHints,
+): Promise<TakenOver & { readonly player: Player }> {
+  const playing = player(log, dir, hints);
+  const running = playing.run();
+  await Promise.race([playing.tailing, running]);
+  return { ...(await playing.handoff({ author: authors++, term })), player: playing };
+}
+
+/** Every file below `dir`: path to content. */
+export async function treeOf(dir: string): Promise<Record<string, string>> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  const tree: Record<string, string> = {};
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    tree[path.slice(dir.length)] = await readFile(path, 'latin1');
+  }
+  return Object.fromEntries(Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
