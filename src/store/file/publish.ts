@@ -10,7 +10,8 @@
  */
 import { link, mkdir, open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorCode, toHex, type Logger, type Random } from '../../base/index.ts';
+import { ensureError, errorCode, toHex, type Logger, type Random } from '../../base/index.ts';
+import { StoreError } from '../errors.ts';
 import { RESERVED_SEGMENT } from '../keys.ts';
 import { noRootError } from './file-errors.ts';
 
@@ -40,22 +41,29 @@ export class Publisher {
     this.#log = options.log;
   }
 
-  /** Publishes `body` at `path`, which lies under the root. @throws the system's error; then it may or may not be published. */
+  /** Publishes `body` at `path`, which lies under the root. @throws the system's error; a StoreError once it may be published. */
   async publish(path: string, body: Uint8Array): Promise<'created' | 'exists'> {
     await this.#makeDirectory(this.#temporary);
     const temporary = join(this.#temporary, toHex(this.#random.bytes(TEMP_NAME_BYTES)));
-    const writtenMs = await writeSynced(temporary, body);
+    const writtenMs = await this.#unlessGone(writeSynced(temporary, body));
     try {
       await this.#makeDirectory(dirname(path));
-      await link(temporary, path);
-      await syncDirectory(dirname(path));
-      return 'created';
-    } catch (error) {
-      if (errorCode(error) === 'EEXIST') return 'exists';
-      throw error;
+      const kind = await this.#unlessGone(linkOnce(temporary, path));
+      await syncPublished(dirname(path));
+      return kind;
     } finally {
       await this.#discard(temporary);
       if (!this.#swept) await this.#sweep(writtenMs);
+    }
+  }
+
+  /** Somebody removed a directory that we remember as durable: forget what we remember, so that the next attempt makes it anew. */
+  async #unlessGone<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') this.#durable.clear();
+      throw error;
     }
   }
 
@@ -126,6 +134,33 @@ async function writeSynced(path: string, body: Uint8Array): Promise<number> {
     throw error;
   } finally {
     await file.close();
+  }
+}
+
+/** The linearization point (P1). */
+async function linkOnce(temporary: string, path: string): Promise<'created' | 'exists'> {
+  try {
+    await link(temporary, path);
+    return 'created';
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return 'exists';
+    throw error;
+  }
+}
+
+/**
+ * Syncs the directory of a name that is taken (P2), by us or by an earlier attempt of ours whose sync failed.
+ * @throws StoreError that leaves the outcome open, whatever the cause: the name may be durable or not.
+ */
+async function syncPublished(directory: string): Promise<void> {
+  try {
+    await syncDirectory(directory);
+  } catch (error) {
+    throw new StoreError(
+      'STORE_SERVER_ERROR',
+      `The object's name is set but could not be made durable (${ensureError(error).message}); try again.`,
+      { retryable: true, fields: { path: directory, systemCode: errorCode(error) }, cause: error },
+    );
   }
 }
 
