@@ -145,6 +145,7 @@ describe('taking over', () => {
           const file = await old.fs.open('/a');
           await file.write(utf8('zombie'), 0).catch(() => undefined);
           expect(await causes(file.sync())).toEqual(['RECORDER_BROKEN', 'FENCED']);
+          await file.close();
           expect(await old.recorder.broken).toMatchObject({ code: 'RECORDER_BROKEN' });
           await expect(old.fs.unlink('/a')).rejects.toMatchObject({ code: 'RECORDER_BROKEN' });
           await put(standby.fs, '/a', 'by the new one');
@@ -244,6 +245,7 @@ describe('the recorded file system', () => {
         await fs.unlink('/x');
         await fs.unlink('/y');
         await open.write(utf8('to a file without a name'), 0);
+        await open.close();
         await expect(fs.unlink('/y')).rejects.toMatchObject({ code: 'ENOENT' });
         await expect(fs.open('/none')).rejects.toMatchObject({ code: 'ENOENT' });
         await put(fs, '/z', 'z');
@@ -293,6 +295,7 @@ describe('the recorded file system', () => {
         const file = await fs.open('/big', { create: true });
         await file.write(big, 10);
         await file.sync();
+        await file.close();
         await play(log, copy);
         expect(await treeOf(copy)).toEqual(await treeOf(dir));
       }),

@@ -89,6 +89,8 @@ export class Player {
   readonly #files: StagedFiles;
   readonly #reader: JournalReader;
   readonly #startOffset: number;
+  /** Where the history that the hints name ends, as far as they say. */
+  readonly #hintedEnd: number;
   readonly #live: TrackedDirectory;
   readonly #reachedTail: () => void;
   readonly #stop = new AbortController();
@@ -115,6 +117,7 @@ export class Player {
         `its hints begin in another log, ${foreign.log}, which this version cannot follow`,
       );
     this.#startOffset = this.#fsm.hintedSegments[0]?.firstOffset ?? 0;
+    this.#hintedEnd = Math.max(0, ...this.#fsm.hintedSegments.map((segment) => segment.lastOffset));
     this.#frames = new FrameReader(journal.name, this.#startOffset);
     this.#files = new StagedFiles(dir);
     this.#reader = new JournalReader(journal, {
@@ -234,6 +237,7 @@ export class Player {
       await Promise.all([this.#recordHandoff(session), this.#goLive(false)]);
     } catch (error) {
       session.abandon('the takeover failed after the fence');
+      await this.#files.close();
       throw error;
     }
     const recorder = new Recorder({ session, fsm: this.#fsm });
@@ -307,6 +311,13 @@ export class Player {
   }
 
   #checkHints(): void {
+    const end = this.#reader.cursor.offset;
+    if (this.#hintedEnd > end) {
+      throw new HistoryLostError(
+        this.#options.journal.name,
+        `it ends at byte ${end}, and the hints name bytes up to ${this.#hintedEnd}`,
+      );
+    }
     const unused = this.#fsm.hintedSegments[0];
     if (unused === undefined) return;
     throw new HistoryLostError(
