@@ -3,6 +3,7 @@
  */
 export { StoreError, type StoreErrorCode, type StoreErrorOptions } from './errors.ts';
 export { checkKey, compareKeys, keyProblem } from './keys.ts';
+export { openStore, type OpenStoreOptions, type StoreCredentials } from './open.ts';
 export {
   LIST_PAGE_LIMIT,
   type ByteRange,

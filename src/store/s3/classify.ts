@@ -138,6 +138,7 @@ const BY_STORE_CODE: Readonly<Record<string, Verdict>> = {
   InvalidAccessKeyId: WRONG_KEY,
   SignatureDoesNotMatch: WRONG_KEY,
   InvalidSecurity: WRONG_KEY,
+  XAdminUserNotFound: WRONG_KEY, // versitygw, with status 404
   ExpiredToken: EXPIRED,
   ExpiredTokenException: EXPIRED,
   InvalidToken: EXPIRED,

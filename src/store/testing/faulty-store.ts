@@ -206,7 +206,7 @@ export class FaultyStore implements ObjectStore {
   }
 
   #track(work: Promise<unknown>): void {
-    const tracked = work.then(
+    const tracked: Promise<unknown> = work.then(
       () => this.#underway.delete(tracked),
       () => this.#underway.delete(tracked),
     );
@@ -256,7 +256,11 @@ export class FaultyStore implements ObjectStore {
         else await this.#sleep(requestMs + responseMs);
         if (fault.status === 412 && request.operation === 'create') return { kind: 'exists' } as T;
         throw answered(request, fault.status, fault.code);
-      default: // undefined, or one that changes the answer: act has seen it
+      case undefined:
+      case 'truncate': // this and what follows changes the answer: act has seen to it
+      case 'corrupt':
+      case 'stale-list':
+      case 'lie':
         return await deliver();
     }
   }

@@ -1,6 +1,7 @@
 /**
  * What a store may do that no correct store does: each breaks one promise the journal stands on. The probe has to name every one.
  */
+import { EMPTY_BYTES } from '../../base/index.ts';
 import type { ListPage, ObjectInfo, ObjectStore, StoredObject } from '../types.ts';
 
 export const LIES = [
@@ -56,59 +57,49 @@ export function lieAboutObject<T extends StoredObject | ObjectInfo>(
   return lie === 'stale-get' && ageMs !== undefined && ageMs < STALE_MS ? undefined : honest;
 }
 
-/** What GET answers under a lie about bytes. `whole`: the object without range. */
+/** Lies about the answer to a GET with a range: from the honest one and the whole object. */
+const RANGE_LIES: Partial<Record<Lie, (honest: StoredObject, whole: StoredObject) => StoredObject>> = {
+  'range-ignored': (_, whole) => whole,
+  'range-short': (honest) => ({ ...honest, body: honest.body.slice(0, -1) }),
+  'size-of-range': (honest) => ({ ...honest, size: honest.body.length }),
+};
+
+/** What GET answers under a lie about bytes. `whole`: the object, for a GET with a range. */
 export function lieAboutBytes(
   lie: Lie,
   honest: StoredObject | undefined,
   whole: StoredObject | undefined,
-  ranged: boolean,
 ): StoredObject | undefined {
   if (!honest)
-    return lie === 'missing-is-empty'
-      ? { body: new Uint8Array(0), size: 0, lastModifiedMs: undefined }
-      : undefined;
-  if (!ranged) return honest;
-  switch (lie) {
-    case 'range-ignored':
-      return whole;
-    case 'range-short':
-      return { ...honest, body: honest.body.slice(0, -1) };
-    case 'size-of-range':
-      return { ...honest, size: honest.body.length };
-    default:
-      return honest;
-  }
+    return lie === 'missing-is-empty' ? { body: EMPTY_BYTES, size: 0, lastModifiedMs: undefined } : undefined;
+  return (whole && RANGE_LIES[lie]?.(honest, whole)) ?? honest;
 }
 
+/** What a LIST asks for. */
+export interface ListQuestion {
+  readonly prefix: string;
+  readonly startAfter?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+type ListLie = (honest: ListPage, question: ListQuestion, store: ObjectStore) => ListPage | Promise<ListPage>;
+
+const LIST_LIES: Partial<Record<Lie, ListLie>> = {
+  'list-unordered': (honest) => ({ ...honest, objects: honest.objects.toReversed() }),
+  'start-after-ignored': (_, { prefix, limit }, store) => store.list(prefix, { limit }),
+  'start-after-inclusive': async (honest, { prefix, startAfter }, store) => {
+    const named = startAfter?.startsWith(prefix) ? await store.head(startAfter) : undefined;
+    return named ? { ...honest, objects: [named, ...honest.objects] } : honest;
+  },
+  'prefix-ignored': (_, { startAfter, limit }, store) => store.list('', { startAfter, limit }),
+  'list-incomplete': (honest) => ({ ...honest, objects: honest.objects.filter((_, i) => i % 3 !== 2) }),
+  'truncation-hidden': (honest) => ({ ...honest, truncated: false }),
+};
+
 /** What LIST answers under a lie. */
-export async function lieAboutList(
-  lie: Lie,
-  store: ObjectStore,
-  prefix: string,
-  startAfter: string | undefined,
-  limit: number | undefined,
-): Promise<ListPage> {
-  const list = (p: string, after: string | undefined): Promise<ListPage> =>
-    store.list(p, { startAfter: after, limit });
-  const honest = await list(prefix, startAfter);
-  switch (lie) {
-    case 'list-unordered':
-      return { ...honest, objects: honest.objects.toReversed() };
-    case 'start-after-ignored':
-      return await list(prefix, undefined);
-    case 'start-after-inclusive': {
-      const named = startAfter?.startsWith(prefix) ? await store.head(startAfter) : undefined;
-      return named ? { ...honest, objects: [named, ...honest.objects] } : honest;
-    }
-    case 'prefix-ignored':
-      return await list('', startAfter);
-    case 'list-incomplete':
-      return { ...honest, objects: honest.objects.filter((_, i) => i % 3 !== 2) };
-    case 'truncation-hidden':
-      return { ...honest, truncated: false };
-    default:
-      return honest;
-  }
+export async function lieAboutList(lie: Lie, store: ObjectStore, question: ListQuestion): Promise<ListPage> {
+  const honest = await store.list(question.prefix, question);
+  return (await LIST_LIES[lie]?.(honest, question, store)) ?? honest;
 }
 
 /** `body` with one bit flipped, counted from the start modulo its length. */

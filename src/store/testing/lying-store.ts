@@ -43,25 +43,13 @@ export class LyingStore {
     body: Uint8Array,
     racing: boolean,
   ): Promise<CreateOutcome> {
-    switch (lie) {
-      case 'create-forgotten':
-        return { kind: 'created' };
-      case 'deleted-key-stays-taken':
-        return this.#history.knows(key) ? { kind: 'exists' } : await this.inner.create(key, body);
-      case 'bytes-changed':
-        return await this.inner.create(key, flipBit(body, CHANGED_BIT));
-      case 'condition-ignored':
-        return await this.#overwrite(key, body);
-      case 'race-has-two-winners':
-        return racing ? await this.#overwrite(key, body) : await this.inner.create(key, body);
-      case 'refused-create-overwrites': {
-        const outcome = await this.inner.create(key, body);
-        if (outcome.kind === 'exists') await this.#overwrite(key, body);
-        return outcome;
-      }
-      default:
-        return await this.inner.create(key, body);
-    }
+    if (lie === 'create-forgotten') return { kind: 'created' };
+    if (lie === 'deleted-key-stays-taken' && this.#history.knows(key)) return { kind: 'exists' };
+    if (lie === 'condition-ignored' || (lie === 'race-has-two-winners' && racing))
+      return await this.#overwrite(key, body);
+    const outcome = await this.inner.create(key, lie === 'bytes-changed' ? flipBit(body, CHANGED_BIT) : body);
+    if (lie === 'refused-create-overwrites' && outcome.kind === 'exists') await this.#overwrite(key, body);
+    return outcome;
   }
 
   async #overwrite(key: string, body: Uint8Array): Promise<CreateOutcome> {
@@ -80,8 +68,8 @@ export class LyingStore {
     if (honest && fault?.kind === 'corrupt') return { ...honest, body: flipBit(honest.body, fault.bit) };
     const lie = lieOf(fault);
     if (lie === undefined) return honest;
-    const whole = range ? await this.inner.get(key) : honest;
-    return lieAboutObject(lie, lieAboutBytes(lie, honest, whole, range !== undefined), this.#ageMs(key));
+    const whole = range && (await this.inner.get(key));
+    return lieAboutObject(lie, lieAboutBytes(lie, honest, whole), this.#ageMs(key));
   }
 
   async head(fault: Fault | undefined, key: string): Promise<ObjectInfo | undefined> {
@@ -102,7 +90,7 @@ export class LyingStore {
     }
     const lie = lieOf(fault);
     if (lie === undefined) return await this.inner.list(prefix, { startAfter, limit });
-    return await lieAboutList(lie, this.inner, prefix, startAfter, limit);
+    return await lieAboutList(lie, this.inner, { prefix, startAfter, limit });
   }
 
   async delete(fault: Fault | undefined, key: string): Promise<void> {

@@ -1,0 +1,82 @@
+/**
+ * From what the SDK throws to a Failure (data for classify.ts) and to a StoreError with the evidence.
+ */
+import { ensureError, errorCode } from '../../base/index.ts';
+import { StoreError } from '../errors.ts';
+import { classify, type Failure } from './classify.ts';
+
+/** What the SDK puts on its errors. */
+interface SdkError {
+  readonly name?: string;
+  readonly $metadata?: {
+    readonly httpStatusCode?: number;
+    readonly requestId?: string;
+    readonly extendedRequestId?: string;
+  };
+  readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
+}
+
+/** Where a request went and what for. */
+export interface RequestPlace {
+  readonly url: string;
+  readonly operation: string;
+  readonly key: string;
+}
+
+/** The facts of a failed request. */
+export function failureOf(thrown: unknown): Failure {
+  const error = ensureError(thrown) as Error & SdkError;
+  const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
+  if (status !== undefined) return { status, code: error.name };
+  return { status, code: errorCode(deepest(error)) ?? error.name };
+}
+
+/** A header of the answer that came with a failure; names in lower case. */
+export function failureHeader(thrown: unknown, name: string): string | undefined {
+  return (ensureError(thrown) as Error & SdkError).$response?.headers?.[name];
+}
+
+/** The error for a failed request; one that is a StoreError already gets the place. `attempts`: how often it was tried. */
+export function s3Error(thrown: unknown, place: RequestPlace, attempts = 1): StoreError {
+  if (thrown instanceof StoreError) return placed(thrown, place, attempts);
+  const error = ensureError(thrown) as Error & SdkError;
+  const failure = failureOf(thrown);
+  const { code, retryable, say } = classify(failure);
+  const { url, operation, key } = place;
+  const cause = deepest(error);
+  const detail = [failure.status === undefined ? cause.message : `status ${failure.status}`, failure.code]
+    .filter((part) => part !== undefined && part !== '')
+    .join(', ');
+  const object = key === '' ? url : `${key} at ${url}`;
+  return new StoreError(code, `${say} (${operation} of ${object}: ${detail}).`, {
+    retryable,
+    fields: {
+      url,
+      operation,
+      key,
+      status: failure.status,
+      storeCode: failure.code,
+      requestId: error.$metadata?.requestId,
+      extendedRequestId: error.$metadata?.extendedRequestId,
+      attempts,
+    },
+    cause: thrown,
+  });
+}
+
+function placed(error: StoreError, place: RequestPlace, attempts: number): StoreError {
+  if ('operation' in error.fields) return error;
+  return new StoreError(error.code, `${error.message} (${place.operation} of ${place.key} at ${place.url})`, {
+    retryable: error.retryable,
+    fields: { ...place, ...error.fields, attempts },
+    cause: error.cause,
+  });
+}
+
+/** The system error that an AggregateError (several addresses tried) or a wrapper holds. */
+function deepest(error: Error): Error {
+  if (error instanceof AggregateError && errorCode(error) === undefined && error.errors[0] instanceof Error)
+    return deepest(error.errors[0]);
+  if (errorCode(error) === undefined && error.cause instanceof Error) return deepest(error.cause);
+  return error;
+}

@@ -1,0 +1,265 @@
+/**
+ * The S3 adapter: five requests of S3 behind the port (s3log.md §6.12).
+ *
+ * 1. A create is one PutObject with If-None-Match: * on the append client; whatever comes back goes through the table of classify.ts.
+ * 2. Absence is the store's NoSuchKey. HEAD has no document to say it, so its 404 counts only at a bucket that is known to exist.
+ * 3. A GET's body has the announced length, and a range is the range asked for; anything else is an error (S3 and S4 of types.ts).
+ */
+import { Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type GetObjectCommandOutput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { deadline, EMPTY_BYTES, type Clock, type Logger, type Random } from '../../base/index.ts';
+import { checkGet, checkList } from '../arguments.ts';
+import { abortedError, closedError, StoreError } from '../errors.ts';
+import { checkKey } from '../keys.ts';
+import type {
+  ByteRange,
+  CreateOutcome,
+  GetCall,
+  ListCall,
+  ListPage,
+  ObjectInfo,
+  ObjectStore,
+  StoreCall,
+  StoredObject,
+  Versioning,
+} from '../types.ts';
+import { formatStoreUrl, type S3Location } from '../url.ts';
+import { classifyCreate, saysAbsent } from './classify.ts';
+import { s3Clients, type S3Clients, type S3Credentials } from './clients.ts';
+import { checkOrder, checkRangeAnswer, sizeFromRange } from './answers.ts';
+import { readBody } from './read-body.ts';
+import type { SendOptions } from './fresh-connections.ts';
+import { withRetries, type Attempt } from './read-retry.ts';
+import { failureHeader, failureOf, s3Error } from './s3-error.ts';
+
+export interface S3StoreOptions {
+  readonly credentials: S3Credentials | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Told of every repetition inside a read. */
+  readonly onRetry: (operation: string, code: string) => void;
+}
+
+/** Longest wait for one create when its caller sets none, besides the time for the bytes. */
+const CREATE_LIMIT_MS = 30_000;
+/** Slowest upload that is still waited for: 1 MiB a second. */
+const SLOWEST_BYTES_PER_MS = (1024 * 1024) / 1000;
+
+export class S3Store implements ObjectStore {
+  readonly url: string;
+  readonly #location: S3Location;
+  readonly #options: S3StoreOptions;
+  readonly #clients: S3Clients;
+  /** The bucket was seen to exist by this process (2). */
+  #bucketSeen = false;
+  #closed = false;
+
+  constructor(location: S3Location, options: S3StoreOptions) {
+    this.url = formatStoreUrl(location);
+    this.#location = location;
+    this.#options = options;
+    this.#clients = s3Clients(location, options.credentials, options.log);
+  }
+
+  async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
+    const { signal, freshConnection = false } = call;
+    try {
+      const Key = this.#fullKey(key);
+      if (signal?.aborted) return { kind: 'undecided', cause: abortedError('create', key, signal) };
+      const limitMs = CREATE_LIMIT_MS + body.length / SLOWEST_BYTES_PER_MS;
+      const limit = deadline(this.#options.clock, limitMs, `create of ${key}`, signal);
+      try {
+        const command = new PutObjectCommand({
+          Bucket: this.#location.bucket,
+          Key,
+          Body: body,
+          IfNoneMatch: '*',
+        });
+        const send: SendOptions = { abortSignal: limit.signal, freshConnection };
+        const sent = await this.#clients.append.send(command, send);
+        this.#decided(key, 'created', sent.$metadata.requestId);
+        return { kind: 'created' };
+      } catch (thrown) {
+        if (signal?.aborted) return { kind: 'undecided', cause: abortedError('create', key, signal) };
+        throw limit.signal.aborted ? limit.signal.reason : thrown;
+      } finally {
+        limit.clear();
+      }
+    } catch (thrown) {
+      return this.#createFailed(key, thrown);
+    }
+  }
+
+  #createFailed(key: string, thrown: unknown): CreateOutcome {
+    const failure = failureOf(thrown);
+    const cause = s3Error(thrown, { url: this.url, operation: 'create', key });
+    if (thrown instanceof StoreError) return { kind: 'refused', cause }; // ours: a bad key, a closed store
+    const kind = classifyCreate(failure);
+    if (kind === 'exists') {
+      this.#decided(key, 'exists', cause.fields['requestId']);
+      return { kind };
+    }
+    // credentials that were there before will come back: a token service that is away must not end a session
+    const passing = cause.code === 'STORE_NO_CREDENTIALS' && this.#bucketSeen;
+    return { kind: passing ? 'undecided' : kind, cause };
+  }
+
+  get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
+    const { range } = call;
+    return this.#read('get', key, call, async (send, answered) => {
+      checkGet(key, call);
+      const Range = range && `bytes=${range.start}-${range.end - 1}`;
+      const command = new GetObjectCommand({ Bucket: this.#location.bucket, Key: this.#fullKey(key), Range });
+      try {
+        const answer = await this.#clients.read.send(command, send);
+        answered();
+        return await this.#object(answer, range);
+      } catch (thrown) {
+        const failure = failureOf(thrown);
+        if (saysAbsent(failure, false)) return undefined;
+        if (range && failure.status === 416) return await this.#emptyRange(key, thrown, call);
+        throw thrown;
+      }
+    });
+  }
+
+  async #object(answer: GetObjectCommandOutput, range: ByteRange | undefined): Promise<StoredObject> {
+    if (!(answer.Body instanceof Readable))
+      throw new StoreError('STORE_BAD_RESPONSE', 'The store answered without a body.', { retryable: true });
+    try {
+      const size = range ? checkRangeAnswer(answer, range) : answer.ContentLength;
+      const body = await readBody(answer.Body, answer.ContentLength, this.#options.clock);
+      return { body, size: size ?? body.length, lastModifiedMs: answer.LastModified?.getTime() };
+    } catch (thrown) {
+      answer.Body.destroy(); // or the connection stays taken
+      throw thrown;
+    }
+  }
+
+  /** The range begins at or after the end (416): no bytes, and the size as the answer or a HEAD tells it. */
+  async #emptyRange(key: string, thrown: unknown, call: StoreCall): Promise<StoredObject | undefined> {
+    const told = sizeFromRange(failureHeader(thrown, 'content-range'));
+    if (told !== undefined) return { body: EMPTY_BYTES, size: told, lastModifiedMs: undefined };
+    const info = await this.head(key, call);
+    return info && { body: EMPTY_BYTES, size: info.size, lastModifiedMs: info.lastModifiedMs };
+  }
+
+  async head(key: string, call?: StoreCall): Promise<ObjectInfo | undefined> {
+    const found = await this.#read('head', key, call, async (send) => {
+      const command = new HeadObjectCommand({ Bucket: this.#location.bucket, Key: this.#fullKey(key) });
+      try {
+        const answer = await this.#clients.read.send(command, send);
+        if (answer.ContentLength === undefined)
+          throw new StoreError('STORE_BAD_RESPONSE', 'The store told no size.', { retryable: true });
+        return { key, size: answer.ContentLength, lastModifiedMs: answer.LastModified?.getTime() };
+      } catch (thrown) {
+        if (saysAbsent(failureOf(thrown), true)) return ABSENT;
+        throw thrown;
+      }
+    });
+    if (found !== ABSENT) return found;
+    if (!this.#bucketSeen) await this.list(key, { ...call, limit: 1 }); // 2: throws when there is no bucket
+    return undefined;
+  }
+
+  list(prefix: string, call: ListCall = {}): Promise<ListPage> {
+    return this.#read('list', prefix, call, async (send) => {
+      const limit = checkList(prefix, call);
+      const base = this.#location.prefix === '' ? '' : `${this.#location.prefix}/`;
+      const command = new ListObjectsV2Command({
+        Bucket: this.#location.bucket,
+        Prefix: base + prefix,
+        MaxKeys: limit,
+        ...(call.startAfter === undefined ? {} : { StartAfter: base + call.startAfter }),
+      });
+      const answer = await this.#clients.read.send(command, send);
+      const objects = (answer.Contents ?? []).map((found) => ({
+        key: (found.Key ?? '').slice(base.length),
+        size: found.Size ?? 0,
+        lastModifiedMs: found.LastModified?.getTime(),
+      }));
+      checkOrder(objects, prefix, call.startAfter);
+      return { objects, truncated: answer.IsTruncated === true };
+    });
+  }
+
+  async delete(key: string, call?: StoreCall): Promise<void> {
+    await this.#read('delete', key, call, async (send) => {
+      const command = new DeleteObjectCommand({ Bucket: this.#location.bucket, Key: this.#fullKey(key) });
+      try {
+        await this.#clients.read.send(command, send);
+      } catch (thrown) {
+        if (!saysAbsent(failureOf(thrown), false)) throw thrown; // some stores say so; it is what was wanted
+      }
+    });
+  }
+
+  async versioning(call?: StoreCall): Promise<Versioning> {
+    try {
+      const command = new GetBucketVersioningCommand({ Bucket: this.#location.bucket });
+      const answer = await this.#read('versioning', '', call, (send) =>
+        this.#clients.read.send(command, send),
+      );
+      if (answer.Status === 'Enabled') return 'on';
+      return answer.Status === 'Suspended' ? 'suspended' : 'off';
+    } catch (error) {
+      const mayNotTell = error instanceof StoreError && MAY_NOT_TELL.has(error.code);
+      if (mayNotTell) return 'unknown';
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const clients: readonly S3Client[] = [this.#clients.append, this.#clients.read];
+    for (const client of clients) client.destroy();
+  }
+
+  async #read<T>(
+    operation: string,
+    key: string,
+    call: StoreCall | undefined,
+    attempt: Attempt<T>,
+  ): Promise<T> {
+    if (this.#closed) throw closedError(this.url);
+    const value = await withRetries({ url: this.url, operation, key }, call, this.#options, attempt);
+    if (value !== ABSENT) this.#bucketSeen = true; // an answer, or NoSuchKey: both speak for the bucket
+    return value;
+  }
+
+  /** @throws StoreError STORE_BAD_REQUEST, STORE_CLOSED */
+  #fullKey(key: string): string {
+    if (this.#closed) throw closedError(this.url);
+    checkKey(key);
+    if (this.#location.prefix === '') return key;
+    const full = `${this.#location.prefix}/${key}`;
+    checkKey(full);
+    return full;
+  }
+
+  #decided(key: string, outcome: string, requestId: unknown): void {
+    this.#bucketSeen = true;
+    const { log } = this.#options;
+    if (log.isDebugEnabled()) log.debug('a create was decided', { store: this.url, key, outcome, requestId });
+  }
+}
+
+/** HEAD's 404, before it is known whether it speaks of the object or of the bucket (2). */
+const ABSENT = Symbol('absent');
+/** Answers to the question for versioning that only say that it will not be answered. */
+const MAY_NOT_TELL: ReadonlySet<string> = new Set([
+  'STORE_DENIED',
+  'STORE_UNSUPPORTED',
+  'STORE_BAD_REQUEST',
+  'STORE_BAD_RESPONSE',
+]);
