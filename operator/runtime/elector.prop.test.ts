@@ -100,7 +100,8 @@ describe('three electors on one lease under faults', () => {
         expect(world.leaderlessMs).toBe(0);
         changes += world.leaders;
       }),
-      { numRuns: 6, endOnFailure: true },
+      // Seed 2147483638: a release whose answer was lost left its sender calling itself leader while the next one led.
+      { numRuns: 15, endOnFailure: true, examples: [[2_147_483_638]] },
     );
     expect(changes).toBeGreaterThan(12);
   });

@@ -81,6 +81,7 @@ export class LeaderElector {
   #certain = false;
   #leading = false;
   #renewedAtMs = -Infinity;
+  #attemptedAtMs = -Infinity;
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -121,8 +122,8 @@ export class LeaderElector {
     assert(first.kind === 'workEnded', 'renewals go on while the led work does');
     renewing.abort(new Error('the led work has ended'));
     await renewal;
+    this.#become(false); // before the release is sent: from its arrival on another may lead
     const released = await this.#release(); // E4
-    this.#become(false);
     return stop.aborted && first.error === undefined
       ? { kind: 'stopped', released }
       : { kind: 'ended', error: first.error };
@@ -167,6 +168,7 @@ export class LeaderElector {
 
   /** One look at the lease, and one write if it is ours or free. @throws on any failure of the API. */
   async #attempt(signal: AbortSignal): Promise<Attempt> {
+    this.#attemptedAtMs = this.#clock.monotonicMs();
     const limit = deadline(this.#clock, this.#attemptMs(), 'a request for the leader lease', signal);
     try {
       if (!this.#certain) this.#observe(await this.#options.lease.read(limit.signal));
@@ -252,13 +254,18 @@ export class LeaderElector {
     return Math.max(1, Math.min(renewDeadlineMs * ATTEMPT_SHARE, left));
   }
 
-  /** The pause between attempts; for a leader never beyond its deadline. Returns early, without a rejection, on abort. */
+  /**
+   * The pause until the next attempt; for a leader never beyond its deadline. It counts from the start of the last one: with slow answers
+   * the pauses shrink, and a leader whose API server takes a second and a half keeps its lease. Returns early, not rejecting, on abort.
+   */
   async #pause(signal: AbortSignal): Promise<void> {
     const { retryMs, renewDeadlineMs } = this.#timing;
     const longest = retryMs * (1 + RETRY_JITTER);
     const policy = { firstMs: longest, factor: 1, capMs: longest, jitter: RETRY_JITTER / (1 + RETRY_JITTER) };
-    const pause = backoffMs(policy, 0, this.#options.random);
-    const left = this.#leading ? this.#renewedAtMs + renewDeadlineMs - this.#clock.monotonicMs() : Infinity;
+    const nowMs = this.#clock.monotonicMs();
+    const dueMs = this.#attemptedAtMs + backoffMs(policy, 0, this.#options.random);
+    const pause = Math.max(dueMs - nowMs, retryMs * RETRY_JITTER);
+    const left = this.#leading ? this.#renewedAtMs + renewDeadlineMs - nowMs : Infinity;
     try {
       await this.#clock.sleep(Math.min(pause, left), signal);
     } catch (thrown) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { silentLogger } from '../../src/base/index.ts';
+import { createMetrics, silentLogger } from '../../src/base/index.ts';
 import { seededRandom, VirtualClock } from '../../src/base/testing/index.ts';
 import { ObjectCache } from './cache.ts';
 import type { WatchEnded, WatchRequest } from './ports.ts';
@@ -10,12 +10,14 @@ function setUp(seed = 1) {
   const clock = new VirtualClock();
   const api = new ScriptedApi(clock);
   const cache = new ObjectCache<Thing>({ name: 'things', clock, log: silentLogger });
+  const metrics = createMetrics();
   const reflector = new Reflector({
     source: api,
     cache,
     clock,
     random: seededRandom(seed),
     log: silentLogger,
+    metrics,
   });
   const stop = new AbortController();
   const shown = (): ReadonlyMap<string, string> =>
@@ -23,7 +25,7 @@ function setUp(seed = 1) {
       cache.list().map((o) => [`ns/${o.metadata.name}`, `${o.metadata.uid}@${o.metadata.resourceVersion}`]),
     );
   const pass = (ms: number): Promise<void> => clock.run(clock.sleep(ms));
-  return { clock, api, cache, reflector, stop, shown, pass };
+  return { clock, api, cache, reflector, stop, shown, pass, metrics };
 }
 
 describe('reflector', () => {
@@ -86,7 +88,7 @@ describe('reflector', () => {
   });
 
   test('a watch that loses events without a sign is put right by the periodic list', async () => {
-    const { api, reflector, stop, shown, pass } = setUp();
+    const { api, reflector, stop, shown, pass, metrics } = setUp();
     void reflector.run(stop.signal);
     await pass(50);
     api.mute = true;
@@ -95,6 +97,7 @@ describe('reflector', () => {
     expect(shown()).not.toEqual(api.truth());
     await pass(660_000);
     expect(shown()).toEqual(api.truth());
+    expect(await metrics.render()).toContain('watch_ends_total{cache="things",kind="relistDue"} 1');
     stop.abort();
   });
 
