@@ -1,0 +1,56 @@
+import { describe, expect, test } from '@jest/globals';
+import { explore } from './explore.ts';
+import { RIGHT, type Rules } from './protocol.ts';
+
+const LIMIT = 2_000_000;
+
+/** Bounds within which the right rules are searched to the last state. */
+const CLEAN: readonly [string, Partial<Rules>][] = [
+  ['two writers, appends, checkpoints and deletion', { data: 1, checkpoints: 1, resends: 1 }],
+  ['two writers, two appends each, no repeats', { data: 2, checkpoints: 1, resends: 0 }],
+  ['two writers and a linearizable read', { data: 1, checkpoints: 1, resends: 0, reads: 1 }],
+  ['two writers, a read, repeated PUTs, no deletion', { data: 1, checkpoints: 0, resends: 1, reads: 1 }],
+  ['three writers without deletion', { writers: 3, data: 1, checkpoints: 0, resends: 0 }],
+];
+
+/** Rules broken one at a time, in the smallest bounds that show it. */
+const BROKEN: readonly [string, Partial<Rules>][] = [
+  ['fences are deleted: a late append lands in the fence that stopped it', { keepFences: false }],
+  [
+    'no look at the floor after the fence: a stale opener lives below it',
+    { floorCheck: false, data: 2, resends: 0 },
+  ],
+  ['acknowledged when sent', { acknowledge: 'sent', reads: 1, resends: 0 }],
+  ['a taken key counts as the own slot', { onExists: 'assume-own' }],
+  ['a fenced writer passes over the fence and goes on', { onForeign: 'go-on', data: 2 }],
+  ['two PUTs in flight, three sessions', { depth: 2, writers: 3, data: 2, checkpoints: 1, resends: 0 }],
+  ['reads without proof', { readBy: 'no-proof', reads: 1, resends: 0 }],
+  [
+    'reads by a GET of the slot after the last confirmed one',
+    { readBy: 'after-confirmed', reads: 1, resends: 0 },
+  ],
+  [
+    'reads by a 404, with a slot below it unconfirmed',
+    { readBy: 'after-sent-unconfirmed', reads: 1, resends: 0 },
+  ],
+  [
+    'reads by any confirmation that comes after them',
+    { readBy: 'any-confirmation', reads: 1, resends: 0, checkpoints: 0 },
+  ],
+  ['a read joins a GET that began before it', { readBy: 'join-get', reads: 1, resends: 0, checkpoints: 0 }],
+];
+
+describe('the protocol, searched exhaustively', () => {
+  test.each(CLEAN)('keeps every promise: %s', (_name, bounds) => {
+    const found = explore({ ...RIGHT, ...bounds }, LIMIT);
+    expect(found.violation).toBeUndefined();
+    expect(found.exhaustive).toBe(true);
+    expect(found.states).toBeGreaterThan(1000);
+  });
+
+  test.each(BROKEN)('is not safe without its rule: %s', (_name, change) => {
+    const found = explore({ ...RIGHT, ...change }, LIMIT);
+    expect(found.violation?.what).toMatch(/^w\d (acknowledged|served)/);
+    expect(found.violation!.story.length).toBeGreaterThan(3);
+  });
+});
