@@ -5,6 +5,14 @@ export { StoreError, type StoreErrorCode, type StoreErrorOptions } from './error
 export { checkKey, compareKeys, keyProblem } from './keys.ts';
 export { openStore, type OpenStoreOptions, type StoreCredentials } from './open.ts';
 export {
+  probeStore,
+  requireFitStore,
+  StoreUnfitError,
+  type ProbeOptions,
+  type ProbeProperty,
+  type ProbeReport,
+} from './probe/probe.ts';
+export {
   LIST_PAGE_LIMIT,
   type ByteRange,
   type CreateOutcome,

@@ -90,12 +90,12 @@ function formatS3(location: S3Location): string {
   checkS3(location);
   const prefix =
     location.prefix === '' ? '' : `/${location.prefix.split('/').map(encodeURIComponent).join('/')}`;
-  const query = new URLSearchParams();
-  if (location.endpoint !== undefined) query.set('endpoint', location.endpoint);
-  if (location.region !== undefined) query.set('region', location.region);
+  const parameters: string[] = []; // none of these characters needs an escape in a query
+  if (location.endpoint !== undefined) parameters.push(`endpoint=${location.endpoint}`);
+  if (location.region !== undefined) parameters.push(`region=${location.region}`);
   if (location.forcePathStyle !== (location.endpoint !== undefined))
-    query.set('forcePathStyle', String(location.forcePathStyle));
-  return `s3://${location.bucket}${prefix}${query.size > 0 ? `?${query.toString()}` : ''}`;
+    parameters.push(`forcePathStyle=${location.forcePathStyle}`);
+  return `s3://${location.bucket}${prefix}${parameters.length > 0 ? `?${parameters.join('&')}` : ''}`;
 }
 
 function parseS3(url: string): S3Location {

@@ -1,13 +1,17 @@
 /**
  * From what the SDK throws to a Failure (data for classify.ts) and to a StoreError with the evidence.
  */
-import { ensureError, errorCode } from '../../base/index.ts';
+import { errorCode } from '../../base/index.ts';
 import { StoreError } from '../errors.ts';
 import { classify, type Failure } from './classify.ts';
 
-/** What the SDK puts on its errors. */
+/** What the SDK and Node put on their errors. Read by shape: such an error may come from another realm, where instanceof fails. */
 interface SdkError {
   readonly name?: string;
+  readonly message?: string;
+  readonly cause?: unknown;
+  /** Of an AggregateError: one for each address that was tried. */
+  readonly errors?: readonly unknown[];
   readonly $metadata?: {
     readonly httpStatusCode?: number;
     readonly requestId?: string;
@@ -25,7 +29,7 @@ export interface RequestPlace {
 
 /** The facts of a failed request. */
 export function failureOf(thrown: unknown): Failure {
-  const error = ensureError(thrown) as Error & SdkError;
+  const error = shape(thrown);
   const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
   if (status !== undefined) return { status, code: error.name };
   return { status, code: errorCode(deepest(error)) ?? error.name };
@@ -33,13 +37,13 @@ export function failureOf(thrown: unknown): Failure {
 
 /** A header of the answer that came with a failure; names in lower case. */
 export function failureHeader(thrown: unknown, name: string): string | undefined {
-  return (ensureError(thrown) as Error & SdkError).$response?.headers?.[name];
+  return shape(thrown).$response?.headers?.[name];
 }
 
 /** The error for a failed request; one that is a StoreError already gets the place. `attempts`: how often it was tried. */
 export function s3Error(thrown: unknown, place: RequestPlace, attempts = 1): StoreError {
   if (thrown instanceof StoreError) return placed(thrown, place, attempts);
-  const error = ensureError(thrown) as Error & SdkError;
+  const error = shape(thrown);
   const failure = failureOf(thrown);
   const { code, retryable, say } = classify(failure);
   const { url, operation, key } = place;
@@ -73,10 +77,13 @@ function placed(error: StoreError, place: RequestPlace, attempts: number): Store
   });
 }
 
-/** The system error that an AggregateError (several addresses tried) or a wrapper holds. */
-function deepest(error: Error): Error {
-  if (error instanceof AggregateError && errorCode(error) === undefined && error.errors[0] instanceof Error)
-    return deepest(error.errors[0]);
-  if (errorCode(error) === undefined && error.cause instanceof Error) return deepest(error.cause);
-  return error;
+function shape(thrown: unknown): SdkError {
+  return typeof thrown === 'object' && thrown !== null ? thrown : { message: String(thrown) };
+}
+
+/** The system error inside an AggregateError or a wrapper. */
+function deepest(error: SdkError): SdkError {
+  if (errorCode(error) !== undefined) return error;
+  const inner = error.errors?.[0] ?? error.cause;
+  return typeof inner === 'object' && inner !== null ? deepest(inner) : error;
 }
