@@ -153,7 +153,10 @@ export class KvClient {
       ...toJsonBytes('key', bytes(key)),
       ...toJsonBytes('value', bytes(value)),
     }));
-    await this.#mutate({ method: 'POST', target: '/v1/batch', body: JSON.stringify({ pairs: items }) }, options);
+    await this.#mutate(
+      { method: 'POST', target: '/v1/batch', body: JSON.stringify({ pairs: items }) },
+      options,
+    );
   }
 
   /** @returns whether the key was there */
@@ -262,7 +265,12 @@ export class KvClient {
   }
 
   /** One attempt. @throws KvRefusedError on a final refusal */
-  async #attempt(url: URL, outgoing: Outgoing, attemptMs: number, signal: AbortSignal): Promise<AttemptOutcome> {
+  async #attempt(
+    url: URL,
+    outgoing: Outgoing,
+    attemptMs: number,
+    signal: AbortSignal,
+  ): Promise<AttemptOutcome> {
     const mutation = outgoing.requestId !== undefined;
     const limit = deadline(this.#clock, attemptMs, 'the attempt', signal);
     try {

@@ -24,7 +24,10 @@ function filled(count: number): KvState {
 describe('snapshots', () => {
   test('any state comes back with the same hash, whatever the chunks it is read in', async () => {
     const pairs = fc.array(
-      fc.record({ key: fc.uint8Array({ minLength: 1, maxLength: 9 }), value: fc.uint8Array({ maxLength: 50 }) }),
+      fc.record({
+        key: fc.uint8Array({ minLength: 1, maxLength: 9 }),
+        value: fc.uint8Array({ maxLength: 50 }),
+      }),
       { maxLength: 40 },
     );
     await fc.assert(
@@ -41,7 +44,10 @@ describe('snapshots', () => {
   test('many frames and the largest values come back, and no chunk is larger than a frame and a value', async () => {
     const state = filled(20_000);
     for (const name of ['a', 'l', 'z'])
-      state.apply({ kind: 'put', pairs: [{ key: utf8(name), value: new Uint8Array(MAX_VALUE_BYTES).fill(7) }] });
+      state.apply({
+        kind: 'put',
+        pairs: [{ key: utf8(name), value: new Uint8Array(MAX_VALUE_BYTES).fill(7) }],
+      });
     const chunks = [...snapshotChunks(state.view())];
     expect(chunks.length).toBeGreaterThan(4);
     expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThan(MAX_VALUE_BYTES + 300 * 1024);

@@ -19,17 +19,22 @@ export function toJsonBytes(name: string, bytes: Uint8Array): Record<string, str
 }
 
 /** The bytes of one field, undefined when it is absent or null. @throws KvError INVALID_BODY */
-export function fromJsonBytes(object: Readonly<Record<string, unknown>>, name: string): Uint8Array | undefined {
+export function fromJsonBytes(
+  object: Readonly<Record<string, unknown>>,
+  name: string,
+): Uint8Array | undefined {
   const text = object[name] ?? undefined;
   const base64 = object[`${name}Base64`] ?? undefined;
   if (text !== undefined && base64 !== undefined) throw bad(`give ${name} or ${name}Base64, not both`);
   if (text !== undefined) {
-    if (typeof text !== 'string' || !text.isWellFormed()) throw bad(`${name} is not text that UTF-8 can hold`);
+    if (typeof text !== 'string' || !text.isWellFormed())
+      throw bad(`${name} is not text that UTF-8 can hold`);
     return utf8(text);
   }
   if (base64 === undefined) return undefined;
   const bytes = Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64');
-  if (bytes.toString('base64') !== base64) throw bad(`${name}Base64 is not base64 (standard alphabet, padded)`);
+  if (bytes.toString('base64') !== base64)
+    throw bad(`${name}Base64 is not base64 (standard alphabet, padded)`);
   return new Uint8Array(bytes);
 }
 

@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify';
-import { createMetrics, silentLogger, systemClock, systemRandom, utf8, type Metrics } from '../../base/index.ts';
+import {
+  createMetrics,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  utf8,
+  type Metrics,
+} from '../../base/index.ts';
 import { KvClient, KvTimeoutError } from '../client.ts';
 import { KV_ERROR_STATUS, type KvErrorCode } from '../errors.ts';
 import { MAX_VALUE_BYTES } from '../limits.ts';
@@ -135,7 +142,9 @@ describe('the HTTP contract', () => {
 
 describe('what is refused', () => {
   const json = { 'content-type': 'application/json' };
-  test.each<[string, 'GET' | 'PUT' | 'POST' | 'DELETE', string, string | Buffer | undefined, object, KvErrorCode]>([
+  test.each<
+    [string, 'GET' | 'PUT' | 'POST' | 'DELETE', string, string | Buffer | undefined, object, KvErrorCode]
+  >([
     ['an empty key', 'PUT', '/v1/kv/', 'v', octets, 'INVALID_KEY'],
     ['a key too long', 'PUT', `/v1/kv/${'a'.repeat(1025)}`, 'v', octets, 'INVALID_KEY'],
     ['a broken escape', 'GET', '/v1/kv/%g0', undefined, {}, 'INVALID_KEY'],
@@ -148,14 +157,33 @@ describe('what is refused', () => {
     ['a field nobody knows', 'POST', '/v1/cas', '{"key":"a","value":"b","ttl":5}', json, 'INVALID_BODY'],
     ['a list for a body', 'POST', '/v1/cas', '[]', json, 'INVALID_BODY'],
     ['parameters of a mutation', 'PUT', '/v1/kv/k?consistency=stale', 'v', octets, 'INVALID_QUERY'],
-    ['a request id with a space', 'PUT', '/v1/kv/k', 'v', { 'holdfast-request-id': 'a b' }, 'INVALID_REQUEST_ID'],
-    ['a request id too long', 'PUT', '/v1/kv/k', 'v', { 'holdfast-request-id': 'x'.repeat(129) }, 'INVALID_REQUEST_ID'],
+    [
+      'a request id with a space',
+      'PUT',
+      '/v1/kv/k',
+      'v',
+      { 'holdfast-request-id': 'a b' },
+      'INVALID_REQUEST_ID',
+    ],
+    [
+      'a request id too long',
+      'PUT',
+      '/v1/kv/k',
+      'v',
+      { 'holdfast-request-id': 'x'.repeat(129) },
+      'INVALID_REQUEST_ID',
+    ],
     ['an unknown path', 'GET', '/v2/kv', undefined, {}, 'ROUTE_NOT_FOUND'],
     ['a method that is not offered', 'POST', '/v1/kv/k', 'v', octets, 'ROUTE_NOT_FOUND'],
     ['the inner route asked for by name', 'GET', '/v1/key', undefined, {}, 'INVALID_KEY'],
   ])('%s', async (_, method, url, payload, headers, code) => {
     const { server, service } = rig();
-    const reply = await server.inject({ method, url, ...(payload === undefined ? {} : { payload }), headers: { ...headers } });
+    const reply = await server.inject({
+      method,
+      url,
+      ...(payload === undefined ? {} : { payload }),
+      headers: { ...headers },
+    });
     expect(reply.json<{ code: string }>().code).toBe(code);
     expect(reply.statusCode).toBe(KV_ERROR_STATUS[code]);
     expect(Object.keys(reply.json<object>()).sort()).toEqual(['code', 'message']);
@@ -244,7 +272,9 @@ describe('the client over real sockets', () => {
   async function clientOf(...rigs: Rig[]): Promise<KvClient> {
     const urls = await Promise.all(rigs.map(({ server }) => server.listen({ host: '127.0.0.1', port: 0 })));
     let asked = 0;
-    return new KvClient({ resolve: () => Promise.resolve(new URL(urls[Math.min(asked++, urls.length - 1)]!)) });
+    return new KvClient({
+      resolve: () => Promise.resolve(new URL(urls[Math.min(asked++, urls.length - 1)]!)),
+    });
   }
 
   test('every operation, with keys no URL keeps', async () => {
@@ -294,7 +324,9 @@ describe('the client over real sockets', () => {
   test('a frozen primary costs one attempt, then the call goes on elsewhere', async () => {
     const [frozen, next] = [rig(), rig()];
     frozen.service.gate = new Promise(() => undefined);
-    const urls = await Promise.all([frozen, next].map(({ server }) => server.listen({ host: '127.0.0.1', port: 0 })));
+    const urls = await Promise.all(
+      [frozen, next].map(({ server }) => server.listen({ host: '127.0.0.1', port: 0 })),
+    );
     let asked = 0;
     const client = new KvClient({
       resolve: () => Promise.resolve(new URL(urls[Math.min(asked++, 1)]!)),
@@ -312,11 +344,16 @@ describe('the client over real sockets', () => {
     // After a few attempts no primary is found any more, so that time runs out between attempts and not at a random point inside one.
     const resolve = (): Promise<URL> => (finds-- > 0 ? Promise.resolve(url) : new Promise(() => undefined));
     const client = new KvClient({ resolve });
-    await expect(client.put([{ key: '', value: 'v' }])).rejects.toMatchObject({ code: 'INVALID_KEY', status: 400 });
+    await expect(client.put([{ key: '', value: 'v' }])).rejects.toMatchObject({
+      code: 'INVALID_KEY',
+      status: 400,
+    });
     const giveUp = async (code: KvErrorCode): Promise<unknown> => {
       only.service.failWith = code;
       finds = 3;
-      return await client.put([{ key: 'k', value: 'v' }], { timeoutMs: 500 }).catch((error: unknown) => error);
+      return await client
+        .put([{ key: 'k', value: 'v' }], { timeoutMs: 500 })
+        .catch((error: unknown) => error);
     };
     for (const code of ['NOT_PRIMARY', 'NOT_APPENDED', 'OVERLOADED'] as const) {
       const error = await giveUp(code);

@@ -5,8 +5,19 @@
  * H2  A request is admitted before its body is read (M1) and answered within the deadline.
  * H3  Keys are bytes: targets under /v1/kv/ reach one route unparsed and are decoded by target.ts.
  */
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { DURATION_BUCKETS_SECONDS, type Clock, type Logger, type Metrics, type Random } from '../../base/index.ts';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import {
+  DURATION_BUCKETS_SECONDS,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Random,
+} from '../../base/index.ts';
 import { KvError } from '../errors.ts';
 import { type KvService } from '../service.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
@@ -67,10 +78,7 @@ function sendError(error: KvError, reply: FastifyReply, log: Logger, request: Fa
   if (error.code === 'INTERNAL')
     log.error('A request failed by a fault of ours.', { method: request.method, error });
   if (RETRYABLE.has(error.status)) reply.header('Retry-After', RETRY_AFTER_SECONDS);
-  return reply
-    .code(error.status)
-    .type('application/json')
-    .send({ code: error.code, message: error.message }); // H1
+  return reply.code(error.status).type('application/json').send({ code: error.code, message: error.message }); // H1
 }
 
 /** Errors of the framework itself, in our words. */
@@ -90,7 +98,9 @@ function addAdmission(server: FastifyInstance, limits: AdmissionLimits): void {
   server.addHook('onRequest', (request, reply, done) => {
     const leave = admission.enter(bodyBytesOf(request));
     if (!leave) {
-      done(new KvError('OVERLOADED', 'The server has as many requests under way as it takes. Try again later.'));
+      done(
+        new KvError('OVERLOADED', 'The server has as many requests under way as it takes. Try again later.'),
+      );
       return;
     }
     reply.raw.once('close', leave);

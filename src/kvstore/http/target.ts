@@ -65,7 +65,10 @@ function parametersOf(target: string, allowed: readonly string[]): Parameters {
     const equals = part.indexOf('=');
     const name = equals < 0 ? part : part.slice(0, equals);
     if (!allowed.includes(name))
-      throw new KvError('INVALID_QUERY', `There is no parameter "${name}" here; there are: ${allowed.join(', ')}.`);
+      throw new KvError(
+        'INVALID_QUERY',
+        `There is no parameter "${name}" here; there are: ${allowed.join(', ')}.`,
+      );
     const value = percentDecode(equals < 0 ? '' : part.slice(equals + 1), true);
     if (!value) throw new KvError('INVALID_QUERY', `The parameter "${name}" is not percent-encoded.`);
     const values = found.get(name);
