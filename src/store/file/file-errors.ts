@@ -94,3 +94,12 @@ export function noRootError(root: string): StoreError {
     { retryable: false, fields: { path: root } },
   );
 }
+
+/** The name is a directory: other keys go on below it, and a directory cannot be an object as well. */
+export function belowError(path: string): StoreError {
+  return new StoreError(
+    'STORE_BAD_REQUEST',
+    `Other keys go on below ${path}, so that it cannot be a key itself; choose another one.`,
+    { retryable: false, fields: { path } },
+  );
+}

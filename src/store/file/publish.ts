@@ -8,12 +8,12 @@
  *     those older than LEFTOVER_AGE_MS, by the file system's own clock. A writer that slept longer finds its file gone and answers
  *     `undecided`, never `created`.
  */
-import { link, mkdir, open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ensureError, errorCode, toHex, type Logger, type Random } from '../../base/index.ts';
 import { StoreError } from '../errors.ts';
 import { RESERVED_SEGMENT } from '../keys.ts';
-import { noRootError } from './file-errors.ts';
+import { belowError, noRootError } from './file-errors.ts';
 
 /** No create takes nearly this long; one that does is retried by its caller (P3). */
 export const LEFTOVER_AGE_MS = 3_600_000;
@@ -143,8 +143,9 @@ async function linkOnce(temporary: string, path: string): Promise<'created' | 'e
     await link(temporary, path);
     return 'created';
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return 'exists';
-    throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
+    if ((await lstat(path)).isDirectory()) throw belowError(path);
+    return 'exists';
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * How far the store's clock is from ours, from the time it gives a new object.
  */
-import type { ProbeBench } from './bench.ts';
+import { brokenBy, type ProbeBench } from './bench.ts';
 
 export interface ClockMeasure {
   /** Store minus us, ms; 0 when both agree as far as one can see; undefined when the store tells no times. */
@@ -22,12 +22,11 @@ export function skewOf(fromMs: number, toMs: number, storeMs: number): number {
   return latest < fromMs ? latest - fromMs : 0;
 }
 
+/** @throws StoreError when the store cannot be reached or used. */
 export async function measureClock(bench: ProbeBench): Promise<ClockMeasure> {
   const fromMs = bench.clock.wallMs();
-  const key = bench.key('clock');
-  await bench.create(key, bench.bytes(1));
+  const storeMs = await newObjectMs(bench);
   const toMs = bench.clock.wallMs();
-  const storeMs = (await bench.get(key))?.lastModifiedMs;
   if (storeMs === undefined) return { skewMs: undefined, detail: 'the store tells no times' };
   const skewMs = Math.round(skewOf(fromMs, toMs, storeMs));
   if (skewMs === 0) return { skewMs, detail: 'the clock of the store and ours agree within a second' };
@@ -36,4 +35,16 @@ export async function measureClock(bench: ProbeBench): Promise<ClockMeasure> {
     skewMs,
     detail: `the clock of the store is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} ours`,
   };
+}
+
+/** The time that the store gives a new object; undefined also where it cannot make one, which other checks have named. */
+async function newObjectMs(bench: ProbeBench): Promise<number | undefined> {
+  try {
+    const key = bench.key('clock');
+    await bench.create(key, bench.bytes(1));
+    return (await bench.get(key))?.lastModifiedMs;
+  } catch (error) {
+    if (brokenBy(error) === undefined) throw error;
+    return undefined;
+  }
 }

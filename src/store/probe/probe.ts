@@ -62,7 +62,7 @@ export async function probeStore(store: ObjectStore, options: ProbeOptions): Pro
   try {
     for (const property of PROPERTIES) properties.push(await judge(property, bench));
     const clock = await measureClock(bench);
-    properties.push({ name: 'clock', ok: true, detail: clock.detail });
+    properties.push({ name: 'clock', ok: true, detail: clock.detail }); // 4
     properties.push(await judge({ name: 'clean-up', check: cleanUp }, bench));
     return { ok: properties.every(({ ok }) => ok), properties, clockSkewMs: clock.skewMs };
   } catch (error) {
