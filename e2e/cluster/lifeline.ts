@@ -57,6 +57,11 @@ export class Lifeline {
     return { ...environment, [MARK_VARIABLE]: this.run };
   }
 
+  /** One more directory that goes when the run ends. */
+  alsoRemove(directory: string): void {
+    this.#watchdog.stdin?.write(`${directory}\n`);
+  }
+
   /** Ends everything marked and removes the directory. Throws HarnessError SURVIVORS when something would not die. */
   end(): Promise<void> {
     this.#ending ??= this.#end();

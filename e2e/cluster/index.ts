@@ -1,0 +1,19 @@
+/**
+ * e2e/cluster: real servers on this machine with switches for faults. Everything a scenario, the demo or a bench needs.
+ */
+export { ApiClient, ApiStatusError, hasStatus, type ApiAccess, type WatchEvent } from './api-client.ts';
+export { HarnessError } from './errors.ts';
+export { type ImageMap, type ProcessImage } from './images.ts';
+export { type Condition, type ContainerStatus, type KubeObject, type Lease, type Pod } from './kube-types.ts';
+export { freePort } from './ports.ts';
+export { startCluster, type ClusterOptions } from './process-cluster.ts';
+export { startS3Server, type S3Server, type S3ServerOptions } from './s3-server.ts';
+export {
+  type Cluster,
+  type ClusterNode,
+  type ExecResult,
+  type Link,
+  type PodPlacement,
+  type ServerSwitch,
+  type TrafficClass,
+} from './types.ts';
