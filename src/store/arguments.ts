@@ -3,7 +3,7 @@
  */
 import { StoreError } from './errors.ts';
 import { checkKey, keyProblem } from './keys.ts';
-import { LIST_PAGE_LIMIT, type ByteRange, type GetCall, type ListCall, type StoredObject } from './types.ts';
+import { LIST_PAGE_LIMIT, type ByteRange, type GetCall, type ListCall } from './types.ts';
 
 function badRequest(what: string): StoreError {
   return new StoreError('STORE_BAD_REQUEST', `${what}. This is a mistake of the caller.`, {
@@ -41,9 +41,4 @@ export function cut(whole: Uint8Array, range: ByteRange | undefined): Uint8Array
 /** How many bytes of an object of `size` a range covers; all without a range. */
 export function coveredBytes(range: ByteRange | undefined, size: number): number {
   return range ? Math.max(0, Math.min(range.end, size) - range.start) : size;
-}
-
-/** True when `object` is what a GET with this range has to give. */
-export function isWholeAnswer(object: StoredObject, range: ByteRange | undefined): boolean {
-  return object.body.length === coveredBytes(range, object.size);
 }

@@ -72,6 +72,19 @@ describe('s3', () => {
     }
   });
 
+  test('credentials come from the environment when none are given', async () => {
+    const before = { ...process.env };
+    Object.assign(process.env, server.credentials());
+    try {
+      const store = openStore(inPrefix('env')(server.url));
+      opened.push(store);
+      expect(await store.create('k', utf8('x'))).toEqual({ kind: 'created' });
+      expect(store.url).not.toContain(server.accessKeyId);
+    } finally {
+      process.env = before;
+    }
+  });
+
   test('a missing bucket is an error for every operation, and never an absent object', async () => {
     const store = open((url) => url.replace('s3://holdfast', 's3://nothere'));
     for (const read of [

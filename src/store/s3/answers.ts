@@ -27,24 +27,34 @@ export function sizeFromRange(header: string | undefined): number | undefined {
   return size === undefined ? undefined : Number(size);
 }
 
+/** What a good answer to a GET with a range promises. */
+export interface RangePromise {
+  /** Bytes of the whole object. */
+  readonly size: number;
+  /** Bytes that the body must have. */
+  readonly length: number;
+}
+
 /**
- * The object's size, from an answer that gives exactly the range asked for, cut at the object's end.
- * @throws StoreError STORE_BAD_RESPONSE, not retryable, when it is another range or none.
+ * Checks that an answer gives exactly the range asked for, cut at the object's end.
+ * @throws StoreError STORE_BAD_RESPONSE, not retryable, when it gives another range or none.
  */
-export function checkRangeAnswer(answer: RangeAnswer, asked: ByteRange): number {
-  const { ContentRange: header, ContentLength: length } = answer;
+export function checkRangeAnswer(answer: RangeAnswer, asked: ByteRange): RangePromise {
+  const { ContentRange: header, ContentLength: told } = answer;
   if (header === undefined) {
     // the whole object without a word about ranges: right only where the range covers it
-    if (length !== undefined && asked.start === 0 && length <= asked.end) return length;
+    if (told !== undefined && asked.start === 0 && told <= asked.end) return { size: told, length: told };
     throw nonsense('The store ignored the range of a GET');
   }
-  const start = Number(/^bytes (\d+)-/.exec(header)?.[1]);
+  const [, start, end] = /^bytes (\d+)-(\d+)\//.exec(header) ?? [];
   const size = sizeFromRange(header);
-  if (size === undefined || start !== asked.start || length !== coveredBytes(asked, size))
+  const length = Number(end) + 1 - Number(start);
+  const exact = size !== undefined && Number(start) === asked.start && length === coveredBytes(asked, size);
+  if (!exact || (told !== undefined && told !== length))
     throw nonsense(
-      `The store answered a GET of bytes ${asked.start} to ${asked.end} with ${length} bytes and "${header}"`,
+      `The store answered a GET of bytes ${asked.start} to ${asked.end} with ${told ?? 'some'} bytes and "${header}"`,
     );
-  return size;
+  return { size, length };
 }
 
 /** @throws StoreError STORE_BAD_RESPONSE, not retryable, unless keys ascend after `startAfter` and begin with `prefix`. */

@@ -137,9 +137,9 @@ export class S3Store implements ObjectStore {
     if (!(answer.Body instanceof Readable))
       throw new StoreError('STORE_BAD_RESPONSE', 'The store answered without a body.', { retryable: true });
     try {
-      const size = range ? checkRangeAnswer(answer, range) : answer.ContentLength;
-      const body = await readBody(answer.Body, answer.ContentLength, this.#options.clock);
-      return { body, size: size ?? body.length, lastModifiedMs: answer.LastModified?.getTime() };
+      const promised = range && checkRangeAnswer(answer, range);
+      const body = await readBody(answer.Body, promised?.length ?? answer.ContentLength, this.#options.clock);
+      return { body, size: promised?.size ?? body.length, lastModifiedMs: answer.LastModified?.getTime() };
     } catch (thrown) {
       answer.Body.destroy(); // or the connection stays taken
       throw thrown;

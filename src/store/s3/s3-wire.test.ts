@@ -1,0 +1,311 @@
+/**
+ * What the S3 adapter puts on the wire and makes of answers, against a scripted S3 peer on loopback.
+ *
+ * The peer answers what the test says, request by request; it checks no signature and stores nothing. Real behaviour of a real server is
+ * tested in s3.real.test.ts; here are the answers that a healthy server never gives. Deadlines run on a clock that is FASTER times faster.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createLogger, systemClock, utf8, type Clock } from '../../base/index.ts';
+import { openStore, type ObjectStore, type OpenStoreOptions } from '../index.ts';
+
+const FASTER = 50;
+const fastClock: Clock = {
+  wallMs: () => systemClock.wallMs(),
+  monotonicMs: () => systemClock.monotonicMs() * FASTER,
+  timer: (ms, fire) => systemClock.timer(ms / FASTER, fire),
+  sleep: (ms, signal) => systemClock.sleep(ms / FASTER, signal),
+};
+const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'very-secret-text' };
+
+interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+  /** Number of the connection it came on, from 1. */
+  readonly connection: number;
+}
+type Script = (response: ServerResponse, seen: Seen) => void;
+
+let server: Server;
+let scripts: Script[];
+let seen: Seen[];
+let store: ObjectStore;
+let endpoint: string;
+
+/** The next request gets the first script that is left; the last one stays for all that follow. */
+function answer(response: ServerResponse, request: Seen): void {
+  seen.push(request);
+  const script = scripts.length > 1 ? scripts.shift() : scripts[0];
+  script!(response, request);
+}
+const reply =
+  (status: number, body: string | Uint8Array = '', headers: Record<string, string> = {}): Script =>
+  (response) =>
+    void response.writeHead(status, { 'x-amz-request-id': 'REQ1', ...headers }).end(body);
+const fail = (status: number, code: string, headers: Record<string, string> = {}): Script =>
+  reply(status, `<?xml version="1.0"?><Error><Code>${code}</Code><Message>m</Message></Error>`, headers);
+const hangUp: Script = (response) => void response.destroy();
+const silent: Script = () => undefined;
+
+function open(options: OpenStoreOptions = {}): ObjectStore {
+  return openStore(`s3://bucket?endpoint=${endpoint}`, { credentials, clock: fastClock, ...options });
+}
+
+beforeEach(async () => {
+  scripts = [reply(200)];
+  seen = [];
+  const connections = new Map<unknown, number>();
+  server = createServer((request, response) => {
+    if (!connections.has(request.socket)) connections.set(request.socket, connections.size + 1);
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('error', () => undefined); // the client hung up; the script has said what it wanted
+    request.on('end', () =>
+      answer(response, {
+        method: request.method ?? '',
+        url: request.url ?? '',
+        headers: request.headers,
+        body: Buffer.concat(chunks),
+        connection: connections.get(request.socket)!,
+      }),
+    );
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  store = open();
+});
+afterEach(async () => {
+  await store.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => void server.close(resolve));
+});
+
+describe('a create on the wire', () => {
+  test('is one conditional PUT with plain bytes: no Expect, no checksum trailer, no chunking', async () => {
+    const body = new Uint8Array(8 * 1024 * 1024).fill(7); // the largest slot
+    expect(await store.create('log/1', body)).toEqual({ kind: 'created' });
+    const [put] = seen;
+    expect([seen.length, put?.method, put?.url.split('?')[0]]).toEqual([1, 'PUT', '/bucket/log/1']);
+    expect(put?.headers).toMatchObject({ 'if-none-match': '*', 'content-length': String(body.length) });
+    expect(
+      Object.keys(put!.headers).filter((name) => /^expect$|checksum|trailer|transfer-encoding/.test(name)),
+    ).toEqual([]);
+    expect(put?.body.equals(body)).toBe(true);
+  });
+
+  test.each<[string, Script, object]>([
+    ['412', fail(412, 'PreconditionFailed'), { kind: 'exists' }],
+    [
+      '409',
+      fail(409, 'ConditionalRequestConflict'),
+      { kind: 'undecided', cause: { code: 'STORE_CONFLICT' } },
+    ],
+    ['429', fail(429, 'TooManyRequests'), { kind: 'undecided', cause: { code: 'STORE_THROTTLED' } }],
+    ['500', fail(500, 'InternalError'), { kind: 'undecided', cause: { code: 'STORE_SERVER_ERROR' } }],
+    ['503', fail(503, 'SlowDown'), { kind: 'undecided', cause: { code: 'STORE_THROTTLED' } }],
+    [
+      'a proxy’s 502',
+      reply(502, '<html><body>Bad <br> Gateway'),
+      { kind: 'undecided', cause: { code: 'STORE_SERVER_ERROR' } },
+    ],
+    [
+      'a proxy’s 404',
+      reply(404, '<html>no such page</html>'),
+      { kind: 'undecided', cause: { code: 'STORE_BAD_RESPONSE' } },
+    ],
+    ['a lost response', hangUp, { kind: 'undecided', cause: { code: 'STORE_UNREACHABLE' } }],
+    ['403', fail(403, 'AccessDenied'), { kind: 'refused', cause: { code: 'STORE_DENIED' } }],
+    ['400', fail(400, 'InvalidRequest'), { kind: 'refused', cause: { code: 'STORE_BAD_REQUEST' } }],
+    ['a missing bucket', fail(404, 'NoSuchBucket'), { kind: 'refused', cause: { code: 'STORE_NO_BUCKET' } }],
+    ['501', fail(501, 'NotImplemented'), { kind: 'refused', cause: { code: 'STORE_UNSUPPORTED' } }],
+  ])('%s is decided as it must be, after exactly one request', async (_, script, outcome) => {
+    scripts = [script];
+    expect(await store.create('k', utf8('x'))).toMatchObject(outcome);
+    expect(seen.length).toBe(1);
+  });
+
+  test('a store that never answers ends by its own limit, undecided', async () => {
+    scripts = [silent];
+    const outcome = await store.create('k', utf8('x'));
+    expect(outcome).toMatchObject({ kind: 'undecided', cause: { code: 'STORE_TIMEOUT' } });
+    expect(seen.length).toBe(1);
+  });
+
+  test('connections are kept, and a retry that asks for a fresh one gets it', async () => {
+    await store.create('a', utf8('x'));
+    await store.create('b', utf8('x'));
+    await store.create('c', utf8('x'), { freshConnection: true });
+    await store.create('d', utf8('x'));
+    expect(seen.map(({ connection }) => connection)).toEqual([1, 1, 2, 1]);
+  });
+
+  test('a burst of reads does not take its connections', async () => {
+    scripts = [(response, { method }) => (method === 'PUT' ? reply(200)(response, seen[0]!) : undefined)];
+    const stop = new AbortController();
+    const reads = Array.from({ length: 80 }, (_, i) => store.get(`r/${i}`, { signal: stop.signal }));
+    const ended = Promise.allSettled(reads);
+    expect(await store.create('k', utf8('x'))).toEqual({ kind: 'created' });
+    stop.abort(new Error('done'));
+    await ended;
+  });
+
+  test('a clock far from the store’s is corrected by its Date, and the next attempt passes', async () => {
+    const ahead = new Date(new Date().getTime() + 3 * 3_600_000);
+    scripts = [fail(403, 'RequestTimeTooSkewed', { date: ahead.toUTCString() }), reply(200)];
+    expect(await store.create('k', utf8('x'))).toMatchObject({
+      kind: 'undecided',
+      cause: { code: 'STORE_CLOCK_SKEW' },
+    });
+    expect(await store.create('k', utf8('x'))).toEqual({ kind: 'created' });
+    const hour = ahead.toISOString().slice(0, 13).replaceAll('-', '');
+    expect(String(seen[1]?.headers['x-amz-date'])).toContain(hour);
+  });
+});
+
+describe('a read', () => {
+  const whole = (text: string): Script =>
+    reply(200, text, { 'last-modified': 'Fri, 20 Nov 2026 10:00:00 GMT' });
+
+  test('cut in the middle of the body is repeated on fresh connections until it is whole', async () => {
+    const cutShort: Script = (response) => {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('x'.repeat(40), () => response.destroy());
+    };
+    scripts = [cutShort, cutShort, whole('y'.repeat(100))];
+    const found = await store.get('k');
+    expect([found?.size, Buffer.from(found!.body).toString()]).toEqual([100, 'y'.repeat(100)]);
+    expect(found?.lastModifiedMs).toBe(Date.UTC(2026, 10, 20, 10));
+    expect(new Set(seen.map(({ connection }) => connection)).size).toBe(3);
+  });
+
+  test('that keeps failing fails after four attempts with the evidence', async () => {
+    scripts = [fail(500, 'InternalError')];
+    await expect(store.get('k')).rejects.toMatchObject({
+      code: 'STORE_SERVER_ERROR',
+      fields: {
+        operation: 'get',
+        key: 'k',
+        status: 500,
+        storeCode: 'InternalError',
+        requestId: 'REQ1',
+        attempts: 4,
+      },
+    });
+    expect(seen.length).toBe(4);
+  });
+
+  test('of a silent store is given up and repeated', async () => {
+    scripts = [silent, whole('late')];
+    expect((await store.get('k'))?.body).toEqual(utf8('late'));
+  });
+
+  test('whose body stands still is given up and repeated; one that only trickles is waited for', async () => {
+    const stall: Script = (response) => void response.writeHead(200, { 'content-length': '9' }).write('abc');
+    const trickle: Script = (response) => {
+      response.writeHead(200, { 'content-length': '9' });
+      for (const [i, part] of ['abc', 'def', 'ghi'].entries())
+        systemClock.timer(100 * i, () => (i === 2 ? response.end(part) : response.write(part)));
+    };
+    scripts = [stall, trickle];
+    expect((await store.get('k'))?.body).toEqual(utf8('abcdefghi'));
+  });
+
+  test('ends at once with the caller’s reason, also in the middle of a body', async () => {
+    const stop = new AbortController();
+    scripts = [
+      (response) => {
+        response.writeHead(200, { 'content-length': '9' }).write('abc');
+        systemClock.timer(20, () => stop.abort(new Error('the caller had enough')));
+      },
+    ];
+    await expect(store.get('k', { signal: stop.signal })).rejects.toThrow('the caller had enough');
+    expect(seen.length).toBe(1);
+  });
+
+  test('finds absence only in the store’s own word', async () => {
+    scripts = [fail(404, 'NoSuchKey')];
+    expect(await store.get('k')).toBeUndefined();
+    for (const page of [reply(404), reply(404, '<html>nothing here</html>'), fail(404, 'NoSuchRoute')]) {
+      scripts = [page];
+      await expect(store.get('k')).rejects.toMatchObject({ code: 'STORE_BAD_RESPONSE' });
+    }
+  });
+
+  test('by HEAD asks a LIST whether the bucket exists before it believes a 404', async () => {
+    scripts = [reply(404), fail(404, 'NoSuchBucket')];
+    await expect(store.head('k')).rejects.toMatchObject({ code: 'STORE_NO_BUCKET' });
+    expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
+  });
+
+  const range = { start: 5, end: 10 };
+  test.each<[string, Script, object | string]>([
+    ['exact', reply(206, 'abcde', { 'content-range': 'bytes 5-9/20' }), { size: 20, body: utf8('abcde') }],
+    ['cut at the end', reply(206, 'abc', { 'content-range': 'bytes 5-7/8' }), { size: 8, body: utf8('abc') }],
+    [
+      'beyond the end',
+      fail(416, 'InvalidRange', { 'content-range': 'bytes */4' }),
+      { size: 4, body: new Uint8Array(0) },
+    ],
+    ['ignored', reply(200, 'x'.repeat(20)), 'STORE_BAD_RESPONSE'],
+    ['shifted', reply(206, 'abcde', { 'content-range': 'bytes 0-4/20' }), 'STORE_BAD_RESPONSE'],
+    [
+      'with a body cut short',
+      reply(206, 'abcd', { 'content-range': 'bytes 5-9/20', 'content-length': '4' }),
+      'STORE_BAD_RESPONSE',
+    ],
+    ['short', reply(206, 'abcd', { 'content-range': 'bytes 5-8/20' }), 'STORE_BAD_RESPONSE'],
+    ['without size', reply(206, 'abcde', { 'content-range': 'bytes 5-9/*' }), 'STORE_BAD_RESPONSE'],
+  ])('of a range that is answered %s', async (_, script, expected) => {
+    scripts = [script];
+    const got = store.get('k', { range });
+    if (typeof expected === 'string')
+      await expect(got).rejects.toMatchObject({ code: expected, retryable: false });
+    else expect(await got).toMatchObject(expected);
+    expect(seen.length).toBe(1);
+    expect(seen[0]?.headers['range']).toBe('bytes=5-9');
+  });
+
+  test('of a LIST out of order, or with foreign keys, is refused', async () => {
+    const page = (...keys: string[]): Script =>
+      reply(
+        200,
+        `<ListBucketResult>${keys.map((k) => `<Contents><Key>${k}</Key><Size>1</Size></Contents>`).join('')}</ListBucketResult>`,
+      );
+    scripts = [page('p/b', 'p/a')];
+    await expect(store.list('p/')).rejects.toMatchObject({ code: 'STORE_BAD_RESPONSE' });
+    scripts = [page('p/a', 'q')];
+    await expect(store.list('p/')).rejects.toMatchObject({ code: 'STORE_BAD_RESPONSE' });
+    scripts = [page('p/a')];
+    await expect(store.list('p/', { startAfter: 'p/a' })).rejects.toMatchObject({
+      code: 'STORE_BAD_RESPONSE',
+    });
+    expect((await store.list('p/')).objects).toEqual([{ key: 'p/a', size: 1, lastModifiedMs: undefined }]);
+  });
+});
+
+test('nothing that is logged or thrown holds a credential; decided creates are logged with their request id', async () => {
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(line: Buffer, _, done): void {
+      lines.push(line.toString());
+      done();
+    },
+  });
+  store = open({ log: createLogger({ level: 'debug', format: 'json', stream }) });
+  scripts = [reply(200), fail(412, 'PreconditionFailed'), fail(403, 'SignatureDoesNotMatch')];
+  const outcomes = [
+    await store.create('k', utf8('x')),
+    await store.create('k', utf8('x')),
+    await store.create('k', utf8('x')),
+  ];
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['created', 'exists', 'refused']);
+  expect(lines.filter((line) => line.includes('"requestId":"REQ1"')).length).toBe(2);
+  const refused = outcomes[2] as { cause: Error };
+  expect(lines.join('') + String(refused.cause) + JSON.stringify(refused.cause)).not.toMatch(
+    /very-secret|AKIDEXAMPLE/,
+  );
+});
