@@ -1,3 +1,6 @@
+/**
+ * Which keys are accepted, which are refused and why, and their order.
+ */
 import { describe, expect, test } from '@jest/globals';
 import { compareKeys, keyProblem } from './keys.ts';
 
