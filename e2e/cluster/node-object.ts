@@ -4,6 +4,7 @@
  * 1. As the kubelet: the Lease is renewed every `renewSeconds`; at the same beat the node's own view of Ready is put right when the node
  *    controller has called it Unknown.
  */
+import { release } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasStatus } from './api-client.ts';
 import { messageOf } from './errors.ts';
@@ -50,7 +51,7 @@ function nodeStatus(context: NodeContext): object {
       machineID: context.name,
       systemUUID: context.name,
       bootID: crypto.randomUUID(),
-      kernelVersion: process.release.name,
+      kernelVersion: release(),
       osImage: 'Holdfast process node',
       containerRuntimeVersion: 'process://1',
       kubeletVersion: 'v1.36.3',
