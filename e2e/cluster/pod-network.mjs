@@ -23,6 +23,7 @@ function viaGateway(host, port) {
 }
 
 if (config !== null) {
+  // oxlint-disable-next-line typescript/unbound-method -- called with the socket as `this` below
   const connect = net.Socket.prototype.connect;
   net.Socket.prototype.connect = function (...args) {
     // net.connect() hands over its already sorted arguments as one array: [options, callback].
