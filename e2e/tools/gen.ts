@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { renderCrds } from '../../src/api/index.ts';
 
 interface Generated {
   readonly file: string;
@@ -42,6 +43,14 @@ function protobuf(): Generated[] {
   }
 }
 
+/** CRDs, and their copies in the chart. */
+function crds(): Generated[] {
+  return renderCrds().flatMap(({ file, yaml }) => [
+    { file: join('crds', file), content: yaml },
+    { file: join('charts', 'holdfast', 'files', 'crds', file), content: yaml },
+  ]);
+}
+
 function current(file: string): string | undefined {
   try {
     return readFileSync(join(ROOT, file), 'utf8');
@@ -50,7 +59,7 @@ function current(file: string): string | undefined {
   }
 }
 
-const generated = protobuf();
+const generated = [...protobuf(), ...crds()];
 const stale = generated.filter(({ file, content }) => current(file) !== content);
 if (process.argv.includes('--check')) {
   for (const { file } of stale)

@@ -1,0 +1,205 @@
+/**
+ * A Holdfast installation on a cluster, made exactly as a user makes one: helm install of the chart, kubectl apply of YAML files.
+ */
+import { join } from 'node:path';
+import { HarnessError, type Cluster } from '../cluster/index.ts';
+import type { HandoffRecord } from './faults.ts';
+import { Watched, type WatchedObject } from './watched.ts';
+
+export interface ShardObject extends WatchedObject {
+  readonly spec: { readonly standbys?: number };
+  readonly status?: {
+    readonly assignment?: { readonly term: number; readonly primary: string };
+    readonly replicas?: readonly {
+      readonly pod: string;
+      readonly role: string;
+      readonly state: string;
+      readonly lagBytes?: number;
+    }[];
+    readonly handoffs?: readonly HandoffRecord[];
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
+  };
+}
+
+interface PodObject extends WatchedObject {
+  readonly spec: { readonly nodeName?: string };
+  readonly status?: {
+    readonly containerStatuses?: readonly {
+      readonly state?: { readonly terminated?: { readonly exitCode: number } };
+    }[];
+  };
+}
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const CHART = join(ROOT, 'charts', 'holdfast');
+const OPERATOR_NAMESPACE = 'holdfast-system';
+const LEASE_PATH = `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases/holdfast-operator`;
+const INSTALL_LIMIT = '120s';
+
+export interface InstallOptions {
+  readonly cluster: Cluster;
+  /** Reference of the operator's and the shards' image, known to the process nodes. */
+  readonly image: { readonly repository: string; readonly tag: string };
+  readonly namespace?: string;
+  readonly values?: Readonly<Record<string, string>>;
+}
+
+export class Installation {
+  readonly cluster: Cluster;
+  readonly namespace: string;
+  readonly #shards: Watched<ShardObject>;
+  readonly #pods: Watched<PodObject>;
+
+  private constructor(
+    cluster: Cluster,
+    namespace: string,
+    shards: Watched<ShardObject>,
+    pods: Watched<PodObject>,
+  ) {
+    this.cluster = cluster;
+    this.namespace = namespace;
+    this.#shards = shards;
+    this.#pods = pods;
+  }
+
+  /** helm install; resolves when the operator's Deployment is available. */
+  static async install(options: InstallOptions): Promise<Installation> {
+    const { cluster, image, namespace = 'default', values = {} } = options;
+    const sets = { 'image.repository': image.repository, 'image.tag': image.tag, ...values };
+    const flags = Object.entries(sets).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
+    const helm = [
+      'install',
+      'holdfast',
+      CHART,
+      '--namespace',
+      OPERATOR_NAMESPACE,
+      '--create-namespace',
+      '--wait',
+      '--timeout',
+      INSTALL_LIMIT,
+    ];
+    await must(cluster.helm([...helm, ...flags]), 'helm install');
+    const shards = await Watched.start<ShardObject>(
+      cluster.api,
+      `/apis/holdfast.dev/v1alpha1/namespaces/${namespace}/shards`,
+    );
+    const pods = await Watched.start<PodObject>(cluster.api, `/api/v1/namespaces/${namespace}/pods`);
+    return new Installation(cluster, namespace, shards, pods);
+  }
+
+  /** kubectl apply of files or folders of the repository. */
+  async apply(...paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      await must(
+        this.cluster.kubectl(['apply', '--namespace', this.namespace, '-f', join(ROOT, path)]),
+        `kubectl apply ${path}`,
+      );
+    }
+  }
+
+  shard(name: string): ShardObject {
+    const shard = this.#shards.get(name);
+    if (!shard) throw new HarnessError('NO_SUCH_SHARD', `There is no shard ${name}.`);
+    return shard;
+  }
+
+  nodeOf(pod: string): string {
+    const node = this.#pods.get(pod)?.spec.nodeName;
+    if (node === undefined) throw new HarnessError('NO_SUCH_POD', `Pod ${pod} is on no node.`);
+    return node;
+  }
+
+  /** Waits until the shard is Ready with all its replicas: a primary that serves and standbys that follow. */
+  async settled(name: string, timeoutMs: number): Promise<void> {
+    await this.#shards.until(
+      `shard ${name} to be Ready`,
+      () => {
+        const conditions = this.#shards.get(name)?.status?.conditions ?? [];
+        const isTrue = (type: string): boolean =>
+          conditions.some((c) => c.type === type && c.status === 'True');
+        return (isTrue('Ready') && isTrue('StandbysReady')) || undefined;
+      },
+      timeoutMs,
+    );
+  }
+
+  /** The first completed handoff of a term above `term`. */
+  async handoffAfter(name: string, term: number, timeoutMs: number): Promise<HandoffRecord> {
+    return await this.#shards.until(
+      `a completed handoff of ${name} after term ${term}`,
+      () =>
+        this.#shards
+          .get(name)
+          ?.status?.handoffs?.find((handoff) => handoff.term > term && handoff.outcome === 'Completed'),
+      timeoutMs,
+    );
+  }
+
+  /** The exit code with which a pod's process ended, waiting for its end; undefined when the pod is removed before it told. */
+  async exitCodeOf(pod: string, timeoutMs: number): Promise<number | undefined> {
+    const ended = await this.#pods.until(
+      `pod ${pod} to end`,
+      () => {
+        const object = this.#pods.get(pod);
+        if (!object) return { code: undefined };
+        const terminated = object.status?.containerStatuses?.[0]?.state?.terminated;
+        return terminated ? { code: terminated.exitCode } : undefined;
+      },
+      timeoutMs,
+    );
+    return ended.code;
+  }
+
+  async leadingOperator(): Promise<{ name: string; namespace: string }> {
+    const lease = await this.cluster.api.get<{ spec: { holderIdentity?: string } }>(LEASE_PATH);
+    const holder = lease.spec.holderIdentity;
+    if (!holder) throw new HarnessError('NO_LEADER', 'No operator holds the lease.');
+    return { name: holder, namespace: OPERATOR_NAMESPACE };
+  }
+
+  async annotateShard(name: string, annotations: Readonly<Record<string, string>>): Promise<void> {
+    const pairs = Object.entries(annotations).map(([key, value]) => `${key}=${value}`);
+    await must(
+      this.cluster.kubectl([
+        'annotate',
+        '--overwrite',
+        '--namespace',
+        this.namespace,
+        'shard',
+        name,
+        ...pairs,
+      ]),
+      'kubectl annotate',
+    );
+  }
+
+  async describe(name: string): Promise<string> {
+    return await must(
+      this.cluster.kubectl(['describe', '--namespace', this.namespace, 'shard', name]),
+      'kubectl describe',
+    );
+  }
+
+  close(): void {
+    this.#shards.stop();
+    this.#pods.stop();
+  }
+}
+
+async function must(
+  work: Promise<{ code: number; stdout: string; stderr: string }>,
+  what: string,
+): Promise<string> {
+  const { code, stdout, stderr } = await work;
+  if (code !== 0)
+    throw new HarnessError(
+      'COMMAND_FAILED',
+      `${what} failed with code ${code}: ${stderr.trim() || stdout.trim()}`,
+    );
+  return stdout;
+}

@@ -1,0 +1,96 @@
+/**
+ * The agent's configuration: environment variables set by the operator in the pod, checked once at start.
+ */
+import { z } from 'zod';
+import { HoldfastError } from '../base/index.ts';
+
+export class ConfigError extends HoldfastError {
+  constructor(problems: string) {
+    super(
+      'CONFIG_INVALID',
+      `The agent's environment is not usable: ${problems}. The operator sets it; check the pod's env.`,
+      {
+        fields: { problems },
+      },
+    );
+  }
+}
+
+const port = z.coerce.number().int().min(0).max(65_535);
+
+const environment = z.object({
+  POD_NAME: z.string().min(1),
+  POD_NAMESPACE: z.string().min(1),
+  POD_UID: z.string().min(1),
+  POD_IP: z.string().min(1),
+  NODE_NAME: z.string().default(''),
+  HOLDFAST_SHARD: z.string().min(1),
+  HOLDFAST_RECOVERY_LOG: z.string().min(1),
+  HOLDFAST_STORE_URL: z.string().min(1),
+  HOLDFAST_JOURNAL: z.string().min(1),
+  HOLDFAST_GENERATION: z.string().min(1),
+  HOLDFAST_GROUP_COMMIT: z
+    .string()
+    .default('{}')
+    .transform((text, context) => {
+      try {
+        return z.record(z.string(), z.number()).parse(JSON.parse(text));
+      } catch (error) {
+        context.addIssue({
+          code: 'custom',
+          message: `HOLDFAST_GROUP_COMMIT is not a JSON object of numbers (${String(error)})`,
+        });
+        return z.NEVER;
+      }
+    }),
+  HOLDFAST_DATA_DIR: z.string().default('/data'),
+  HOLDFAST_AGENT_PORT: port.default(8081),
+  HOLDFAST_APPLICATION_PORT: port.default(8080),
+  HOLDFAST_HINTS_INTERVAL_SECONDS: z.coerce.number().positive().default(30),
+});
+
+export interface AgentConfig {
+  readonly pod: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly uid: string;
+    readonly ip: string;
+    readonly node: string;
+  };
+  readonly shard: string;
+  readonly recoveryLog: string;
+  readonly storeUrl: string;
+  readonly journal: string;
+  readonly generation: string;
+  readonly groupCommit: Readonly<Record<string, number>>;
+  readonly dataDir: string;
+  readonly agentPort: number;
+  readonly applicationPort: number;
+  readonly hintsIntervalMs: number;
+}
+
+/** Reads the environment. @throws ConfigError naming every variable that is missing or wrong. */
+export function agentConfig(env: NodeJS.ProcessEnv): AgentConfig {
+  const parsed = environment.safeParse(env);
+  if (!parsed.success) {
+    throw new ConfigError(
+      parsed.error.issues
+        .map((issue) => `${issue.path.join('.') || 'environment'}: ${issue.message}`)
+        .join('; '),
+    );
+  }
+  const e = parsed.data;
+  return {
+    pod: { name: e.POD_NAME, namespace: e.POD_NAMESPACE, uid: e.POD_UID, ip: e.POD_IP, node: e.NODE_NAME },
+    shard: e.HOLDFAST_SHARD,
+    recoveryLog: e.HOLDFAST_RECOVERY_LOG,
+    storeUrl: e.HOLDFAST_STORE_URL,
+    journal: e.HOLDFAST_JOURNAL,
+    generation: e.HOLDFAST_GENERATION,
+    groupCommit: e.HOLDFAST_GROUP_COMMIT,
+    dataDir: e.HOLDFAST_DATA_DIR,
+    agentPort: e.HOLDFAST_AGENT_PORT,
+    applicationPort: e.HOLDFAST_APPLICATION_PORT,
+    hintsIntervalMs: e.HOLDFAST_HINTS_INTERVAL_SECONDS * 1000,
+  };
+}

@@ -1,0 +1,35 @@
+import { describe, expect, test } from '@jest/globals';
+import { EXIT } from '../api/index.ts';
+import { HoldfastError } from '../base/index.ts';
+import { exitFor } from './outcome.ts';
+
+const error = (code: string, cause?: unknown): HoldfastError =>
+  new HoldfastError(code, `failed with ${code}`, { cause });
+
+describe('how a life ends', () => {
+  test.each([
+    ['CONFIG_INVALID', EXIT.configuration, 'ConfigurationInvalid'],
+    ['FENCED', EXIT.fenced, 'Fenced'],
+    ['STALE_TERM', EXIT.fenced, 'Fenced'],
+    ['DATA_LOSS', EXIT.dataLoss, 'DataLoss'],
+    ['HISTORY_LOST', EXIT.dataLoss, 'DataLoss'],
+    ['ENOSPC', EXIT.localDisk, 'DiskFull'],
+    ['STORE_DENIED', EXIT.storeRefused, 'StoreRefused'],
+    ['APPEND_UNKNOWN', EXIT.storeRefused, 'StoreUnreachable'],
+    ['SOMETHING_ELSE', EXIT.internal, 'InternalError'],
+  ])('%s', (code, exit, reason) => {
+    expect(exitFor(error(code))).toMatchObject({ code: exit, reason, released: false });
+  });
+
+  test('the cause that tells most decides: a broken recorder over a full disk is a full disk', () => {
+    expect(exitFor(error('RECORDER_BROKEN', error('ENOSPC'))).reason).toBe('DiskFull');
+    expect(exitFor(error('RECORDER_BROKEN', error('FENCED'))).reason).toBe('Fenced');
+  });
+
+  test('what is no error of ours still ends with a code, a reason and its text', () => {
+    expect(exitFor(new TypeError('x is not a function'))).toMatchObject({
+      code: EXIT.internal,
+      message: 'x is not a function',
+    });
+  });
+});

@@ -1,0 +1,31 @@
+/**
+ * api: the kinds and the words that operator, agents and people share. Schemas first: types, defaults, CRDs and checks come from them.
+ */
+export { setCondition, type ConditionNews } from './conditions.ts';
+export { renderCrds, type RenderedCrd } from './crd.ts';
+export { parseHeartbeatLine, type HeartbeatLine } from './heartbeat.ts';
+export {
+  ANNOTATIONS,
+  EXIT,
+  GROUP,
+  GROUP_VERSION,
+  KINDS,
+  LABELS,
+  PORTS,
+  VERSION,
+  type ExitCode,
+  type KindNames,
+} from './names.ts';
+export {
+  InvalidObjectError,
+  parseJournalStore,
+  parseRecoveryLog,
+  parseShard,
+  type Assignment,
+  type Condition,
+  type Handoff,
+  type JournalStore,
+  type RecoveryLog,
+  type ReplicaStatus,
+  type Shard,
+} from './objects.ts';
