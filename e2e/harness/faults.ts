@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cluster } from '../cluster/index.ts';
-import type { Installation, ShardObject } from './installation.ts';
+import type { HandoffRecord, Installation, ShardObject } from './installation.ts';
 import type { Workload } from './workload.ts';
 
 export type FaultName =
@@ -13,20 +13,6 @@ export type FaultName =
   | 'primary-frozen'
   | 'operator-and-primary'
   | 'switchover';
-
-/** What the operator wrote about one handoff (Shard.status.handoffs). */
-export interface HandoffRecord {
-  readonly term: number;
-  readonly fromPod?: string;
-  readonly toPod: string;
-  readonly reason: string;
-  readonly evidence?: string;
-  readonly outcome: string;
-  readonly detectMs?: number;
-  readonly decideMs?: number;
-  readonly fenceMs?: number;
-  readonly serveMs?: number;
-}
 
 export interface FaultReport {
   readonly fault: FaultName;

@@ -3,8 +3,21 @@
  */
 import { join } from 'node:path';
 import { HarnessError, type Cluster } from '../cluster/index.ts';
-import type { HandoffRecord } from './faults.ts';
 import { Watched, type WatchedObject } from './watched.ts';
+
+/** What the operator wrote about one handoff (Shard.status.handoffs). */
+export interface HandoffRecord {
+  readonly term: number;
+  readonly fromPod?: string;
+  readonly toPod: string;
+  readonly reason: string;
+  readonly evidence?: string;
+  readonly outcome: string;
+  readonly detectMs?: number;
+  readonly decideMs?: number;
+  readonly fenceMs?: number;
+  readonly serveMs?: number;
+}
 
 export interface ShardObject extends WatchedObject {
   readonly spec: { readonly standbys?: number };
