@@ -6,6 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
+import { agentAccess } from '../../operator/controllers/shard/resources.ts';
+import { parseJournalStore, parseShard } from '../../src/api/index.ts';
 import { ensureServers } from '../../e2e/tools/servers.ts';
 
 const CHART = import.meta.dirname;
@@ -169,11 +171,9 @@ describe('rights', () => {
     'events.k8s.io/events create', 'events.k8s.io/events patch',
     'holdfast.dev/journalstores get', 'holdfast.dev/journalstores list', 'holdfast.dev/journalstores patch', 'holdfast.dev/journalstores watch',
     'holdfast.dev/journalstores/status get', 'holdfast.dev/journalstores/status patch',
-    'holdfast.dev/recoverylogs create', 'holdfast.dev/recoverylogs get', 'holdfast.dev/recoverylogs list', 'holdfast.dev/recoverylogs patch', 'holdfast.dev/recoverylogs watch',
-    'holdfast.dev/recoverylogs/finalizers update',
+    'holdfast.dev/recoverylogs create', 'holdfast.dev/recoverylogs get', 'holdfast.dev/recoverylogs list', 'holdfast.dev/recoverylogs patch', 'holdfast.dev/recoverylogs update', 'holdfast.dev/recoverylogs watch',
     'holdfast.dev/recoverylogs/status get', 'holdfast.dev/recoverylogs/status patch',
     'holdfast.dev/shards get', 'holdfast.dev/shards list', 'holdfast.dev/shards patch', 'holdfast.dev/shards watch',
-    'holdfast.dev/shards/finalizers update',
     'holdfast.dev/shards/status get', 'holdfast.dev/shards/status patch',
     'policy/poddisruptionbudgets create', 'policy/poddisruptionbudgets get', 'policy/poddisruptionbudgets patch',
     'rbac.authorization.k8s.io/rolebindings create', 'rbac.authorization.k8s.io/rolebindings get', 'rbac.authorization.k8s.io/rolebindings patch',
@@ -201,6 +201,20 @@ describe('rights', () => {
     expect(role.metadata.namespace).toBe('apps');
     expect(rights(role.rules).sort()).toEqual([...RULES].sort());
     expect(one(manifests, 'Deployment').spec.template.spec.containers[0].args).toContain('--watch-namespace=apps');
+  });
+
+  test('include every right that the operator grants to agents, or the API server would refuse the grant', async () => {
+    const held = new Set(rights(one(await render(), 'ClusterRole').rules));
+    const shard = parseShard({
+      apiVersion: 'holdfast.dev/v1alpha1',
+      kind: 'Shard',
+      metadata: { namespace: 'apps', name: 's', uid: 'u' },
+      spec: { storeRef: { name: 'store' }, application: { name: 'kv' } },
+    });
+    const granted = agentAccess(shard, 's').flatMap((manifest) => (manifest['rules'] ?? []) as Rule[]);
+    const rightsOfAgents = rights(granted.map(({ apiGroups, resources, verbs }) => ({ apiGroups, resources, verbs })));
+    expect(rightsOfAgents.length).toBeGreaterThan(0);
+    expect(rightsOfAgents.filter((right) => !held.has(right))).toEqual([]);
   });
 
   test('secrets can be narrowed to names', async () => {
@@ -256,6 +270,14 @@ describe('custom resource definitions', () => {
     expect(given).toHaveLength(3);
     for (const crd of given) expect(crd.metadata.annotations).toBeUndefined();
   });
+});
+
+test('the example in the notes is valid', () => {
+  const notes = readFileSync(join(CHART, 'templates', 'NOTES.txt'), 'utf8');
+  const example = notes.split('\n').filter((line) => line.startsWith('  ') && !line.startsWith('  kubectl'));
+  const [store, shard] = parseAllDocuments(example.map((line) => line.slice(2)).join('\n')).map((d) => d.toJS() as unknown);
+  expect(parseJournalStore(store).spec.s3?.bucket).toBe('my-bucket');
+  expect(parseShard(shard).spec.storeRef).toEqual({ name: parseJournalStore(store).metadata.name });
 });
 
 describe('the schema of the values refuses', () => {

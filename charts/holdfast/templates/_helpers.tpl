@@ -74,13 +74,10 @@ Whoever grants a right must hold it: the rights that agents get (their Shard, th
   verbs: [get, list, patch, watch] # patch: to take a request annotation off again, and finalizers
 - apiGroups: [holdfast.dev]
   resources: [recoverylogs]
-  verbs: [create, get, list, patch, watch]
+  verbs: [create, get, list, patch, update, watch] # update: agents get it, for the hints
 - apiGroups: [holdfast.dev]
   resources: [journalstores/status, recoverylogs/status, shards/status]
   verbs: [get, patch]
-- apiGroups: [holdfast.dev]
-  resources: [recoverylogs/finalizers, shards/finalizers] # owner references that block deletion need this
-  verbs: [update]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [create, get, patch]
