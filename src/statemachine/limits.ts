@@ -1,0 +1,26 @@
+/**
+ * limits: every bound of this room, with its reason.
+ */
+
+/** Longest command, bytes: one batch with it still fits a journal slot's upper bound of 8 MiB (s3log.md §6.6). */
+export const MAX_COMMAND_BYTES: number = 7 * 1024 * 1024;
+/** Longest request id, bytes: room for any UUID or trace id, small enough for a table of thousands. */
+export const MAX_REQUEST_ID_BYTES = 128;
+/** Most commands in one batch: keeps one synchronous update short. */
+export const MAX_BATCH_COMMANDS = 1024;
+/** Most command bytes in one batch unless a single command is longer: a batch is one write and should fit one journal slot. */
+export const MAX_BATCH_BYTES: number = 4 * 1024 * 1024;
+/** Commands that may wait for the log: some seconds of work; beyond it waiting longer helps nobody. */
+export const MAX_WAITING_COMMANDS = 16_384;
+/** Command bytes that may wait for the log: bounds memory, as the journal's own back-pressure does (32 MiB). */
+export const MAX_WAITING_BYTES: number = 32 * 1024 * 1024;
+/** Longest result data, bytes: results are kept in the request table and travel in every snapshot. */
+export const MAX_RESULT_BYTES: number = 1024 * 1024;
+/** Requests remembered, as dragonboat's session table (F4.21). Replicated state: every replica must use the same number (F5.6). */
+export const REMEMBERED_REQUESTS = 4096;
+/** Result bytes remembered; replicated state like the number above. */
+export const REMEMBERED_RESULT_BYTES: number = 16 * 1024 * 1024;
+/** Log bytes since the last snapshot that start the next one, unless the snapshot itself is longer: replay stays near a second. */
+export const SNAPSHOT_AFTER_BYTES: number = 64 * 1024 * 1024;
+/** Generations a state directory may count to; ten digits in its file names. */
+export const MAX_GENERATION = 9_999_999_999;
