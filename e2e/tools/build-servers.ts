@@ -7,6 +7,7 @@
  * 3. A build that is aborted or fails leaves neither lock nor temporary directory.
  */
 import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { link, mkdir, readdir, rename, rm, statfs, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -76,7 +77,7 @@ function ownerOf(lock: string): { readonly text: string; readonly alive: boolean
 
 /** Removes a lock whose owner is gone. The rename makes one of several waiters the one who removes it. */
 async function breakStale(lock: string, text: string): Promise<void> {
-  const grave = `${lock}.stale-${process.pid}`;
+  const grave = `${lock}.stale-${randomUUID()}`;
   await rename(lock, grave).catch(() => {}); // another waiter was first
   if (existsSync(grave) && readFileSync(grave, 'utf8') !== text) {
     // We took away a lock that was made anew in between: give it back, unless a third one stands there already.
@@ -87,7 +88,7 @@ async function breakStale(lock: string, text: string): Promise<void> {
 
 /** Takes the lock (true), or waits for its owner and returns false when the owner finished the work meanwhile. */
 async function takeLock(lock: string, done: () => boolean, options: BuildOptions): Promise<boolean> {
-  const ticket = `${lock}.${process.pid}`;
+  const ticket = `${lock}.${randomUUID()}`;
   await writeFile(ticket, `${process.pid} ${startTime(process.pid) ?? '?'}\n`);
   try {
     for (let said = false; ;) {
@@ -124,6 +125,7 @@ export async function buildServers(options: BuildOptions): Promise<void> {
     await rm(work, { recursive: true, force: true });
     await mkdir(join(work, 'bin'), { recursive: true });
     await checkDisk(parent);
+    options.signal?.throwIfAborted();
     await compile(join(work, 'bin'), options);
     await writeFile(join(work, options.marker), `${new Date().toISOString()}\n`);
     await rm(options.cacheDirectory, { recursive: true, force: true });
@@ -158,8 +160,15 @@ async function compile(bin: string, options: BuildOptions): Promise<void> {
     cwd: options.moduleDirectory,
     env: { ...options.env, GOBIN: bin, CGO_ENABLED: '0', GOFLAGS: '' },
     stdio: ['ignore', 'ignore', 'pipe'],
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    detached: true,
   });
+  // The whole group: the compilers and linkers that go started would work on otherwise.
+  const kill = (): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGKILL');
+  };
+  options.signal?.addEventListener('abort', kill, { once: true });
+  process.once('exit', kill);
   const ended = new Promise<string | undefined>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) =>
@@ -184,6 +193,8 @@ async function compile(bin: string, options: BuildOptions): Promise<void> {
   const timer = setInterval(() => void report().catch(() => {}), PROGRESS_EVERY_MS); // progress is only a courtesy
   const failure = await ended;
   clearInterval(timer);
+  options.signal?.removeEventListener('abort', kill);
+  process.off('exit', kill);
   if (failure !== undefined) {
     throw new ServersBuildError(
       'SERVERS_BUILD_FAILED',
