@@ -30,7 +30,8 @@ interface Inside {
 
 describe('a pod', () => {
   test('is scheduled, runs on an address of its own, and is found by its Service', async () => {
-    const pod = await runPod(cluster, 'web');
+    const readinessProbe = { tcpSocket: { port: 'http' }, periodSeconds: 1 };
+    const pod = await runPod(cluster, 'web', { container: { readinessProbe } });
     expect(pod.status?.phase).toBe('Running');
     expect(pod.status?.podIP).toMatch(/^10\.244\.\d+\.\d+$/);
     expect(await ask(cluster, pod, '/name')).toEqual({ name: 'web' });
@@ -241,9 +242,9 @@ describe('the end of a container', () => {
       'phoenix',
       (pod) => isReady(pod) && pod.status?.containerStatuses?.[0]?.restartCount === 1,
     );
+    await until(async () => (await cluster.podLogs('default', 'phoenix')) === 'serving\nserving\n');
     expect(await ask(cluster, again, '/name')).toEqual({ name: 'phoenix' });
     expect(again.status?.containerStatuses?.[0]?.lastState.terminated?.exitCode).toBe(137);
-    expect(await cluster.podLogs('default', 'phoenix')).toBe('serving\nserving\n');
     await create(
       PODS,
       testPod('crashing', { spec: { restartPolicy: 'Always' }, container: { command: ['false'] } }),

@@ -14,7 +14,7 @@ import {
   type Pod,
   type S3Server,
 } from './index.ts';
-import { ask, isAlive, isReady, runPod, TEST_IMAGES, testPod, until } from './testing/index.ts';
+import { ask, isAlive, isReady, runPod, TEST_IMAGES, until } from './testing/index.ts';
 
 const PODS = '/api/v1/namespaces/default/pods';
 
@@ -245,6 +245,7 @@ test('a killed node reports nothing; booted again, it starts what still belongs 
     exitCode: 255,
     reason: 'Unknown',
   });
+  await until(async () => (await cluster.podLogs('default', 'returns')) === 'serving\nserving\n');
   expect(await ask(cluster, back, '/read', { file: `${directory}/kept` })).toEqual({ text: 'kept' });
   const failed = await cluster.waitForPod('default', 'ends', ({ status }) => status?.phase === 'Failed');
   expect(failed.metadata.name).toBe('ends');
@@ -252,8 +253,7 @@ test('a killed node reports nothing; booted again, it starts what still belongs 
 
 describe('the API server', () => {
   test('can be away: pods go on, and what happened meanwhile is told when it is back', async () => {
-    await cluster.api.create(PODS, testPod('unseen', { node: nodeA.name }));
-    const pod = await cluster.waitForPod('default', 'unseen', isReady);
+    const pod = await runPod(cluster, 'unseen', { node: nodeA.name });
     await cluster.apiServer.kill();
     await expect(cluster.api.get('/version')).rejects.toThrow();
     await ask(cluster, pod, '/exit', { code: 9 });

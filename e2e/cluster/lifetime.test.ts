@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { startCluster } from './index.ts';
 import { MARK_VARIABLE, markedProcesses } from './watchdog.ts';
-import { isAlive, runPod, TEST_IMAGES, until } from './testing/index.ts';
+import { isAlive, isReady, TEST_IMAGES, testPod, until } from './testing/index.ts';
 
 const DOOR = new URL('index.ts', import.meta.url).href;
 const TESTING = new URL('testing/index.ts', import.meta.url).href;
@@ -23,7 +23,8 @@ async function markOf(pid: number): Promise<string> {
 test('stop ends every process, also one that left its group, and removes what was written', async () => {
   const cluster = await startCluster({ images: TEST_IMAGES, zones: ['one'] });
   const command = ['sh', '-c', 'setsid sleep 1000 & exec sleep 1000'];
-  await runPod(cluster, 'leaks', { container: { command, readinessProbe: undefined } });
+  await cluster.api.create('/api/v1/namespaces/default/pods', testPod('leaks', { container: { command } }));
+  await cluster.waitForPod('default', 'leaks', isReady);
   const run = await markOf(cluster.pods()[0]!.containers[0]!.pid!);
   await until(() => markedProcesses(run).length >= 6); // four servers, the container, its runaway
   const pids = markedProcesses(run);

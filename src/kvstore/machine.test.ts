@@ -56,14 +56,12 @@ describe('the machine', () => {
     const command: fc.Arbitrary<Command> = fc.oneof(
       fc.tuple(key, fc.string({ maxLength: 3 })).map(([k, v]) => put(k, v)),
       key.map((k): Command => ({ kind: 'delete', key: utf8(k) })),
-      fc
-        .tuple(key, fc.option(fc.constantFrom('', 'x'), { nil: undefined }))
-        .map(([k, e]): Command => ({
-          kind: 'cas',
-          key: utf8(k),
-          expected: e === undefined ? undefined : utf8(e),
-          value: utf8('x'),
-        })),
+      fc.tuple(key, fc.option(fc.constantFrom('', 'x'), { nil: undefined })).map(([k, e]): Command => ({
+        kind: 'cas',
+        key: utf8(k),
+        expected: e === undefined ? undefined : utf8(e),
+        value: utf8('x'),
+      })),
     );
     fc.assert(
       fc.property(

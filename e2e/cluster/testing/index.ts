@@ -26,7 +26,7 @@ export interface PodOptions {
   readonly env?: readonly object[];
 }
 
-/** A pod of the test program; its readiness is the program serving. */
+/** A pod of the test program. It has no readiness probe (a probe's period is a second): `runPod` asks the program itself. */
 export function testPod(name: string, options: PodOptions = {}): object {
   const env = [
     { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
@@ -50,7 +50,6 @@ export function testPod(name: string, options: PodOptions = {}): object {
             { name: 'http', containerPort: 8080 },
             { name: 'echo', containerPort: 9000 },
           ],
-          readinessProbe: { tcpSocket: { port: 'http' }, periodSeconds: 1 },
           ...options.container,
         },
       ],
@@ -63,10 +62,17 @@ export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 }
 
-/** Creates a test pod and waits until it serves. */
+/** Creates a test pod and waits until it is Ready and its program serves. */
 export async function runPod(cluster: Cluster, name: string, options: PodOptions = {}): Promise<Pod> {
   await cluster.api.create('/api/v1/namespaces/default/pods', testPod(name, options));
-  return cluster.waitForPod('default', name, isReady);
+  const pod = await cluster.waitForPod('default', name, isReady);
+  await until(() =>
+    ask(cluster, pod, '/name').then(
+      () => true,
+      () => false,
+    ),
+  );
+  return pod;
 }
 
 /** The pod program's answer to one question, or its error as `{error}`. Rejects with TimeoutError when the pod is silent. */
