@@ -194,6 +194,7 @@ describe('a pod', () => {
       stringData: { value: 'here' },
     });
     const pod = await cluster.waitForPod('default', 'patient', isReady);
+    await until(async () => (await cluster.podLogs('default', 'patient')) === 'serving\n');
     expect((await ask<Inside>(cluster, pod, '/process')).env['LATE']).toBe('here');
   });
 });
