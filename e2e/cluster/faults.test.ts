@@ -139,8 +139,10 @@ describe('a cut link', () => {
       ask(cluster, pods.a, '/connection', { id });
     await ask(cluster, pods.a, '/send', { id, text: 'before' });
     await until(async () => (await state()).received === 'before');
+    // More than all buffers hold, so that something is under way when the cable is cut and the reader dies.
+    cluster.freezePod('default', 'mortal');
+    await ask(cluster, pods.a, '/send', { id, text: 'x', times: 64 * 1024 * 1024 });
     nodeA.cut('peers');
-    await ask(cluster, pods.a, '/send', { id, text: 'during' });
     cluster.killPod('default', 'mortal');
     await cluster.waitForPod('default', 'mortal', ({ status }) => status?.phase === 'Failed');
     expect(await state()).toEqual({ open: true, received: 'before', error: null });

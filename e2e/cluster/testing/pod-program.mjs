@@ -72,7 +72,7 @@ const ACTIONS = {
   '/get': get,
   '/api': askApi,
   '/open': open,
-  '/send': ({ id, text }) => void connections[id].socket.write(text),
+  '/send': ({ id, text, times = 1 }) => void connections[id].socket.write(text.repeat(times)),
   '/connection': ({ id }) => connections[id].state,
   '/child': () => ({
     pid: spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' }).pid,
