@@ -80,7 +80,8 @@ test('a process killed in the middle: every object is whole, everything told is 
   const endless = `(function* () { for (let i = 0; ; i += 1) yield 'log/' + String(i).padStart(8, '0'); })()`;
   for (let round = 0; round < 3; round += 1) {
     const { child, told } = creator(endless.replace("'log/'", `'log-${round}/'`));
-    setTimeout(() => child.kill('SIGKILL'), 400 + 171 * round);
+    // From its first word on: a busy machine may take its time to start the process.
+    child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), 50 + 71 * round));
     const lines = await told;
     for (const line of lines) {
       const [key, hash] = line.split(' ');
