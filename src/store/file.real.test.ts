@@ -81,7 +81,7 @@ test('a process killed in the middle: every object is whole, everything told is 
   for (let round = 0; round < 3; round += 1) {
     const { child, told } = creator(endless.replace("'log/'", `'log-${round}/'`));
     // From its first word on: a busy machine may take its time to start the process.
-    child.stdout.once('data', () => setTimeout(() => child.kill('SIGKILL'), 50 + 71 * round));
+    child.stdout!.once('data', () => setTimeout(() => child.kill('SIGKILL'), 50 + 71 * round));
     const lines = await told;
     for (const line of lines) {
       const [key, hash] = line.split(' ');
