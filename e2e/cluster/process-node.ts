@@ -26,7 +26,6 @@ import { HarnessError, messageOf } from './errors.ts';
 import type { Pod } from './kube-types.ts';
 import { Gate, type NodeContext } from './node-context.ts';
 import { heartbeat, register, type Heartbeat } from './node-object.ts';
-import { apiVia } from './pod-network.ts';
 import { PodRunner } from './pod-runner.ts';
 import type { ClusterNode, Link, TrafficClass } from './types.ts';
 
@@ -74,7 +73,7 @@ export class ProcessNode implements ClusterNode {
     this.#life = new AbortController();
     const { base, access } = this.#options;
     const gate = (): Promise<void> => this.#gate.pass();
-    const api = new ApiClient({ ...access, via: apiVia(base.index), gate });
+    const api = new ApiClient({ ...access, via: base.network.apiVia(base.index), gate });
     this.#api = api;
     const context: NodeContext = {
       ...base,
