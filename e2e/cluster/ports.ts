@@ -26,7 +26,8 @@ async function ephemeralLow(): Promise<number> {
   }
 }
 
-function canListen(port: number, host: string): Promise<boolean> {
+/** Whether somebody could listen there now. */
+export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(false));
@@ -39,7 +40,7 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
   const high = await ephemeralLow();
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const port = randomInt(LOWEST_PORT, high);
-    if (await canListen(port, host)) return port;
+    if (await isFree(port, host)) return port;
   }
   throw new HarnessError('NO_FREE_PORT', `no free port between ${LOWEST_PORT} and ${high} on ${host}`);
 }

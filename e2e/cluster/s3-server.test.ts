@@ -14,6 +14,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './ports.ts';
 import { type S3Server, startS3Server } from './s3-server.ts';
 
 const S3_SERVER_MODULE = new URL('s3-server.ts', import.meta.url).href;
@@ -95,6 +96,27 @@ describe('S3 server', () => {
     await other.stop();
     expect(existsSync(other.directory)).toBe(false);
     await expect(fetch(other.endpoint)).rejects.toThrow();
+  });
+
+  test("takes the port, the keys and the bucket it is given, and says so when the port is somebody else's", async () => {
+    const port = await freePort();
+    const credentials = { accessKeyId: 'given', secretAccessKey: 'given-secret' };
+    const given = await startS3Server({ port, credentials, bucket: 'given' });
+    try {
+      expect(given).toMatchObject({ endpoint: `http://127.0.0.1:${port}`, bucket: 'given', ...credentials });
+      const reader = new S3Client({
+        endpoint: given.endpoint,
+        region: 'us-east-1',
+        forcePathStyle: true,
+        maxAttempts: 1,
+        credentials,
+      });
+      expect(await reader.send(new ListObjectsV2Command({ Bucket: 'given' }))).toMatchObject({ KeyCount: 0 });
+      reader.destroy();
+      await expect(startS3Server({ port })).rejects.toMatchObject({ code: 'PORT_TAKEN' });
+    } finally {
+      await given.stop();
+    }
   });
 
   test('a harness that is killed hard takes its server and its data along', async () => {

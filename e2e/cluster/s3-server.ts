@@ -12,7 +12,7 @@ import { serverBinaries } from '../tools/servers.ts';
 import { type Child, startChild, waitReady } from './child.ts';
 import { HarnessError } from './errors.ts';
 import { Lifeline } from './lifeline.ts';
-import { freePort } from './ports.ts';
+import { freePort, isFree } from './ports.ts';
 
 const START_TIMEOUT_MS = 15_000;
 /** Somebody may take the port between our look and the server's bind; then another port is tried. */
@@ -25,6 +25,10 @@ export interface S3ServerOptions {
   readonly binary?: string;
   /** Name of the bucket that exists from the start. */
   readonly bucket?: string;
+  /** Its port on 127.0.0.1; by default a free one. */
+  readonly port?: number;
+  /** What the server demands; by default made up. */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
 /** A running server; see the header for what the switches promise. */
@@ -59,23 +63,32 @@ async function answers(endpoint: string): Promise<boolean> {
   return response.status < 500; // without a signature it says 403, which proves that it serves
 }
 
-/** Starts a server with an empty bucket. Throws HarnessError NOT_STARTED with the server's own words. */
+/**
+ * Starts a server with an empty bucket. Throws HarnessError PORT_TAKEN when `port` is somebody else's, NOT_STARTED with the server's own words.
+ */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const binary = options.binary ?? serverBinaries().versitygw;
   const lifeline = await Lifeline.start('s3');
   try {
-    return await start(binary, options.bucket ?? 'holdfast', lifeline);
+    return await start(binary, options, lifeline);
   } catch (error) {
     await lifeline.end();
     throw error;
   }
 }
 
-async function start(binary: string, bucket: string, lifeline: Lifeline): Promise<S3Server> {
+function madeUp(): { accessKeyId: string; secretAccessKey: string } {
+  return {
+    accessKeyId: randomBytes(10).toString('hex').toUpperCase(),
+    secretAccessKey: randomBytes(20).toString('hex'),
+  };
+}
+
+async function start(binary: string, options: S3ServerOptions, lifeline: Lifeline): Promise<S3Server> {
+  const { bucket = 'holdfast', credentials = madeUp() } = options;
+  const { accessKeyId, secretAccessKey } = credentials;
   const root = join(lifeline.directory, 'buckets');
   await mkdir(join(root, bucket), { recursive: true });
-  const accessKeyId = randomBytes(10).toString('hex').toUpperCase();
-  const secretAccessKey = randomBytes(20).toString('hex');
   const launch = async (port: number): Promise<Child> => {
     const child = await startChild({
       command: binary,
@@ -90,8 +103,21 @@ async function start(binary: string, bucket: string, lifeline: Lifeline): Promis
     await waitReady('versitygw', child, () => answers(`http://127.0.0.1:${port}`), START_TIMEOUT_MS);
     return child;
   };
-  const first = await launchOnFreePort(launch);
+  const first =
+    options.port === undefined ? await launchOnFreePort(launch) : await launchOn(options.port, launch);
   return handle({ lifeline, launch, root, bucket, accessKeyId, secretAccessKey, ...first });
+}
+
+async function launchOn(
+  port: number,
+  launch: (port: number) => Promise<Child>,
+): Promise<{ port: number; child: Child }> {
+  // Asked first: a client of ours must never talk to whoever has the port.
+  if (await isFree(port)) return { port, child: await launch(port) };
+  throw new HarnessError(
+    'PORT_TAKEN',
+    `port ${port} is taken; end what listens there, or choose another port`,
+  );
 }
 
 async function launchOnFreePort(
