@@ -2,7 +2,7 @@
  * A Holdfast installation on a cluster, made exactly as a user makes one: helm install of the chart, kubectl apply of YAML files.
  */
 import { join } from 'node:path';
-import { HarnessError, type Cluster } from '../cluster/index.ts';
+import { HarnessError, type Cluster, type PodPlacement } from '../cluster/index.ts';
 import { Watched, type WatchedObject } from './watched.ts';
 
 /** What the operator wrote about one handoff (Shard.status.handoffs). */
@@ -22,7 +22,7 @@ export interface HandoffRecord {
 export interface ShardObject extends WatchedObject {
   readonly spec: { readonly standbys?: number };
   readonly status?: {
-    readonly assignment?: { readonly term: number; readonly primary: string };
+    readonly assignment?: { readonly term: number; readonly primary: string; readonly reason: string };
     readonly replicas?: readonly {
       readonly pod: string;
       readonly role: string;
@@ -51,7 +51,9 @@ interface PodObject extends WatchedObject {
 const ROOT = join(import.meta.dirname, '..', '..');
 const CHART = join(ROOT, 'charts', 'holdfast');
 const OPERATOR_NAMESPACE = 'holdfast-system';
-const LEASE_PATH = `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases/holdfast-operator`;
+/** As the chart calls them for a release named holdfast. */
+const OPERATOR_SELECTOR = 'app.kubernetes.io/component=operator';
+const LEASE_PATH = `/apis/coordination.k8s.io/v1/namespaces/${OPERATOR_NAMESPACE}/leases/holdfast-leader`;
 const INSTALL_LIMIT = '120s';
 
 export interface InstallOptions {
@@ -97,22 +99,35 @@ export class Installation {
       INSTALL_LIMIT,
     ];
     await must(cluster.helm([...helm, ...flags]), 'helm install');
-    const shards = await Watched.start<ShardObject>(
-      cluster.api,
-      `/apis/holdfast.dev/v1alpha1/namespaces/${namespace}/shards`,
-    );
+    const shards = await Watched.start<ShardObject>(cluster.api, shardsPath(namespace));
     const pods = await Watched.start<PodObject>(cluster.api, `/api/v1/namespaces/${namespace}/pods`);
     return new Installation(cluster, namespace, shards, pods);
   }
 
-  /** kubectl apply of files or folders of the repository. */
+  /** kubectl apply of files or folders. */
   async apply(...paths: readonly string[]): Promise<void> {
     for (const path of paths) {
       await must(
-        this.cluster.kubectl(['apply', '--namespace', this.namespace, '-f', join(ROOT, path)]),
+        this.cluster.kubectl(['apply', '--namespace', this.namespace, '-f', path]),
         `kubectl apply ${path}`,
       );
     }
+  }
+
+  /** Names of the shards in the namespace, asked of the API server. */
+  async shardNames(): Promise<string[]> {
+    const { items } = await this.cluster.api.list<ShardObject>(shardsPath(this.namespace));
+    return items.map(({ metadata }) => metadata.name);
+  }
+
+  /** All shards as last seen. */
+  shards(): ShardObject[] {
+    return this.#shards.all();
+  }
+
+  /** Calls `listener` after every change of a shard until the returned function is called. */
+  onShardChange(listener: () => void): () => void {
+    return this.#shards.onChange(listener);
   }
 
   shard(name: string): ShardObject {
@@ -168,11 +183,40 @@ export class Installation {
     return ended.code;
   }
 
-  async leadingOperator(): Promise<{ name: string; namespace: string }> {
+  /** The operator pod that holds the lease. Throws HarnessError NO_LEADER. */
+  async leadingOperator(): Promise<PodPlacement> {
     const lease = await this.cluster.api.get<{ spec: { holderIdentity?: string } }>(LEASE_PATH);
     const holder = lease.spec.holderIdentity;
-    if (!holder) throw new HarnessError('NO_LEADER', 'No operator holds the lease.');
-    return { name: holder, namespace: OPERATOR_NAMESPACE };
+    const pod = this.operatorPods().find(({ name }) => holder?.startsWith(name));
+    if (pod === undefined)
+      throw new HarnessError(
+        'NO_LEADER',
+        `No operator that runs holds the lease (holder: ${holder || 'nobody'}).`,
+      );
+    return pod;
+  }
+
+  /** The operator pods that run. */
+  operatorPods(): PodPlacement[] {
+    return this.cluster.pods().filter(({ namespace }) => namespace === OPERATOR_NAMESPACE);
+  }
+
+  /** Waits until the Deployment of the operator has all its replicas ready and somebody leads. */
+  async operatorsReady(timeoutMs: number): Promise<void> {
+    const limit = `${Math.ceil(timeoutMs / 1000)}s`;
+    const rollout = ['rollout', 'status', 'deployment', '--namespace', OPERATOR_NAMESPACE];
+    await must(
+      this.cluster.kubectl([...rollout, '--selector', OPERATOR_SELECTOR, '--timeout', limit]),
+      'kubectl rollout status of the operator',
+    );
+  }
+
+  /** Removes an operator pod, so that its Deployment makes a new one (which has no restart back-off to wait for). */
+  async replaceOperator(pod: string): Promise<void> {
+    await must(
+      this.cluster.kubectl(['delete', 'pod', pod, '--namespace', OPERATOR_NAMESPACE, '--wait=false']),
+      'kubectl delete pod',
+    );
   }
 
   async annotateShard(name: string, annotations: Readonly<Record<string, string>>): Promise<void> {
@@ -202,6 +246,10 @@ export class Installation {
     this.#shards.stop();
     this.#pods.stop();
   }
+}
+
+function shardsPath(namespace: string): string {
+  return `/apis/holdfast.dev/v1alpha1/namespaces/${namespace}/shards`;
 }
 
 async function must(

@@ -54,6 +54,18 @@ export class PrimaryFinder {
     );
   }
 
+  /** Calls `moved` once when the Service names another endpoint than it does now; until the returned function is called. */
+  onMove(moved: () => void): () => void {
+    const before = this.current()?.origin;
+    const off = this.#slices.onChange(() => {
+      const now = this.current()?.origin;
+      if (before === undefined || now === undefined || now === before) return;
+      off();
+      moved();
+    });
+    return off;
+  }
+
   stop(): void {
     this.#slices.stop();
   }

@@ -1,9 +1,15 @@
 /**
  * The clients of one shard: a writer that keeps one write under way at a time and retries it with its request id until it is
  * acknowledged, and a reader that checks every answer. Both find the primary by the EndpointSlice of the shard's Service.
+ *
+ * W1  An attempt is given up when the Service names another endpoint, as a proxy or a gRPC resolver does, and made again there with the
+ *     same request id.
+ * W2  `finish` lets the write under way end: a write that is cut off is neither acknowledged nor known to be lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KvClient } from '../../src/kvstore/index.ts';
+import { PORTS } from '../../src/api/index.ts';
+import { errorCode } from '../../src/base/index.ts';
+import { KvClient, KvRefusedError } from '../../src/kvstore/index.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { History, writeKey, type Verdict } from './history.ts';
 import { PrimaryFinder } from './primary-finder.ts';
@@ -11,8 +17,8 @@ import { PrimaryFinder } from './primary-finder.ts';
 /** Pause between two writes: enough writes to time a gap to about this precision, few enough to read everything back at the end. */
 const WRITE_PAUSE_MS = 5;
 const READ_PAUSE_MS = 20;
-/** A client gives a write this long in all; longer than any failover that a scenario allows. */
-const WRITE_DEADLINE_MS = 60_000;
+/** A client gives a call this long in all; longer than any outage that a scenario makes. */
+const CALL_DEADLINE_MS = 120_000;
 const PAGE = 1000;
 
 export class Workload {
@@ -21,6 +27,8 @@ export class Workload {
   readonly #finder: PrimaryFinder;
   readonly #client: KvClient;
   readonly #stop = new AbortController();
+  /** Ends calls that are under way too. */
+  readonly #abandon = new AbortController();
   readonly #running: Promise<void>[] = [];
   #failure: Error | undefined;
 
@@ -67,10 +75,52 @@ export class Workload {
     return this.history.verdict(contents);
   }
 
+  /**
+   * Asks a pod that may no longer be the primary, directly and as if it were, and holds its answer against what is acknowledged by now.
+   * Resolves with what it said: the number, or undefined for a refusal.
+   */
+  async askDirectly(address: string, timeoutMs: number): Promise<number | undefined> {
+    const url = new URL(`http://${address}:${PORTS.application}`);
+    const direct = new KvClient({ resolve: () => Promise.resolve(url), firstAttemptMs: timeoutMs });
+    const atLeast = this.history.readBegins();
+    try {
+      const found = await direct.get('latest', { timeoutMs, signal: this.#abandon.signal });
+      const number = found === undefined ? 0 : Number(text(found));
+      this.history.readEnds(atLeast, number);
+      return number;
+    } catch (error) {
+      if (errorCode(error) === 'KV_TIMEOUT' || error instanceof KvRefusedError) return undefined;
+      throw error;
+    } finally {
+      await direct.close();
+    }
+  }
+
   close(): void {
     this.#stop.abort(new Error('closed'));
+    this.#abandon.abort(new Error('closed'));
     this.#finder.stop();
     void this.#client.close();
+  }
+
+  /** Makes a call, again whenever the primary moves meanwhile (W1), within one deadline. */
+  async #atPrimary<T>(
+    end: AbortSignal,
+    call: (limits: { readonly timeoutMs: number; readonly signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    const deadline = performance.now() + CALL_DEADLINE_MS;
+    for (;;) {
+      const moved = new AbortController();
+      const off = this.#finder.onMove(() => moved.abort(new Error('the primary moved')));
+      try {
+        const timeoutMs = Math.max(1, deadline - performance.now());
+        return await call({ timeoutMs, signal: AbortSignal.any([end, moved.signal]) });
+      } catch (error) {
+        if (!moved.signal.aborted || end.aborted) throw error;
+      } finally {
+        off();
+      }
+    }
   }
 
   async #guard(work: Promise<void>): Promise<void> {
@@ -84,13 +134,10 @@ export class Workload {
 
   async #write(): Promise<void> {
     for (let n = 1; !this.#stop.signal.aborted; n++) {
-      // The last write is finished, not cut off: a write that is stopped half-way is neither acknowledged nor wanted.
-      await this.#client.put(
-        [
-          { key: writeKey(n), value: String(n) },
-          { key: 'latest', value: String(n) },
-        ],
-        { requestId: `${this.shard}-${n}`, timeoutMs: WRITE_DEADLINE_MS },
+      const pairs = [writeKey(n), 'latest'].map((key) => ({ key, value: String(n) }));
+      const requestId = `${this.shard}-${n}`;
+      await this.#atPrimary(this.#abandon.signal, (limits) =>
+        this.#client.put(pairs, { ...limits, requestId }),
       );
       this.history.acknowledge(n, performance.now());
       await sleep(WRITE_PAUSE_MS);
@@ -100,10 +147,7 @@ export class Workload {
   async #read(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const atLeast = this.history.readBegins();
-      const found = await this.#client.get('latest', {
-        timeoutMs: WRITE_DEADLINE_MS,
-        signal: this.#stop.signal,
-      });
+      const found = await this.#atPrimary(this.#stop.signal, (limits) => this.#client.get('latest', limits));
       this.history.readEnds(atLeast, found === undefined ? 0 : Number(text(found)));
       await sleep(READ_PAUSE_MS);
     }
