@@ -16,3 +16,5 @@ export {
 export { KvError, KvFormatError, KV_ERROR_STATUS, type KvErrorCode } from './errors.ts';
 export { checkCommand, decodeCommand, encodeCommand, type Command, type Pair } from './command.ts';
 export { type Consistency } from './service.ts';
+export { kvApplication } from './kv.ts';
+export { KvApplication } from './application.ts';

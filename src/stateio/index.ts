@@ -17,5 +17,5 @@ export {
   type SnapshotRef,
 } from './restore.ts';
 export { rewind } from './rewind.ts';
-export { EntryScanner, type Damage, type FoundEntry, type ScanOutcome } from './scan.ts';
-export { resumeWriter, StateWriter, type Placed } from './writer.ts';
+export { EntryScanner, entryChunks, type Damage, type FoundEntry, type ScanOutcome } from './scan.ts';
+export { resumeWriter, StateWriter, writerBehind, type Placed } from './writer.ts';

@@ -119,6 +119,14 @@ export class StateWriter {
 /** A writer that goes on behind what `restored` found in the whole of `file` (T4). */
 export function resumeWriter(file: StateFile, restored: Restored): StateWriter {
   const { considered, epoch, skipped } = restored;
-  const dirty = skipped.some((range) => range.offset + range.bytes > restored.end);
-  return new StateWriter(file, considered, epoch, dirty ? blockAfter(considered) - considered : 0);
+  const torn = skipped.some((range) => range.offset + range.bytes > restored.end);
+  return writerBehind(file, { size: considered, epoch, torn });
+}
+
+/** A writer that goes on at the end of a file of which a reader has told: its size, its epoch, and whether it ends inside an entry (T4). */
+export function writerBehind(
+  file: StateFile,
+  end: { readonly size: number; readonly epoch: number; readonly torn: boolean },
+): StateWriter {
+  return new StateWriter(file, end.size, end.epoch, end.torn ? blockAfter(end.size) - end.size : 0);
 }

@@ -20,6 +20,13 @@ export class ShardHaltedError extends HoldfastError {
   }
 }
 
+/** The replica was closed on purpose. */
+export class ReplicaStoppedError extends HoldfastError {
+  constructor() {
+    super('REPLICA_STOPPED', 'This replica is closing and takes nothing more. Ask the current primary.');
+  }
+}
+
 /** A proposal did not get an answer; `outcome` says whether it may have happened (X1). */
 export class ProposalFailedError extends HoldfastError {
   readonly outcome: ProposalOutcome;

@@ -1,8 +1,8 @@
 /**
  * statemachine: state machines driven by the log.
  *
- * Here so far: the contract of a concurrent machine, what stands inside state entries and snapshots, and the table that makes a repeated request
- * take effect once. The runtime and the follower that drive them come next.
+ * A Follower applies what a standby's player writes; a Runtime takes it over on the primary: proposals go into the log first, are applied in its order
+ * and answered then; snapshots replace the entries before them.
  */
 export {
   decodeUpdate,
@@ -21,15 +21,16 @@ export {
   ProposalFailedError,
   ProposalInvalidError,
   ProposalQueueFullError,
+  ReplicaStoppedError,
   ShardHaltedError,
   StateDamagedError,
   type ProposalOutcome,
 } from './errors.ts';
+export { Follower, type FollowerOptions } from './follower.ts';
 export {
   MAX_BATCH_BYTES,
   MAX_BATCH_COMMANDS,
   MAX_COMMAND_BYTES,
-  MAX_GENERATION,
   MAX_REQUEST_ID_BYTES,
   MAX_RESULT_BYTES,
   MAX_WAITING_BYTES,
@@ -38,7 +39,9 @@ export {
   REMEMBERED_RESULT_BYTES,
   SNAPSHOT_AFTER_BYTES,
 } from './limits.ts';
+export { stateMetrics, type StateMetrics } from './metrics.ts';
 export { RequestTable, type RememberedRequest, type RequestBounds } from './requests.ts';
+export { Runtime, type RuntimeOptions } from './runtime.ts';
 export {
   logIndex,
   logTerm,

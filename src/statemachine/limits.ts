@@ -22,5 +22,13 @@ export const REMEMBERED_REQUESTS = 4096;
 export const REMEMBERED_RESULT_BYTES: number = 16 * 1024 * 1024;
 /** Log bytes since the last snapshot that start the next one, unless the snapshot itself is longer: replay stays near a second. */
 export const SNAPSHOT_AFTER_BYTES: number = 64 * 1024 * 1024;
-/** Generations a state directory may count to; ten digits in its file names. */
-export const MAX_GENERATION = 9_999_999_999;
+/** Barriers under way at once: one on its way to the store, one that gathers what comes meanwhile. More would only make batches smaller. */
+export const MAX_BARRIERS = 2;
+/** Tail bytes that a snapshot leaves to be copied while proposals wait, bytes: a few milliseconds on a local disk. */
+export const COPY_PAUSE_BYTES: number = 1024 * 1024;
+/** Rounds of copying the tail before proposals wait anyway: each round is shorter unless writes come faster than the disk copies. */
+export const COPY_ROUNDS = 8;
+/** How long the file of a path may be missing while the player moves it into place, ms. */
+export const FILE_MOVE_PATIENCE_MS = 10_000;
+/** Bytes of a snapshot that may be on their way to the log at once: two full batches keep the store busy without delaying proposals much. */
+export const UNSYNCED_BYTES: number = 8 * 1024 * 1024;

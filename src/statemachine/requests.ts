@@ -7,6 +7,7 @@
  * Q3  The bounds are part of the state: a table saved with other bounds is refused (F5.6).
  * Q4  Order of use is saved with the table, and equal tables have equal bytes.
  */
+import { createHash } from 'node:crypto';
 import { EnvelopeError } from './errors.ts';
 import { REMEMBERED_REQUESTS, REMEMBERED_RESULT_BYTES } from './limits.ts';
 import type { Result } from './types.ts';
@@ -41,6 +42,11 @@ export class RequestTable {
   /** The result of a request, without counting as a use: only the log may change the table (Q1). */
   peek(requestId: Uint8Array): Result | undefined {
     return this.#requests.get(keyOf(requestId))?.result;
+  }
+
+  /** Whether the request is remembered, or is one whose batch is being applied. */
+  has(requestId: Uint8Array): boolean {
+    return this.#requests.has(keyOf(requestId));
   }
 
   /** The remembered request, now the most recently used; undefined when it is new or forgotten. */
@@ -102,6 +108,11 @@ export class RequestTable {
       this.#resultBytes += result.data.length;
     }
     input.finish();
+  }
+
+  /** Digest of the table (Q4). */
+  hash(): string {
+    return createHash('sha256').update(this.save()).digest('hex');
   }
 
   #forgetOldest(): void {

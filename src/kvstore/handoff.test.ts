@@ -1,0 +1,214 @@
+/**
+ * The whole path below HTTP with real parts (testing/process.ts): what a client is promised while the primary's role moves.
+ */
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { request } from 'undici';
+import { fromUtf8, systemClock } from '../base/index.ts';
+import { newLog, withTempDir, type TestLog } from '../recoverylog/testing/index.ts';
+import { KvClient } from './client.ts';
+import { ReplicaProcess } from './testing/process.ts';
+
+const running: ReplicaProcess[] = [];
+afterEach(async () => {
+  for (const replica of running.splice(0).reverse()) await replica.close();
+});
+
+async function start(log: TestLog, dir: string): Promise<ReplicaProcess> {
+  const replica = await ReplicaProcess.start(log, dir);
+  running.push(replica);
+  return replica;
+}
+
+/** `count` replicas of one log, the first of them primary at term 1. */
+async function withReplicas(
+  count: number,
+  use: (replicas: readonly ReplicaProcess[], log: TestLog) => Promise<void>,
+): Promise<void> {
+  await withTempDir(async (dir) => {
+    const log = newLog();
+    const replicas: ReplicaProcess[] = [];
+    for (let i = 0; i < count; i++) replicas.push(await start(log, `${dir}/${i}`));
+    await replicas[0]!.promote(1);
+    await use(replicas, log);
+    for (const replica of running.splice(0).reverse()) await replica.close();
+  });
+}
+
+async function contents(replica: ReplicaProcess, prefix = ''): Promise<[string, string][]> {
+  const client = new KvClient({ resolve: () => Promise.resolve(replica.url) });
+  const page = await client.list({ prefix, limit: 1000 }, { consistency: 'stale' });
+  await client.close();
+  return page.items.map(({ key, value }) => [fromUtf8(key), fromUtf8(value)]);
+}
+
+/** Waits until a standby has applied as much as `index`. */
+async function caughtUp(replica: ReplicaProcess, index: number): Promise<void> {
+  while (replica.application.status().appliedIndex < index) await systemClock.sleep(2);
+}
+
+async function codeOf(url: URL, path: string): Promise<string> {
+  const reply = await request(new URL(path, url));
+  const { code } = (await reply.body.json()) as { code: string };
+  return code;
+}
+
+describe('a standby', () => {
+  test('answers stale reads with what it has applied, and says how far that is', () =>
+    withReplicas(2, async ([primary, standby]) => {
+      const client = new KvClient({ resolve: () => Promise.resolve(primary!.url) });
+      for (let i = 0; i < 20; i++) await client.put([{ key: `k${i}`, value: `v${i}` }]);
+      await caughtUp(standby!, primary!.application.status().appliedIndex);
+      const at = new KvClient({ resolve: () => Promise.resolve(standby!.url) });
+      const read = await at.read('k19', { consistency: 'stale' });
+      expect(fromUtf8(read.value!)).toBe('v19');
+      expect(read.appliedIndex).toBe(primary!.application.status().appliedIndex);
+      expect(read.lagBytes).toBe(0);
+      expect(await codeOf(standby!.url, '/v1/kv/k19')).toBe('NOT_PRIMARY');
+      await Promise.all([client.close(), at.close()]);
+    }));
+});
+
+describe('a handoff', () => {
+  test('a request made at the old primary and repeated at the new one has its first answer and one effect', () =>
+    withReplicas(2, async ([old, next]) => {
+      let at = old!;
+      const client = new KvClient({ resolve: () => Promise.resolve(at.url) });
+      expect(await client.compareAndSet('lock', undefined, 'mine', { requestId: 'r1' })).toBe(true);
+      expect(await client.compareAndSet('lock', undefined, 'yours', { requestId: 'r2' })).toBe(false);
+      expect(await client.delete('lock', { requestId: 'r3' })).toBe(true);
+      await next!.promote(2);
+      at = next!;
+      expect(await client.compareAndSet('lock', undefined, 'mine', { requestId: 'r1' })).toBe(true);
+      expect(await client.compareAndSet('lock', undefined, 'yours', { requestId: 'r2' })).toBe(false);
+      expect(await client.delete('lock', { requestId: 'r3' })).toBe(true);
+      expect(await client.get('lock')).toBeUndefined(); // no repetition took effect again
+      await expect(
+        client.compareAndSet('lock', undefined, 'other', { requestId: 'r1' }),
+      ).rejects.toMatchObject({
+        code: 'REQUEST_ID_REUSED',
+        status: 422,
+      });
+      await client.close();
+    }));
+
+  test('the old primary, fenced without knowing it, answers no read and takes no write', () =>
+    withReplicas(2, async ([old, next]) => {
+      const client = new KvClient({ resolve: () => Promise.resolve(old!.url) });
+      await client.put([{ key: 'k', value: 'old' }]);
+      await next!.promote(2);
+      const newer = new KvClient({ resolve: () => Promise.resolve(next!.url) });
+      await newer.put([{ key: 'k', value: 'new' }]);
+      expect(['NOT_PRIMARY', 'READ_NOT_CONFIRMED']).toContain(await codeOf(old!.url, '/v1/kv/k'));
+      expect(await codeOf(old!.url, '/v1/kv/k?consistency=stale')).toBe('NOT_PRIMARY');
+      const write = await request(new URL('/v1/kv/k', old!.url), { method: 'PUT', body: 'zombie' });
+      expect(((await write.body.json()) as { code: string }).code).toBe('NOT_PRIMARY');
+      expect(fromUtf8((await newer.get('k'))!)).toBe('new');
+      await Promise.all([client.close(), newer.close()]);
+    }));
+
+  test('a write caught by the fence is told its outcome, and its repetition settles it', () =>
+    withReplicas(2, async ([old, next]) => {
+      const first = request(new URL('/v1/kv/warm', old!.url), { method: 'PUT', body: 'up' });
+      expect((await first).statusCode).toBe(200);
+      await next!.promote(2);
+      const caught = await request(new URL('/v1/kv/k', old!.url), {
+        method: 'PUT',
+        body: 'v',
+        headers: { 'holdfast-request-id': 'r1' },
+      });
+      const { code } = (await caught.body.json()) as { code: string };
+      expect(['NOT_APPENDED', 'OUTCOME_UNKNOWN', 'NOT_PRIMARY']).toContain(code);
+      const client = new KvClient({ resolve: () => Promise.resolve(next!.url) });
+      if (code !== 'OUTCOME_UNKNOWN') expect(await client.get('k')).toBeUndefined();
+      await client.put([{ key: 'k', value: 'v' }], { requestId: 'r1' });
+      expect(fromUtf8((await client.get('k'))!)).toBe('v');
+      await client.close();
+    }));
+
+  test('a clean release answers every write that was taken', () =>
+    withReplicas(2, async ([old, next]) => {
+      let at = old!;
+      const client = new KvClient({ resolve: () => Promise.resolve(at.url) });
+      const writes = Array.from({ length: 50 }, (_, i) => client.put([{ key: `k${i}`, value: `${i}` }]));
+      await writes[0];
+      const released = old!.release();
+      await released;
+      await next!.promote(2);
+      at = next!;
+      await Promise.all(writes);
+      expect((await contents(next!)).length).toBe(50);
+      await client.close();
+    }));
+
+  test(
+    'four times in a row under a client that keeps writing: nothing acknowledged is lost, no read goes back',
+    () =>
+      withReplicas(5, async (replicas) => {
+        let at = replicas[0]!;
+        const client = new KvClient({ resolve: () => Promise.resolve(at.url), firstAttemptMs: 200 });
+        const acknowledged: number[] = [];
+        let stop = false;
+        const writer = (async () => {
+          for (let n = 1; !stop; n++) {
+            await client.put([
+              { key: `w/${String(n).padStart(5, '0')}`, value: `${n}` },
+              { key: 'latest', value: `${n}` },
+            ]);
+            acknowledged.push(n);
+            // Against a writer that never pauses a fence loses every race on a store without latency (s3log.md H7); its answer is the leap fence.
+            await systemClock.sleep(2);
+          }
+        })();
+        const reader = (async () => {
+          while (!stop) {
+            const atLeast = acknowledged.length;
+            const value = await client.get('latest');
+            expect(value === undefined ? 0 : Number(fromUtf8(value))).toBeGreaterThanOrEqual(atLeast);
+          }
+        })();
+        for (const [i, next] of replicas.entries()) {
+          const goal = acknowledged.length + 20;
+          while (acknowledged.length < goal) await systemClock.sleep(5);
+          if (i === 0) continue;
+          if (i === 2) await at.application.checkpoint();
+          await next.promote(i + 1);
+          at = next;
+        }
+        stop = true;
+        await Promise.all([writer, reader]);
+        const found = new Map(await contents(at, 'w/'));
+        for (const n of acknowledged) expect(found.get(`w/${String(n).padStart(5, '0')}`)).toBe(`${n}`);
+        expect(found.size).toBe(acknowledged.length);
+        await client.close();
+      }),
+    60_000,
+  );
+});
+
+describe('a restart', () => {
+  test('from the log alone gives the same state, before and after a checkpoint under load (I7)', () =>
+    withTempDir(async (dir) => {
+      const log = newLog();
+      const primary = await start(log, `${dir}/a`);
+      await primary.promote(1);
+      const client = new KvClient({ resolve: () => Promise.resolve(primary.url) });
+      const write = async (from: number, to: number): Promise<void> => {
+        for (let i = from; i < to; i++) await client.put([{ key: `k${i % 70}`, value: `${i}` }]);
+      };
+      await write(0, 60);
+      await Promise.all([write(60, 120), primary.application.checkpoint(), write(120, 180)]);
+      await client.delete('k5');
+      const wanted = await contents(primary);
+      expect(wanted).toHaveLength(69);
+      const { appliedIndex } = primary.application.status();
+      const copy = await start(log, `${dir}/b`);
+      await caughtUp(copy, appliedIndex);
+      expect(await contents(copy)).toEqual(wanted);
+      await client.close();
+      await primary.close();
+      running.splice(running.indexOf(primary), 1);
+      await copy.promote(2);
+      expect(await contents(copy)).toEqual(wanted);
+      expect(copy.application.status().appliedIndex).toBe(appliedIndex + 1); // the first entry of its term
+    }));
+});

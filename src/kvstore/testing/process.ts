@@ -1,0 +1,74 @@
+/**
+ * One replica as its agent would run it, with every part real but the object store, which is in memory: player, journal session, recorder,
+ * state machine, HTTP. Tests start several over one log and move the primary's role between them.
+ */
+import { createMetrics, silentLogger, systemRandom } from '../../base/index.ts';
+import { type Session } from '../../journal/index.ts';
+import { Player } from '../../recoverylog/index.ts';
+import { type TestLog } from '../../recoverylog/testing/index.ts';
+import { kvApplication } from '../kv.ts';
+import { type KvApplication } from '../application.ts';
+
+let authors = 1;
+
+export class ReplicaProcess {
+  readonly application: KvApplication;
+  readonly url: URL;
+  readonly #player: Player;
+  #session: Session | undefined;
+
+  private constructor(application: KvApplication, url: URL, player: Player) {
+    this.application = application;
+    this.url = url;
+    this.#player = player;
+  }
+
+  /** Starts as a standby; resolves when it has played the log to its end. */
+  static async start(log: TestLog, dir: string): Promise<ReplicaProcess> {
+    const { journal, clock, random } = log;
+    const player = new Player({ journal, hints: undefined, expectHistory: false, dir, clock, random });
+    const application = kvApplication();
+    const { port } = await application.start({
+      host: '127.0.0.1',
+      port: 0,
+      log: silentLogger,
+      metrics: createMetrics(),
+      clock,
+      random: systemRandom,
+      lag: () => {
+        const { appliedOffset, headOffset, phase } = player.progress;
+        return phase === 'restoring' ? undefined : { bytes: headOffset - appliedOffset, sinceMs: 0 };
+      },
+    });
+    const running = player.run();
+    await application.follow(player.live);
+    await Promise.race([player.tailing, running]);
+    return new ReplicaProcess(application, new URL(`http://127.0.0.1:${port}`), player);
+  }
+
+  /** Fences the log and serves. */
+  async promote(term: number): Promise<void> {
+    const session = { flushIntervalMs: 5 };
+    const { session: owned, fs } = await this.#player.handoff({ author: authors++, term, session });
+    this.#session = owned;
+    await this.application.open({
+      fs,
+      live: this.#player.live,
+      term,
+      readIndex: () => owned.readIndex(),
+      ended: owned.ended,
+    });
+  }
+
+  /** A clean release: finishes what is under way and gives the session up. */
+  async release(): Promise<void> {
+    await this.application.drain();
+    await this.#session?.close();
+  }
+
+  async close(): Promise<void> {
+    await this.application.close();
+    this.#session?.abandon('the test is over');
+    await this.#session?.ended;
+  }
+}

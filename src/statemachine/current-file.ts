@@ -1,0 +1,204 @@
+/**
+ * current-file: the state file that a primary writes, and how a snapshot takes its place (docs/decisions/0021).
+ *
+ * E1  A snapshot is written to `next` beside: the pinned state, then a copy of every entry behind the pin; then `next` is renamed over `current`.
+ *     The log keeps the order of operations, so whoever finds the renamed file finds all of it, and before the rename `next` means nothing.
+ * E2  Entries go on into `current` until the moment of the rename; only the last COPY_PAUSE_BYTES of the copy make them wait.
+ * E3  At most UNSYNCED_BYTES of a snapshot are on their way to the log at a time: the journal's buffer stays small.
+ */
+import { assert } from '../base/index.ts';
+import { StateWriter, UpdatesReader, writerBehind } from '../stateio/index.ts';
+import type { AppliedState, PinnedState } from './applied-state.ts';
+import { decodeUpdate, indexesOf, type UpdateEnvelope, encodeUpdate } from './envelope.ts';
+import type { Followed } from './follower.ts';
+import { COPY_PAUSE_BYTES, COPY_ROUNDS, UNSYNCED_BYTES } from './limits.ts';
+import { CURRENT, NEXT } from './paths.ts';
+import type { RecordedDirectory, RecordedStateFile } from './ports.ts';
+
+/** Runs one piece of work at a time with the file. */
+type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
+
+export class CurrentFile {
+  readonly #fs: RecordedDirectory;
+  #file: RecordedStateFile;
+  #writer: StateWriter;
+  #last: Promise<unknown> = Promise.resolve();
+  /** Offset behind each entry by its last index, for the entries behind the last pin; a snapshot copies from there on. */
+  #ends = new Map<number, number>();
+  #snapshotBytes: number;
+
+  private constructor(
+    fs: RecordedDirectory,
+    file: RecordedStateFile,
+    writer: StateWriter,
+    snapshotBytes: number,
+  ) {
+    this.#fs = fs;
+    this.#file = file;
+    this.#writer = writer;
+    this.#snapshotBytes = snapshotBytes;
+  }
+
+  /** Opens `current` behind what was followed, and clears away an unfinished `next`. */
+  static async open(
+    fs: RecordedDirectory,
+    followed: Pick<Followed<unknown, unknown, unknown>, 'place'>,
+  ): Promise<CurrentFile> {
+    const { place } = followed;
+    if (fs.exists(NEXT)) await fs.unlink(NEXT);
+    const file = await fs.open(CURRENT, { create: true });
+    assert((await file.size()) === (place?.size ?? 0), 'everything in the state file was followed', {
+      size: await file.size(),
+      followed: place?.size,
+    });
+    const writer = place ? writerBehind(file, place) : new StateWriter(file);
+    return new CurrentFile(fs, file, writer, place?.snapshotEnd ?? 0);
+  }
+
+  /** Bytes of the file behind its snapshot, which a restore has to apply. */
+  get tailBytes(): number {
+    return this.#writer.offset - this.#snapshotBytes;
+  }
+
+  get snapshotBytes(): number {
+    return this.#snapshotBytes;
+  }
+
+  /** Appends an entry. Durable once `durable` resolves. */
+  async append(update: UpdateEnvelope): Promise<void> {
+    await this.#exclusive(async () => {
+      const { end } = await this.#writer.update(encodeUpdate(update));
+      this.#ends.set(update.first + indexesOf(update) - 1, end);
+    });
+  }
+
+  /** Resolves when everything appended so far is in the log. */
+  async durable(): Promise<void> {
+    await this.#file.sync();
+  }
+
+  /** An entry was applied: where the ones before it end is of no more interest. */
+  applied(index: number): void {
+    for (const earlier of this.#ends.keys()) {
+      if (earlier >= index) break;
+      this.#ends.delete(earlier);
+    }
+  }
+
+  /**
+   * Replaces the file by one that begins with a snapshot of what is applied now (E1). Resolves when that is durable.
+   * @returns bytes of the snapshot
+   */
+  async replaceBySnapshot(
+    state: AppliedState<unknown, unknown, unknown>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const pinned = state.pin();
+    const from = this.#ends.get(pinned.index);
+    assert(from !== undefined, 'the last applied entry is in the current file', { index: pinned.index });
+    const source = this.#file;
+    const epoch = this.#writer.epoch;
+    const file = await this.#fs.open(NEXT, { create: true, truncate: true });
+    try {
+      const writer = new StateWriter(file);
+      const snapshotBytes = await writeSnapshot(writer, file, pinned, signal);
+      const copy = new TailCopy(new UpdatesReader(source, { from, epoch }), writer, file);
+      for (let round = 0; round < COPY_ROUNDS; round++) {
+        if (this.#writer.offset - copy.position <= COPY_PAUSE_BYTES) break;
+        await copy.all(signal);
+      }
+      await this.#exclusive(async () => {
+        await copy.all(signal); // E2
+        assert(copy.position === this.#writer.offset, 'E1: the whole tail was copied', {
+          copied: copy.position,
+          written: this.#writer.offset,
+        });
+        await this.#fs.rename(NEXT, CURRENT);
+        this.#file = file;
+        this.#writer = writer;
+        this.#ends = new Map([[pinned.index, snapshotBytes], ...copy.ends]);
+        this.#snapshotBytes = snapshotBytes;
+      });
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await source.close();
+    await this.durable();
+    this.applied(state.index);
+    return this.#snapshotBytes;
+  }
+
+  /** Takes an unfinished `next` away. */
+  async discardNext(): Promise<void> {
+    if (this.#fs.exists(NEXT)) await this.#fs.unlink(NEXT);
+  }
+
+  async close(): Promise<void> {
+    await this.#exclusive(() => Promise.resolve(this.#file.close()));
+  }
+
+  readonly #exclusive: Exclusive = (work) => {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined); // its own caller is told
+    return result;
+  };
+}
+
+/** @returns the offset behind the snapshot */
+async function writeSnapshot(
+  writer: StateWriter,
+  file: RecordedStateFile,
+  pinned: PinnedState,
+  signal: AbortSignal,
+): Promise<number> {
+  let unsynced = 0;
+  const placed = await writer.streamSnapshot(async (write) => {
+    await pinned.save(async (chunk) => {
+      signal.throwIfAborted();
+      await write(chunk);
+      unsynced += chunk.length;
+      if (unsynced < UNSYNCED_BYTES) return;
+      await file.sync(); // E3
+      unsynced = 0;
+    }, signal);
+  });
+  return placed.end;
+}
+
+/** Copies the entries behind a pin, again and again as there are more. */
+class TailCopy {
+  readonly ends = new Map<number, number>();
+  readonly #reader: UpdatesReader;
+  readonly #writer: StateWriter;
+  readonly #file: RecordedStateFile;
+  #unsynced = 0;
+
+  constructor(reader: UpdatesReader, writer: StateWriter, file: RecordedStateFile) {
+    this.#reader = reader;
+    this.#writer = writer;
+    this.#file = file;
+  }
+
+  /** Offset in the source behind what was copied. */
+  get position(): number {
+    return this.#reader.position;
+  }
+
+  async all(signal: AbortSignal): Promise<void> {
+    this.#reader.lookAgain();
+    for (;;) {
+      signal.throwIfAborted();
+      const outcome = await this.#reader.next();
+      if (outcome.kind === 'end') return;
+      assert(outcome.kind === 'update', 'what this process wrote can be read back');
+      const { end } = await this.#writer.update(outcome.payload);
+      const update = decodeUpdate(outcome.payload);
+      this.ends.set(update.first + indexesOf(update) - 1, end);
+      this.#unsynced += outcome.payload.length;
+      if (this.#unsynced < UNSYNCED_BYTES) continue;
+      await this.#file.sync(); // E3
+      this.#unsynced = 0;
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * follower: a standby's state machine, applying what the player writes as it is written (DESIGN §4.3).
+ *
+ *   following -> finished | failed | closed
+ *
+ * W1  It reads the very files that a primary would open, so what it has applied is what a promotion finds applied.
+ * W2  When `current` is replaced, the old file is read to its end first; it stays readable as long as it is open.
+ * W3  Damage ends it with a typed error; it never skips (state-file L3). Its last state goes on answering nothing: callers watch `failed`.
+ */
+import { ensureError, HoldfastError, silentLogger, type Clock, type Logger } from '../base/index.ts';
+import { openPlainFile, type PlainFile } from '../stateio/index.ts';
+import { AppliedState } from './applied-state.ts';
+import { ReplicaStoppedError } from './errors.ts';
+import { FILE_MOVE_PATIENCE_MS } from './limits.ts';
+import { CURRENT } from './paths.ts';
+import type { LiveDirectory } from './ports.ts';
+import { isMissing, StateFileReader, type FilePlace } from './state-file.ts';
+import type { ConcurrentStateMachine } from './types.ts';
+
+export interface FollowerOptions<Query, Answer, View> {
+  /** In its initial state; the follower owns it until a runtime takes over. */
+  readonly machine: ConcurrentStateMachine<Query, Answer, View>;
+  readonly live: LiveDirectory;
+  readonly clock: Clock;
+  readonly log?: Logger;
+}
+
+/** What a runtime takes over. */
+export interface Followed<Query, Answer, View> {
+  readonly state: AppliedState<Query, Answer, View>;
+  /** Undefined when there is no state file yet. */
+  readonly place: FilePlace | undefined;
+}
+
+/** Between two looks for a file that is being moved, ms. */
+const MOVE_POLL_MS = 5;
+
+export class Follower<Query, Answer, View> {
+  /** Settles when following has ended because of damage or a failing machine; never rejects. */
+  readonly failed: Promise<HoldfastError>;
+  readonly #fail: (error: HoldfastError) => void;
+  readonly #options: FollowerOptions<Query, Answer, View>;
+  readonly #state: AppliedState<Query, Answer, View>;
+  readonly #log: Logger;
+  readonly #stop = new AbortController();
+  readonly #unsubscribe: () => void;
+  readonly #pumping: Promise<void>;
+  #open: { readonly file: PlainFile; readonly reader: StateFileReader<Query, Answer, View> } | undefined;
+  /** The name `current` has been given to another file since we opened ours. */
+  #replaced = true;
+  #dirty = true;
+  #finishing = false;
+  #wake: () => void = () => undefined;
+  #failure: HoldfastError | undefined;
+
+  private constructor(options: FollowerOptions<Query, Answer, View>) {
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#state = new AppliedState(options.machine);
+    const { promise, resolve } = Promise.withResolvers<HoldfastError>();
+    this.failed = promise;
+    this.#fail = resolve;
+    this.#unsubscribe = options.live.subscribe(({ path, kind }) => {
+      if (path !== CURRENT || kind === 'unlink') return;
+      if (kind === 'link') this.#replaced = true;
+      this.#dirty = true;
+      this.#wake();
+    });
+    this.#pumping = this.#pump();
+  }
+
+  /** Begins to follow. Never fails: what goes wrong shows in `failed`. */
+  static start<Query, Answer, View>(
+    options: FollowerOptions<Query, Answer, View>,
+  ): Follower<Query, Answer, View> {
+    return new Follower(options);
+  }
+
+  get appliedIndex(): number {
+    return this.#state.index;
+  }
+
+  /** Answers from what is applied now. @throws the error that ended following, and what the machine throws */
+  lookup(query: Query): Answer {
+    if (this.#failure) throw this.#failure;
+    return this.#state.lookup(query);
+  }
+
+  stateHash(): string {
+    return this.#state.stateHash();
+  }
+
+  /**
+   * Applies all that is left and hands the state over. Called once, when the player has handed off and nothing more will be written.
+   * @throws the error that ended following, the signal's reason
+   */
+  async finish(signal?: AbortSignal): Promise<Followed<Query, Answer, View>> {
+    this.#finishing = true;
+    this.#dirty = true;
+    this.#wake();
+    const onAbort = (): void => this.#stop.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#pumping;
+      signal?.throwIfAborted();
+      if (this.#failure) throw this.#failure;
+      return { state: this.#state, place: this.#open?.reader.finish() };
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      this.#unsubscribe();
+      await this.#closeFile();
+    }
+  }
+
+  /** Ends following and the machine. */
+  async close(): Promise<void> {
+    this.#stop.abort(new ReplicaStoppedError());
+    this.#wake();
+    this.#unsubscribe();
+    await this.#pumping;
+    await this.#closeFile();
+    this.#options.machine.close();
+  }
+
+  /** Never rejects. */
+  async #pump(): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      while (!signal.aborted) {
+        if (this.#dirty) {
+          this.#dirty = false;
+          await this.#step(signal);
+        } else if (this.#finishing) return;
+        else await this.#news();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failure =
+        error instanceof HoldfastError
+          ? error
+          : new HoldfastError('STATE_UNREADABLE', 'The state files of this replica cannot be read.', {
+              cause: ensureError(error),
+            });
+      this.#log.error('following the state has ended', { error: this.#failure });
+      this.#fail(this.#failure);
+    }
+  }
+
+  /** Resolves at the next change, finish or close. */
+  #news(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    if (this.#dirty || this.#finishing || this.#stop.signal.aborted) resolve();
+    return promise;
+  }
+
+  async #step(signal: AbortSignal): Promise<void> {
+    const replaced = this.#replaced;
+    this.#replaced = false;
+    await this.#open?.reader.advance(signal);
+    if (!replaced) return;
+    this.#open?.reader.finish(); // W2: nobody writes to it any more
+    await this.#closeFile();
+    const file = await this.#openCurrent(signal);
+    if (!file) return;
+    this.#open = { file, reader: new StateFileReader(CURRENT, file, this.#state, this.#log) };
+    await this.#open.reader.advance(signal);
+  }
+
+  /** Opens what is `current` now. The player may be moving it from the staging directory into place: then it is looked for again. */
+  async #openCurrent(signal: AbortSignal): Promise<PlainFile | undefined> {
+    const { live, clock } = this.#options;
+    const giveUpMs = clock.monotonicMs() + FILE_MOVE_PATIENCE_MS;
+    for (;;) {
+      const path = live.resolve(CURRENT);
+      if (path === undefined) return undefined;
+      try {
+        return await openPlainFile(path, 'r');
+      } catch (error) {
+        if (!isMissing(error) || clock.monotonicMs() > giveUpMs) throw error;
+      }
+      await clock.sleep(MOVE_POLL_MS, signal);
+    }
+  }
+
+  async #closeFile(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.file.close();
+  }
+}
