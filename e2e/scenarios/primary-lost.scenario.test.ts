@@ -1,0 +1,51 @@
+/**
+ * A primary is lost in every way that the promise names (DESIGN §1), while clients write and read; then everything is read back.
+ */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { chooseShard, FAULTS, runFault, STORY } from '../harness/faults.ts';
+import { Stage } from '../harness/stage.ts';
+
+let stage: Stage;
+let shards: readonly string[];
+
+beforeAll(async () => {
+  stage = await Stage.start();
+  ({ shards } = await stage.quickstart());
+  await stage.work(shards);
+}, 180_000);
+afterAll(async () => {
+  await stage?.stop();
+});
+
+test.each(FAULTS.map((fault, at) => [STORY[fault], fault, at] as const))(
+  '%s: a successor serves, and the handoff is on record with every step',
+  async (_story, fault, at) => {
+    const shard = await chooseShard(fault, stage, shards[at % shards.length]!);
+    const said: string[] = [];
+    const before = stage.installation.shard(shard).status!.assignment!;
+    const report = await runFault(fault, { stage, shard, say: (text) => said.push(text) });
+    expect(report.handoff).toMatchObject({
+      outcome: 'Completed',
+      fromPod: before.primary,
+      evidence: expect.stringContaining(before.primary),
+    });
+    expect(report.handoff.toPod).not.toBe(before.primary);
+    expect(Object.entries(report).filter(([, value]) => value === null)).toEqual([]);
+    const described = await stage.installation.describe(shard);
+    expect(described).toContain(report.handoff.toPod);
+    expect(described).toMatch(/^Events:/m);
+    if (fault === 'primary-frozen') expect(said.join('\n')).toContain('the zombie refused the read');
+  },
+  120_000,
+);
+
+test('nothing that was acknowledged is lost, no read was stale, and no handoff is left unfinished', async () => {
+  for (const shard of shards) {
+    const verdict = await stage.workload(shard).finish();
+    expect(verdict).toMatchObject({ lost: 0, staleReads: 0, lostExamples: [] });
+    expect(verdict.acknowledged).toBeGreaterThan(100);
+    expect(verdict.reads).toBeGreaterThan(20);
+    const handoffs = stage.installation.shard(shard).status?.handoffs ?? [];
+    expect(handoffs.filter(({ outcome }) => outcome !== 'Completed')).toEqual([]);
+  }
+}, 60_000);
