@@ -15,12 +15,14 @@ export class ReplicaProcess {
   readonly application: KvApplication;
   readonly url: URL;
   readonly #player: Player;
+  readonly #stop: AbortController;
   #session: Session | undefined;
 
-  private constructor(application: KvApplication, url: URL, player: Player) {
+  private constructor(application: KvApplication, url: URL, player: Player, stop: AbortController) {
     this.application = application;
     this.url = url;
     this.#player = player;
+    this.#stop = stop;
   }
 
   /** Starts as a standby; resolves when it has played the log to its end. */
@@ -40,10 +42,12 @@ export class ReplicaProcess {
         return phase === 'restoring' ? undefined : { bytes: headOffset - appliedOffset, sinceMs: 0 };
       },
     });
-    const running = player.run();
+    const stop = new AbortController();
+    const running = player.run(stop.signal);
+    running.catch(() => undefined); // an abort; whatever else it is shows in `tailing` never coming
     await application.follow(player.live);
     await Promise.race([player.tailing, running]);
-    return new ReplicaProcess(application, new URL(`http://127.0.0.1:${port}`), player);
+    return new ReplicaProcess(application, new URL(`http://127.0.0.1:${port}`), player, stop);
   }
 
   /** Fences the log and serves. */
@@ -68,6 +72,7 @@ export class ReplicaProcess {
 
   async close(): Promise<void> {
     await this.application.close();
+    this.#stop.abort(new Error('the test is over'));
     this.#session?.abandon('the test is over');
     await this.#session?.ended;
   }
