@@ -4,7 +4,7 @@
  * The agent calls, in this order: start once; follow once, when the restore begins; open at most once, when promoted; checkpoint
  * any number of times while open; drain before a clean release; close exactly once, whatever happened before.
  */
-import type { Clock, Logger, Metrics, Random } from '../base/index.ts';
+import type { Clock, HoldfastError, Logger, Metrics, Random } from '../base/index.ts';
 import type { SessionEnd } from '../journal/index.ts';
 import type { LiveDirectory, RecordedFs } from '../recoverylog/index.ts';
 
@@ -36,6 +36,8 @@ export interface ApplicationStatus {
 }
 
 export interface Application {
+  /** Settles when the application can go on no more by itself (its state is damaged, its machine has stopped); never rejects. */
+  readonly failed: Promise<HoldfastError>;
   /** Listens. Until `open` it may serve stale reads at most. Resolves with the port in use. */
   start(context: ApplicationContext): Promise<{ readonly port: number }>;
   /** The directory as the player writes it: a standby's view. */

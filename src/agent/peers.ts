@@ -12,7 +12,6 @@ export interface PeersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly onChange: () => void;
 }
 
 interface Peer {
@@ -36,7 +35,7 @@ export class Peers {
 
   /** Listens to exactly these replicas (and not to itself); called whenever the Shard's status changes. */
   follow(replicas: readonly ReplicaStatus[]): void {
-    const { self, port, clock, random, log, onChange } = this.#options;
+    const { self, port, clock, random, log } = this.#options;
     const wanted = new Map(
       replicas
         .filter((r) => r.pod !== self && r.address && r.uid)
@@ -50,6 +49,7 @@ export class Peers {
     }
     for (const [pod, { host, uid, key }] of wanted) {
       if (this.#peers.has(pod)) continue;
+      const onChange = (): void => undefined; // what was seen goes out with the next line
       const client = new HeartbeatClient({ host, port, uid, clock, random, log, onChange });
       const stop = new AbortController();
       this.#peers.set(pod, { key, client, stop, sinceMs: clock.monotonicMs() });

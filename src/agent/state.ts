@@ -30,21 +30,23 @@ export interface HandoffTimes {
 }
 
 export type AgentState =
-  | { readonly kind: 'starting' }
-  | { readonly kind: 'restoring'; readonly player: Player; readonly problem?: string }
+  /** `problem`: what keeps it from beginning. */
+  | { readonly kind: 'starting'; readonly problem?: string }
+  | { readonly kind: 'restoring'; readonly player: Player }
   | { readonly kind: 'tailing'; readonly player: Player }
   | { readonly kind: 'promoting'; readonly player: Player; readonly term: number }
   | {
       readonly kind: 'serving';
       readonly term: number;
       readonly session: Session;
+      readonly player: Player;
       readonly times: HandoffTimes;
     }
   | { readonly kind: 'stopped'; readonly exit: AgentExit };
 
 const NEXT: Readonly<Record<AgentState['kind'], readonly AgentState['kind'][]>> = {
-  starting: ['restoring', 'stopped'],
-  restoring: ['restoring', 'tailing', 'stopped'],
+  starting: ['starting', 'restoring', 'stopped'],
+  restoring: ['tailing', 'stopped'],
   tailing: ['promoting', 'stopped'],
   promoting: ['serving', 'stopped'],
   serving: ['stopped'],

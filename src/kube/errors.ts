@@ -1,7 +1,7 @@
 /**
  * errors: what a call to the API server can end in, told apart once, here.
  */
-import { HoldfastError } from '../base/index.ts';
+import { HoldfastError, type ErrorFields } from '../base/index.ts';
 
 export type KubeErrorCode =
   | 'KUBE_NOT_FOUND'
@@ -37,7 +37,7 @@ export class KubeError extends HoldfastError {
       readonly status?: number | undefined;
       readonly retryable: boolean;
       readonly retryAfterMs?: number | undefined;
-      readonly fields?: Readonly<Record<string, unknown>>;
+      readonly fields?: ErrorFields;
       readonly cause?: unknown;
     },
   ) {

@@ -1,0 +1,138 @@
+/**
+ * Hints of the shard's log: which ones to start from, and when to write new ones.
+ *
+ * N1  A slot that cannot be decoded is reported, and is never "no hints" (I12): the next slot is tried, and with none left the log is played in
+ *     full, which the player refuses when the log no longer begins at its beginning.
+ * N2  A hints write that fails never stops a healthy primary: it is logged, counted, and tried again at the next turn (DESIGN §4.4).
+ * N3  The term guards the slot (I6). A refusal because of a later term is a line in the log only: what stops us is the journal's fence.
+ */
+import {
+  ensureError,
+  isAbortOf,
+  type Clock,
+  type CounterMetric,
+  type GaugeMetric,
+  type Logger,
+  type Metrics,
+} from '../base/index.ts';
+import { HINTS_SLOTS, type HintsSlotName, type HintsSlots } from '../persistence/index.ts';
+import { encodeHintsJson, parseHints, type FsmHints } from '../recoverylog/index.ts';
+
+export interface ChosenHints {
+  readonly hints: FsmHints | undefined;
+  readonly from: HintsSlotName | 'none';
+  /** Slots that hold something undecodable, with the reason. */
+  readonly corrupt: readonly { readonly slot: HintsSlotName; readonly problem: string }[];
+  /** Something was once written about this log, so it is known to have history. */
+  readonly known: boolean;
+}
+
+/** Reads all slots and picks the first usable one: primary, then backups, newest first (N1). @throws what reading throws */
+export async function chooseHints(slots: HintsSlots, signal: AbortSignal): Promise<ChosenHints> {
+  const read = await slots.readAll(signal);
+  const corrupt: { slot: HintsSlotName; problem: string }[] = [];
+  let chosen: { readonly slot: HintsSlotName; readonly hints: FsmHints } | undefined;
+  let known = false;
+  for (const slot of HINTS_SLOTS) {
+    const outcome = read[slot];
+    if (outcome.kind === 'absent') continue;
+    known = true;
+    if (outcome.kind === 'corrupt') {
+      corrupt.push({ slot, problem: outcome.error.message });
+      continue;
+    }
+    try {
+      const hints = parseHints(outcome.value);
+      chosen ??= { slot, hints };
+    } catch (error) {
+      corrupt.push({ slot, problem: ensureError(error).message });
+    }
+  }
+  return { hints: chosen?.hints, from: chosen?.slot ?? 'none', corrupt, known };
+}
+
+/** What builds hints of everything that is durable. */
+export interface HintsSource {
+  buildHints(): Promise<FsmHints>;
+}
+
+export interface HintsKeeperOptions {
+  readonly slots: HintsSlots;
+  readonly source: HintsSource;
+  readonly term: number;
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Writes a primary's hints for as long as it serves. */
+export class HintsKeeper {
+  readonly #options: HintsKeeperOptions;
+  readonly #writes: CounterMetric;
+  readonly #failures: CounterMetric;
+  readonly #written: GaugeMetric;
+
+  constructor(options: HintsKeeperOptions) {
+    const { metrics } = options;
+    this.#options = options;
+    this.#writes = metrics.counter({ name: 'holdfast_hints_writes_total', help: 'Hints written.' });
+    this.#failures = metrics.counter({
+      name: 'holdfast_hints_write_failures_total',
+      help: 'Hints that could not be written; older ones stay and cost restore time.',
+    });
+    this.#written = metrics.gauge({
+      name: 'holdfast_hints_written_timestamp_seconds',
+      help: 'When hints were last written, by the wall clock.',
+    });
+  }
+
+  /** The first hints of a primary push the older ones into the backups; then new ones every interval. Ends by abort only; never rejects (N2). */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, intervalMs } = this.#options;
+    let rotate = true;
+    while (!signal.aborted) {
+      if (await this.#write(rotate, signal)) rotate = false;
+      try {
+        await clock.sleep(intervalMs, signal);
+      } catch {
+        return; // only an abort rejects a sleep
+      }
+    }
+  }
+
+  /** Hints of all that is durable now, to be written after the session has ended. @throws the log's errors */
+  async last(): Promise<(signal: AbortSignal) => Promise<void>> {
+    const hints = await this.#options.source.buildHints();
+    return async (signal) => {
+      await this.#store(hints, false, signal);
+    };
+  }
+
+  async #write(rotate: boolean, signal: AbortSignal): Promise<boolean> {
+    let hints: FsmHints;
+    try {
+      hints = await this.#options.source.buildHints();
+    } catch (error) {
+      if (!signal.aborted) this.#options.log.warn('no hints can be built', { error });
+      return false;
+    }
+    return await this.#store(hints, rotate, signal);
+  }
+
+  /** Never rejects (N2). */
+  async #store(hints: FsmHints, rotate: boolean, signal: AbortSignal): Promise<boolean> {
+    const { slots, term, clock, log } = this.#options;
+    try {
+      await slots.write({ term, value: encodeHintsJson(hints), rotate }, signal);
+    } catch (error) {
+      if (isAbortOf(signal, error)) return false;
+      this.#failures.add(1);
+      log.warn('hints could not be written; the older ones stay in force', { term, error });
+      return false;
+    }
+    this.#writes.add(1);
+    this.#written.set(clock.wallMs() / 1000);
+    return true;
+  }
+}
