@@ -1,0 +1,80 @@
+/**
+ * annotations: the revision primitive over the annotations of one Kubernetes object, one annotation an id.
+ */
+import { HoldfastError, type Random } from '../base/index.ts';
+import { AnnotatedObject, type ObjectAddress, type RetryParts } from './annotated-object.ts';
+import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
+import { ConflictError } from './errors.ts';
+import type { RevisionStore } from './types.ts';
+
+export interface AnnotationStoreOptions extends ObjectAddress, RetryParts {
+  /** Before the encoded id in the annotation's key, for example "holdfast.dev/state-". */
+  readonly keyPrefix: string;
+  /** Who writes, for people; a random part is added for every attempt. */
+  readonly writer: string;
+}
+
+/** Room for an id in the name part of an annotation's key, characters (63 in all). */
+const MAX_KEY_NAME = 63;
+
+export function annotationStore(options: AnnotationStoreOptions): RevisionStore {
+  const object = new AnnotatedObject(options, options);
+  const { keyPrefix } = options;
+  return {
+    read: async (id, signal) => {
+      const encoded = (await object.read(signal))[keyOf(keyPrefix, id)];
+      if (encoded === undefined) return undefined;
+      const { value, revision } = decodeEnvelope(id, encoded);
+      return { value, revision };
+    },
+    compareAndSet: async (id, revision, value, signal) => {
+      const key = keyOf(keyPrefix, id);
+      const next = (revision ?? 0) + 1;
+      const encoded = encodeEnvelope({
+        term: 0,
+        revision: next,
+        writer: writerToken(options.writer, options.random),
+        writtenAt: new Date(options.clock.wallMs()).toISOString(),
+        value,
+      });
+      await object.change((current) => {
+        const stored = current[key];
+        const found = stored === undefined ? undefined : decodeEnvelope(id, stored).revision;
+        if (found !== revision) throw new ConflictError(id, revision, found);
+        return { [key]: encoded };
+      }, signal);
+      return next;
+    },
+    list: async (signal) =>
+      Object.keys(await object.read(signal))
+        .filter((key) => key.startsWith(keyPrefix))
+        .map((key) => idOf(key.slice(keyPrefix.length)))
+        .sort(),
+  };
+}
+
+/** Unique to one attempt to write. */
+export function writerToken(writer: string, random: Random): string {
+  return `${writer}/${Buffer.from(random.bytes(8)).toString('hex')}`;
+}
+
+/** Ids may hold anything; keys may not: bytes other than letters, digits, - and . become _xx. */
+function keyOf(keyPrefix: string, id: string): string {
+  const name = Array.from(Buffer.from(id, 'utf8'), (byte) => {
+    const char = String.fromCharCode(byte);
+    return /[a-zA-Z0-9.-]/.test(char) ? char : `_${byte.toString(16).padStart(2, '0')}`;
+  }).join('');
+  const key = `${keyPrefix}x${name}x`; // a name begins and ends with a letter or digit
+  if (key.slice(key.indexOf('/') + 1).length > MAX_KEY_NAME)
+    throw new HoldfastError('STATE_ID_INVALID', `The id "${id}" is too long for the key of an annotation.`, {
+      fields: { id },
+    });
+  return key;
+}
+
+function idOf(name: string): string {
+  const bytes = name
+    .slice(1, -1)
+    .replaceAll(/_([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
