@@ -12,18 +12,27 @@ interface Row {
 
 const TABLE: readonly Row[] = [
   {
-    codes: ['CONFIG_INVALID', 'STORE_URL_INVALID'],
+    codes: ['CONFIG_INVALID', 'STORE_URL_INVALID', 'SESSION_OPTIONS_INVALID', 'JOURNAL_NAME_INVALID'],
     exit: { code: EXIT.configuration, reason: 'ConfigurationInvalid' },
   },
   { codes: ['FENCED', 'STALE_TERM'], exit: { code: EXIT.fenced, reason: 'Fenced' } },
   {
-    codes: ['DATA_LOSS', 'CORRUPT_SLOT', 'JOURNAL_DELETED', 'REPLAY_FAILED', 'HISTORY_LOST'],
+    codes: [
+      'DATA_LOSS',
+      'CORRUPT_SLOT',
+      'JOURNAL_TOO_NEW',
+      'REPLAY_FAILED',
+      'HISTORY_LOST',
+      'STATE_DAMAGED',
+      'STATE_HISTORY_BROKEN',
+      'STATE_ENVELOPE',
+    ],
     exit: { code: EXIT.dataLoss, reason: 'DataLoss' },
   },
   { codes: ['ENOSPC', 'EDQUOT', 'DISK_FULL'], exit: { code: EXIT.localDisk, reason: 'DiskFull' } },
   { codes: ['EIO', 'EROFS', 'EMFILE', 'ENFILE'], exit: { code: EXIT.localDisk, reason: 'LocalDiskFailed' } },
   {
-    codes: ['STORE_DENIED', 'STORE_NO_BUCKET', 'STORE_UNSAFE'],
+    codes: ['STORE_DENIED', 'STORE_NO_BUCKET', 'STORE_UNFIT', 'STORE_BAD_REQUEST', 'STORE_FULL'],
     exit: { code: EXIT.storeRefused, reason: 'StoreRefused' },
   },
   {

@@ -1,0 +1,77 @@
+/**
+ * From a pod's environment to a running agent: the real clock, store, API server and hints.
+ */
+import { ANNOTATIONS, KINDS, parseRecoveryLog } from '../api/index.ts';
+import { createMetrics, errorCode, systemClock, systemRandom, type Logger } from '../base/index.ts';
+import { connectKube } from '../kube/index.ts';
+import { hintsSlots } from '../persistence/index.ts';
+import { openStore } from '../store/index.ts';
+import type { Application } from './application.ts';
+import { agentConfig } from './config.ts';
+import { runAgent } from './life.ts';
+import { exitFor } from './outcome.ts';
+import { watchShard } from './shard-watch.ts';
+
+export interface StartOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly application: Application;
+  readonly log: Logger;
+  /** Ends the life in good order: a primary hands back. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs one life; resolves with the exit code of the process (EXIT of api). */
+export async function startAgent({ env, application, log: root, signal }: StartOptions): Promise<number> {
+  const [clock, random] = [systemClock, systemRandom];
+  try {
+    const config = agentConfig(env);
+    const { pod, shard } = config;
+    const log = root.child({ pod: pod.name, namespace: pod.namespace, shard });
+    const metrics = createMetrics({ processMetrics: true });
+    const store = openStore(config.storeUrl, { clock, random, log, metrics });
+    const kube = connectKube({ clock, random, fieldManager: 'holdfast-agent' });
+    const { namespace } = pod;
+    const recoveryLog = { kube, resource: KINDS.recoveryLog, namespace, name: config.recoveryLog };
+    const hints = hintsSlots({
+      ...recoveryLog,
+      annotations: {
+        primary: ANNOTATIONS.hintsPrimary,
+        'backup-0': ANNOTATIONS.hintsBackup0,
+        'backup-1': ANNOTATIONS.hintsBackup1,
+      },
+      writer: `${pod.name}/${pod.uid}`,
+      clock,
+      random,
+      log,
+    });
+    const exit = await runAgent(
+      {
+        config,
+        application,
+        store,
+        hints,
+        isInitialized: async (aborted) => {
+          const object = await kube.get(
+            KINDS.recoveryLog,
+            { namespace, name: config.recoveryLog },
+            { signal: aborted },
+          );
+          return parseRecoveryLog(object).status?.initialized ?? false;
+        },
+        watch: (onShard, aborted) =>
+          watchShard({ kube, namespace, name: shard, clock, random, log, onShard }, aborted),
+        clock,
+        random,
+        log,
+        metrics,
+      },
+      signal,
+    );
+    await Promise.all([store.close(), kube.close()]);
+    return exit.code;
+  } catch (error) {
+    const { code, reason, message } = exitFor(error);
+    root.error('the agent cannot run', { code, reason, message, cause: errorCode(error), error });
+    return code;
+  }
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+/**
+ * holdfast: one program for every role. This file knows the commands and their flags; what they do stands in the rooms.
+ *
+ * 1. Exit codes are those of src/api (EXIT); a command line that makes no sense ends with EXIT.configuration.
+ * 2. SIGTERM and SIGINT ask for a clean end, once; a second one ends the process at once.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { runOperator, type OperatorOptions } from '../../operator/main.ts';
+import { startAgent, type Application } from '../agent/index.ts';
+import { EXIT } from '../api/index.ts';
+import {
+  createLogger,
+  describeError,
+  systemClock,
+  systemRandom,
+  type Logger,
+  type LogLevel,
+} from '../base/index.ts';
+import { connectKube } from '../kube/index.ts';
+import { kvApplication } from '../kvstore/index.ts';
+import { probe } from './probe.ts';
+
+/** Applications that are part of this image. Services of users make their own program with the agent's door. */
+const APPLICATIONS: Readonly<Record<string, () => Application>> = { kv: () => kvApplication() };
+
+interface LogOptions {
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'json' | 'text';
+}
+
+const logLevel = new Option('--log-level <level>', 'least level that is logged')
+  .choices(['debug', 'info', 'warn', 'error'])
+  .default('info')
+  .env('HOLDFAST_LOG_LEVEL');
+const logFormat = new Option('--log-format <format>', 'form of log lines')
+  .choices(['json', 'text'])
+  .default('json')
+  .env('HOLDFAST_LOG_FORMAT');
+
+function loggerOf({ logLevel: level, logFormat: format }: LogOptions): Logger {
+  return createLogger({ level, format });
+}
+
+/** 2 */
+function stopSignal(log: Logger): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(EXIT.internal);
+      log.info('asked to stop', { signal: name });
+      stop.abort(new Error(name));
+    });
+  return stop.signal;
+}
+
+function applicationOf(name: string): () => Application {
+  const make = APPLICATIONS[name];
+  if (make) return make;
+  throw new InvalidArgumentError(`This image has the applications: ${Object.keys(APPLICATIONS).join(', ')}.`);
+}
+
+const program = new Command('holdfast')
+  .description(
+    'Keeps stateful shards recoverable: fenced recovery logs on object storage, hot standbys, failover in seconds.',
+  )
+  .exitOverride();
+
+program
+  .command('agent')
+  .description(
+    'run as a pod of a shard; its orders come from the Shard object, its settings from the environment',
+  )
+  .argument('<application>', 'the service to host', applicationOf)
+  .addOption(logLevel)
+  .addOption(logFormat)
+  .action(async (make: () => Application, options: LogOptions) => {
+    const log = loggerOf(options);
+    const signal = stopSignal(log);
+    process.exitCode = await startAgent({ env: process.env, application: make(), log, signal });
+  });
+
+program
+  .command('operator')
+  .description('run the controllers; two replicas elect a leader')
+  .requiredOption('--image <image>', 'image of the shards, unless a Shard names its own')
+  .option('--image-pull-policy <policy>', 'Always, IfNotPresent or Never')
+  .option('--http-port <port>', 'health and metrics')
+  .option('--lease-name <name>', 'Lease by which the leader is elected')
+  .option('--lease-ms <ms>', 'a leader that is not heard of for this long is replaced')
+  .option('--renew-deadline-ms <ms>', 'a leader that cannot renew for this long steps down')
+  .option('--retry-ms <ms>', 'between attempts to take or renew the lease')
+  .option('--watch-namespace <namespace>', 'look after this namespace only')
+  .addOption(logLevel)
+  .addOption(logFormat)
+  .action(async ({ logLevel: level, logFormat: format, ...options }: LogOptions & OperatorOptions) => {
+    const log = loggerOf({ logLevel: level, logFormat: format });
+    const signal = stopSignal(log);
+    const kube = connectKube({ clock: systemClock, random: systemRandom, fieldManager: 'holdfast-operator' });
+    process.exitCode = await runOperator(options, { signal, env: process.env, log, kube });
+    await kube.close();
+  });
+
+program
+  .command('store')
+  .description('object stores')
+  .command('probe')
+  .description(
+    'check that a store keeps the promises a journal stands on; credentials come from the environment',
+  )
+  .argument('<url>', 's3://bucket/prefix?endpoint=…&region=…&forcePathStyle=true or file:///path')
+  .option('--json', 'print the report as JSON')
+  .action(async (url: string, { json }: { readonly json?: boolean }) => {
+    process.exitCode = await probe(url, json ?? false);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.configuration;
+  else {
+    console.error(JSON.stringify({ error: describeError(error) }));
+    process.exitCode = EXIT.internal;
+  }
+}
+// Whatever still holds the event loop (a connection that nobody closes) must not keep a finished process alive.
+process.exit();
