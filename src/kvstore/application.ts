@@ -97,6 +97,9 @@ interface Parts {
 }
 
 export class KvApplication implements KvService {
+  /** Settles when the application can answer nothing any more, because its state is damaged or its machine has stopped; never rejects. */
+  readonly failed: Promise<HoldfastError>;
+  readonly #fail: (error: HoldfastError) => void;
   readonly #options: KvApplicationOptions;
   #role: Role = { kind: 'listening' };
   #parts: Parts | undefined;
@@ -109,6 +112,9 @@ export class KvApplication implements KvService {
 
   constructor(options: KvApplicationOptions) {
     this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<HoldfastError>();
+    this.failed = promise;
+    this.#fail = resolve;
   }
 
   /** Listens; answers NOT_PRIMARY until follow or open. @throws what listening throws (EADDRINUSE …) */
@@ -162,7 +168,7 @@ export class KvApplication implements KvService {
     try {
       replica = await this.#started().factory.open(primary, followed);
     } catch (error) {
-      this.#end('its state could not be opened', followed, error);
+      this.#end('its state could not be opened', followed); // the caller is told why
       throw error;
     }
     if (this.#role.kind !== 'opening') return await replica.close(); // closed meanwhile
@@ -260,15 +266,16 @@ export class KvApplication implements KvService {
   }
 
   /** The end of a primary: from here on its state answers nothing (A3). */
-  #endOf(replica: PrimaryReplica, why: string, error?: unknown): void {
+  #endOf(replica: PrimaryReplica, why: string, error?: HoldfastError): void {
     if (primaryOf(this.#role) === replica) this.#end(why, replica, error);
   }
 
-  #end(why: string, replica: PrimaryReplica | FollowedReplica | undefined, error?: unknown): void {
+  #end(why: string, replica: PrimaryReplica | FollowedReplica | undefined, error?: HoldfastError): void {
     if (this.#role.kind === 'closed') return;
     const { log } = this.#started().context;
     log.warn('The key-value service answers no more.', { why, ...(error === undefined ? {} : { error }) });
     this.#role = { kind: 'ended', why, replica };
+    if (error !== undefined) this.#fail(error);
   }
 
   async #close(): Promise<void> {
