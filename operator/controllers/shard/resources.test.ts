@@ -36,7 +36,7 @@ const pod = podFor({
   podName: 'orders-x1',
   image: 'i:1',
   imagePullPolicy: 'IfNotPresent',
-}) as {
+}) as unknown as {
   metadata: { labels: Record<string, string>; ownerReferences: Manifest[] };
   spec: {
     restartPolicy: string;

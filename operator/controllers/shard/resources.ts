@@ -8,7 +8,9 @@
  */
 import { LABELS, PORTS, type JournalStore, type RecoveryLog, type Shard } from '../../../src/api/index.ts';
 import { GROUP_VERSION, KINDS } from '../../../src/api/index.ts';
+import type { KubeManifest } from '../../../src/kube/index.ts';
 
+/** A part of an object. */
 export type Manifest = Readonly<Record<string, unknown>>;
 
 export interface PodInputs {
@@ -56,7 +58,7 @@ function ownedBy(shard: Shard): Manifest {
   };
 }
 
-function owned(shard: Shard, name: string): Manifest {
+function owned(shard: Shard, name: string): KubeManifest['metadata'] {
   return {
     name,
     namespace: shard.metadata.namespace,
@@ -66,7 +68,7 @@ function owned(shard: Shard, name: string): Manifest {
 }
 
 /** The RecoveryLog that a Shard without logRef gets, of the same name (M2: not owned). */
-export function recoveryLogFor(shard: Shard, storeName: string): Manifest {
+export function recoveryLogFor(shard: Shard, storeName: string): KubeManifest {
   const { namespace, name } = meta(shard);
   return {
     apiVersion: GROUP_VERSION,
@@ -81,7 +83,7 @@ export function agentAccountName(shard: Shard): string {
 }
 
 /** ServiceAccount, Role and RoleBinding of the shard's agents (M4). */
-export function agentAccess(shard: Shard, recoveryLog: string): readonly Manifest[] {
+export function agentAccess(shard: Shard, recoveryLog: string): readonly KubeManifest[] {
   const account = agentAccountName(shard);
   const roleRef = {
     apiGroup: 'rbac.authorization.k8s.io',
@@ -121,8 +123,8 @@ export function agentAccess(shard: Shard, recoveryLog: string): readonly Manifes
 }
 
 /** The Service of the primary and the one of the standbys. */
-export function services(shard: Shard): readonly Manifest[] {
-  const service = (name: string, role: string): Manifest => ({
+export function services(shard: Shard): readonly KubeManifest[] {
+  const service = (name: string, role: string): KubeManifest => ({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: owned(shard, name),
@@ -135,7 +137,7 @@ export function services(shard: Shard): readonly Manifest[] {
 }
 
 /** At most one replica of a shard may be evicted at a time. */
-export function disruptionBudget(shard: Shard): Manifest {
+export function disruptionBudget(shard: Shard): KubeManifest {
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
@@ -225,7 +227,7 @@ function container(inputs: PodInputs): Manifest {
 }
 
 /** One pod of the shard. Its role label starts as `none`; only the operator moves it. */
-export function podFor(inputs: PodInputs): Manifest {
+export function podFor(inputs: PodInputs): KubeManifest {
   const { shard, podName } = inputs;
   const template = shard.spec.template;
   return {

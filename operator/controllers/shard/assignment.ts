@@ -1,0 +1,54 @@
+/**
+ * The one write that changes who is primary: Shard.status.assignment, by compare-and-set, before anything else is done (DESIGN §5.2, §5.3).
+ *
+ * A1  It is written on top of exactly the version that the decision was made from. Whoever decided from an older one gets a conflict and
+ *     changes nothing: a later term is never undone (I8).
+ * A2  Assignment and handoff record are one write (I11).
+ * A3  An unanswered write may have landed. Nothing is concluded from it; the next look reads what stands.
+ */
+import { KINDS, type Assignment } from '../../../src/api/index.ts';
+import { assert } from '../../../src/base/index.ts';
+import type { KubeObject } from '../../../src/kube/index.ts';
+import { timestamp, type ControllerPorts } from '../ports.ts';
+import { statusOf, writeStatus } from '../status-write.ts';
+import { asShard } from '../views.ts';
+import { recordStart, type Promotion } from './handoffs.ts';
+import type { ShardMemory } from './memory.ts';
+
+export type Assigned =
+  | { readonly kind: 'assigned'; readonly shard: KubeObject }
+  | { readonly kind: 'conflict' };
+
+/** Writes the assignment that was decided at `decidedAtMs`. @throws KubeError when it is unknown or refused */
+export async function assign(
+  ports: Pick<ControllerPorts, 'kube' | 'clock'>,
+  shard: KubeObject,
+  promotion: Promotion,
+  memory: ShardMemory,
+  decidedAtMs: number,
+  signal: AbortSignal,
+): Promise<Assigned> {
+  const { kube, clock } = ports;
+  const before = asShard(shard).status;
+  assert(promotion.term > (before?.assignment?.term ?? 0), 'terms only grow (I8)', { term: promotion.term });
+  const now = timestamp(clock);
+  const assignment: Assignment = {
+    term: promotion.term,
+    primary: promotion.pod,
+    planned: promotion.planned,
+    reason: promotion.reason,
+    since: now,
+    ...(promotion.from === undefined ? {} : { from: promotion.from }),
+  };
+  const handoffs = recordStart(before?.handoffs ?? [], promotion, decidedAtMs, now);
+  const next = { ...statusOf(shard), assignment, handoffs };
+  const write = await writeStatus(kube, KINDS.shard, shard, next, signal); // A1, A2
+  if (write.kind !== 'written') return { kind: 'conflict' };
+  memory.handoff = {
+    term: promotion.term,
+    signAtMs: promotion.detectedSinceMs,
+    decidedAtMs,
+    assignedAtMs: clock.monotonicMs(),
+  };
+  return { kind: 'assigned', shard: write.object };
+}

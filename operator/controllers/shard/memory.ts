@@ -1,0 +1,121 @@
+/**
+ * What this process remembers about each shard that stands in no object: when it saw things, on its own monotonic clock.
+ *
+ * R1  Everything here may be lost at any time (a restart): it makes decisions quicker and records fuller, never safer.
+ * R2  It is kept on the passive replica too, from the same caches, so that a new leader does not start from nothing.
+ */
+import type { Clock } from '../../../src/base/index.ts';
+import type { KubeObject } from '../../../src/kube/index.ts';
+import { noteCrashes, type CrashHistory } from '../../plan/index.ts';
+import type { Cache } from '../caches.ts';
+import { asShard } from '../views.ts';
+
+/** What the leader knows of a handoff that it decided itself. */
+export interface HandoffMemory {
+  readonly term: number;
+  /** First sign of what led to it; undefined when nothing had gone wrong. */
+  readonly signAtMs: number | undefined;
+  readonly decidedAtMs: number;
+  /** When the API server had accepted the assignment. */
+  readonly assignedAtMs: number;
+}
+
+export interface ShardMemory {
+  /** Highest term seen in an assignment, and when it was first seen. */
+  term: number;
+  termSinceMs: number;
+  /** When handoffs that silence brought about were seen to appear. */
+  readonly silenceHandoffsAtMs: number[];
+  handoff: HandoffMemory | undefined;
+  crashes: CrashHistory | undefined;
+  /** UIDs of pods whose end has been counted. */
+  readonly countedEnds: Set<string>;
+  /** Names of pods whose creation got no answer: tried again under the same name, so that none is made twice. */
+  readonly unansweredPods: Set<string>;
+  /** A switchover request that was answered; its annotation may still be in the cache. */
+  answeredRequest: string | undefined;
+  /** The last answer that an event told of a request, decision, or missing part; so that each is told once. */
+  readonly told: Map<string, string>;
+  /** When the status was last written, and when lines were last a reason to look. */
+  statusAtMs: number;
+  newsAtMs: number;
+  /** The last decision left something open: every line is worth a look. */
+  watchful: boolean;
+}
+
+/** Window of recentSilenceHandoffs (plan/types). */
+const SILENCE_WINDOW_MS = 600_000;
+
+export class ShardMemories {
+  readonly #clock: Clock;
+  readonly #memories = new Map<string, ShardMemory>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Follows the cache of shards on leader and follower alike (R2). */
+  follow(shards: Cache): void {
+    shards.subscribe((change) => {
+      if (change.kind === 'deleted') this.#memories.delete(change.key);
+      else this.note(change.key, change.object, change.kind === 'updated' ? change.old : undefined);
+    });
+  }
+
+  of(key: string): ShardMemory {
+    const known = this.#memories.get(key);
+    if (known) return known;
+    const fresh: ShardMemory = {
+      term: 0,
+      termSinceMs: this.#clock.monotonicMs(),
+      silenceHandoffsAtMs: [],
+      handoff: undefined,
+      crashes: undefined,
+      countedEnds: new Set(),
+      unansweredPods: new Set(),
+      answeredRequest: undefined,
+      told: new Map(),
+      statusAtMs: -Infinity,
+      newsAtMs: -Infinity,
+      watchful: true,
+    };
+    this.#memories.set(key, fresh);
+    return fresh;
+  }
+
+  /** Takes note of a state of the shard. Records that were there at first sight do not count as having just happened. */
+  note(key: string, now: KubeObject, before: KubeObject | undefined): void {
+    const memory = this.of(key);
+    const { status } = asShard(now);
+    const term = status?.assignment?.term ?? 0;
+    if (term <= memory.term) return;
+    const nowMs = this.#clock.monotonicMs();
+    const isNews = before !== undefined || memory.term > 0;
+    const record = status?.handoffs?.find((handoff) => handoff.term === term);
+    if (isNews && record?.reason === 'PrimarySilent') memory.silenceHandoffsAtMs.push(nowMs);
+    memory.term = term;
+    memory.termSinceMs = nowMs;
+  }
+}
+
+/** Silence handoffs within the window. */
+export function recentSilenceHandoffs(memory: ShardMemory, nowMs: number): number {
+  const times = memory.silenceHandoffsAtMs;
+  while (times.length > 0 && nowMs - times[0]! > SILENCE_WINDOW_MS) times.shift();
+  return times.length;
+}
+
+/** An ended pod, as the count of crashes sees it. */
+export interface PodEnd {
+  readonly uid: string;
+  readonly byError: boolean;
+}
+
+/** Counts ends by error that were not counted yet, and forgets pods that no longer exist. */
+export function countCrashes(memory: ShardMemory, ends: readonly PodEnd[], nowMs: number): void {
+  const fresh = ends.filter((end) => !memory.countedEnds.has(end.uid));
+  const existing = new Set(ends.map((end) => end.uid));
+  for (const uid of memory.countedEnds) if (!existing.has(uid)) memory.countedEnds.delete(uid);
+  for (const { uid } of fresh) memory.countedEnds.add(uid);
+  memory.crashes = noteCrashes(memory.crashes, fresh.filter((end) => end.byError).length, nowMs);
+}
