@@ -58,7 +58,11 @@ describe('a pod', () => {
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
       subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
     });
-    const pod = await runPod(cluster, 'token');
+    // The usual place for scratch files, and on this machine also the head of the kubeconfig's path.
+    const pod = await runPod(cluster, 'token', {
+      spec: { volumes: [{ name: 'tmp', emptyDir: {} }] },
+      container: { volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }] },
+    });
     let seen: { status: number; body: { message?: string } } = { status: 0, body: {} };
     await until(async () => {
       seen = await ask(cluster, pod, '/api', { path: PODS });

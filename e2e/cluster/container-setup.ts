@@ -4,6 +4,8 @@
  * 1. The pod speaks to the API server with the token of its own service account and nothing else; KUBECONFIG names a file
  *    that says so (there is no mount namespace in which the usual place could exist).
  * 2. Nothing of the harness' own environment reaches the pod.
+ * 3. Mount paths are put right in the pod's own words only. What the image and the node add are paths of this machine already, and a pod
+ *    that mounts /tmp would turn them into nonsense.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -51,24 +53,29 @@ export async function prepareContainer(
   const home = join(place.directory, 'containers', container.name);
   await mkdir(join(home, 'tmp'), { recursive: true });
   const mounts = await mountsOf(container, place.directory);
-  const authored = await authoredEnv(container, image, place, node, signal, home);
-  const kubeconfig = await writeKubeconfig(mounts.get(ACCOUNT_MOUNT), place, node);
-  if (kubeconfig !== undefined && !authored.has('KUBECONFIG')) authored.set('KUBECONFIG', kubeconfig);
+  const given = givenEnv(image, node, place, home);
+  const authored = await authoredEnv(container, given, place, node, signal);
   const onHost = (text: string): string => replaceMounts(text, mounts);
   const env: NodeJS.ProcessEnv = {};
-  for (const [name, value] of authored) env[name] = onHost(value);
+  for (const [name, value] of authored) env[name] = given.get(name) === value ? value : onHost(value);
+  const kubeconfig = await writeKubeconfig(mounts.get(ACCOUNT_MOUNT), place, node);
+  if (kubeconfig !== undefined) env['KUBECONFIG'] ??= kubeconfig;
   env['TMPDIR'] ??= mounts.get('/tmp') ?? join(home, 'tmp');
   env['NODE_OPTIONS'] = `--import=${PRELOAD} ${env['NODE_OPTIONS'] ?? ''}`.trim();
   env['HOLDFAST_POD_NETWORK'] = node.network.preloadConfig(node.index, place.address);
   const runnable = (words: readonly string[]): string[] =>
     words.map((word) => onHost(expand(word, authored)));
-  const [command, ...args] = runnable(commandLine(image, container.command, container.args));
+  const [command, ...args] = commandLine(
+    image,
+    container.command && runnable(container.command),
+    container.args && runnable(container.args),
+  );
   return {
     command: command ?? '',
     args,
     env: node.lifeline.marked(env),
     cwd: container.workingDir === undefined ? home : onHost(container.workingDir),
-    resolve: (words) => runnable(resolveBin(image, words)),
+    resolve: (words) => resolveBin(image, runnable(words)),
   };
 }
 
@@ -82,13 +89,30 @@ async function mountsOf(container: Container, directory: string): Promise<Map<st
   return mounts;
 }
 
+/** What every container finds in its environment, whatever the pod says. */
+function givenEnv(
+  image: ProcessImage,
+  node: NodeContext,
+  { pod }: PodPlace,
+  home: string,
+): Map<string, string> {
+  return new Map<string, string>([
+    ['PATH', IMAGE_PATH],
+    ['HOSTNAME', pod.metadata.name],
+    ['HOME', home],
+    ...Object.entries(image.env ?? {}),
+    ['KUBERNETES_SERVICE_HOST', '127.0.0.1'],
+    ['KUBERNETES_SERVICE_PORT', String(node.apiPort)],
+    ['KUBERNETES_SERVICE_PORT_HTTPS', String(node.apiPort)],
+  ]);
+}
+
 async function authoredEnv(
   container: Container,
-  image: ProcessImage,
+  given: ReadonlyMap<string, string>,
   { pod, address }: PodPlace,
   node: NodeContext,
   signal: AbortSignal,
-  home: string,
 ): Promise<Map<string, string>> {
   const namespace = pod.metadata.namespace!;
   const names = envReferences(container);
@@ -109,16 +133,7 @@ async function authoredEnv(
     load('secrets', names.secrets),
     load('configmaps', names.configMaps),
   ]);
-  const base = new Map<string, string>([
-    ['PATH', IMAGE_PATH],
-    ['HOSTNAME', pod.metadata.name],
-    ['HOME', home],
-    ...Object.entries(image.env ?? {}),
-    ['KUBERNETES_SERVICE_HOST', '127.0.0.1'],
-    ['KUBERNETES_SERVICE_PORT', String(node.apiPort)],
-    ['KUBERNETES_SERVICE_PORT_HTTPS', String(node.apiPort)],
-  ]);
-  return containerEnv(container, base, {
+  return containerEnv(container, given, {
     pod,
     podIP: address.dial,
     hostIP: node.hostIP,
