@@ -4,9 +4,10 @@
  * A1  It is written on top of exactly the version that the decision was made from. Whoever decided from an older one gets a conflict and
  *     changes nothing: a later term is never undone (I8).
  * A2  Assignment and handoff record are one write (I11).
- * A3  An unanswered write may have landed. Nothing is concluded from it; the next look reads what stands.
+ * A3  The same write takes `Ready` back: nobody reads the new term beside conditions that speak of the old one.
+ * A4  An unanswered write may have landed. Nothing is concluded from it; the next look reads what stands.
  */
-import { KINDS, type Assignment } from '../../../src/api/index.ts';
+import { KINDS, setCondition, type Assignment, type Condition } from '../../../src/api/index.ts';
 import { assert } from '../../../src/base/index.ts';
 import type { KubeObject } from '../../../src/kube/index.ts';
 import { timestamp, type ControllerPorts } from '../ports.ts';
@@ -41,7 +42,8 @@ export async function assign(
     ...(promotion.from === undefined ? {} : { from: promotion.from }),
   };
   const handoffs = recordStart(before?.handoffs ?? [], promotion, decidedAtMs, now);
-  const next = { ...statusOf(shard), assignment, handoffs };
+  const conditions = handingOver(shard, promotion, now);
+  const next = { ...statusOf(shard), assignment, handoffs, conditions };
   const write = await writeStatus(kube, KINDS.shard, shard, next, signal); // A1, A2
   if (write.kind !== 'written') return { kind: 'conflict' };
   memory.handoff = {
@@ -51,4 +53,19 @@ export async function assign(
     assignedAtMs: clock.monotonicMs(),
   };
   return { kind: 'assigned', shard: write.object };
+}
+
+/** A3. A pod that serves already is not asked to take over. */
+function handingOver(shard: KubeObject, promotion: Promotion, now: string): readonly Condition[] {
+  let conditions: readonly Condition[] = asShard(shard).status?.conditions ?? [];
+  if (promotion.reason === 'AdoptServing') return conditions;
+  const { pod, term } = promotion;
+  const news = {
+    status: 'False',
+    reason: 'HandoffInProgress',
+    message: `Pod ${pod} takes over in term ${term}.`,
+  } as const;
+  for (const type of ['Ready', 'PrimaryServing'])
+    conditions = setCondition(conditions, { type, ...news }, shard.metadata.generation ?? 0, now);
+  return conditions;
 }

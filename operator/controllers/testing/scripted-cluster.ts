@@ -56,24 +56,21 @@ export class ScriptedCluster {
     void this.pods.run(); // never rejects
   }
 
-  /** Starts an operator replica. */
-  operator(name: string): Operator {
+  /** Starts an operator replica. With a lease of its own it leads beside the others, as no two should. */
+  operator(name: string, leaseName = 'holdfast-leader'): Operator {
     const clock = new PausableClock(this.clock);
     const client = new ScriptedKubeClient(this.kube, name);
     const metrics = createMetrics();
     const env = { POD_NAME: name, POD_NAMESPACE: 'holdfast-system' };
-    const manager = assemble(
-      operatorSettings({ image: 'holdfast:test', leaseName: 'holdfast-leader' }, env),
-      {
-        kube: client,
-        clock,
-        random: this.random.fork(),
-        log: this.#log.child({ operator: name }),
-        metrics,
-        connect: (inner) => this.pods.connect(inner),
-        openStore: () => neverClosed(this.store),
-      },
-    );
+    const manager = assemble(operatorSettings({ image: 'holdfast:test', leaseName }, env), {
+      kube: client,
+      clock,
+      random: this.random.fork(),
+      log: this.#log.child({ operator: name }),
+      metrics,
+      connect: (inner) => this.pods.connect(inner),
+      openStore: () => neverClosed(this.store),
+    });
     const stop = new AbortController();
     let end: ManagerEnd | undefined;
     void manager.run(stop.signal).then((e) => (end = e)); // never rejects

@@ -61,6 +61,8 @@ export class ScriptedKube {
     readonly name: string;
     readonly by: string;
   }[] = [];
+  /** Every write that a precondition turned away. */
+  readonly conflicts: { readonly plural: string; readonly by: string }[] = [];
   #version = 1000;
   #uid = 0;
 
@@ -112,9 +114,11 @@ export class ScriptedKube {
     const held = this.find(resource, ref);
     if (!held) throw problem('KUBE_NOT_FOUND', resource, ref.name);
     const { resourceVersion, uid, ...metadata } = (patch['metadata'] ?? {}) as Plain;
-    if (resourceVersion !== undefined && resourceVersion !== held.metadata.resourceVersion)
+    const stale = resourceVersion !== undefined && resourceVersion !== held.metadata.resourceVersion;
+    if (stale || (uid !== undefined && uid !== held.metadata.uid)) {
+      this.conflicts.push({ plural: resource.plural, by });
       throw problem('KUBE_CONFLICT', resource, ref.name);
-    if (uid !== undefined && uid !== held.metadata.uid) throw problem('KUBE_CONFLICT', resource, ref.name);
+    }
     const own = resource.group === KINDS.shard.group && part !== 'all';
     const allowed: Plain =
       own && part === 'status'
@@ -187,9 +191,9 @@ export class ScriptedKubeClient implements KubeClient {
   /** Open watches say nothing more: caches go stale while requests work. */
   mute = false;
   /** Answers true for calls that fail with KUBE_SERVER_ERROR before they take effect. */
-  refuse: (verb: string, resource: Resource) => boolean = () => false;
+  refuse: (verb: string, resource: Resource, part: 'main' | 'status') => boolean = () => false;
   /** Answers true for calls whose answer is lost after they took effect. */
-  loseAnswer: (verb: string, resource: Resource) => boolean = () => false;
+  loseAnswer: (verb: string, resource: Resource, part: 'main' | 'status') => boolean = () => false;
 
   constructor(server: ScriptedKube, name: string) {
     this.#server = server;
@@ -301,15 +305,17 @@ export class ScriptedKubeClient implements KubeClient {
   async #call<T>(
     verb: string,
     resource: Resource,
-    options: CallOptions | undefined,
+    options: WriteOptions | undefined,
     act: () => T,
   ): Promise<T> {
     const { clock } = this.#server;
+    const part = options?.subresource ?? 'main';
     await clock.sleep(this.latencyMs, options?.signal);
     if (this.cut) throw failure('KUBE_UNREACHABLE', `${verb} ${resource.plural}: no connection`);
-    if (this.refuse(verb, resource)) throw failure('KUBE_SERVER_ERROR', `${verb} ${resource.plural}: 500`);
+    if (this.refuse(verb, resource, part))
+      throw failure('KUBE_SERVER_ERROR', `${verb} ${resource.plural}: 500`);
     const result = act();
-    if (this.loseAnswer(verb, resource))
+    if (this.loseAnswer(verb, resource, part))
       throw failure('KUBE_UNREACHABLE', `${verb} ${resource.plural}: reset`);
     await clock.sleep(this.latencyMs, options?.signal);
     return result;
