@@ -44,7 +44,7 @@ export async function perform(
       const preferred = shards[at % shards.length]!;
       timeline.act(`${at + 1}/${FAULTS.length}  ${STORY[fault]}`);
       const shard = await chooseShard(fault, stage, preferred);
-      const say = (text: string): void => timeline.tell('', shard, text);
+      const say = (text: string): void => timeline.tell('demo', shard, text);
       const report = await runFault(fault, { stage, shard, say });
       timeline.cost(report);
       reports.push(report);

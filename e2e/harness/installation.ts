@@ -168,26 +168,31 @@ export class Installation {
     );
   }
 
-  /** The exit code with which a pod's process ended, waiting for its end; undefined when the pod is removed before it told. */
-  async exitCodeOf(pod: string, timeoutMs: number): Promise<number | undefined> {
-    const ended = await this.#pods.until(
+  /**
+   * How a shard's process ended, waiting for its end: exit code and message as Kubernetes has them, and the last line that it wrote. The code is
+   * missing when the operator was quicker in removing the pod.
+   */
+  async exitOf(pod: string, timeoutMs: number): Promise<string> {
+    let code = '';
+    await this.#pods.until(
       `pod ${pod} to end`,
       () => {
         const object = this.#pods.get(pod);
-        if (!object) return { code: undefined };
-        const terminated = object.status?.containerStatuses?.[0]?.state?.terminated;
-        return terminated ? { code: terminated.exitCode } : undefined;
+        const terminated = object?.status?.containerStatuses?.[0]?.state?.terminated;
+        if (terminated !== undefined) code = `exit code ${terminated.exitCode}, `;
+        return object === undefined || terminated !== undefined || undefined;
       },
       timeoutMs,
     );
-    return ended.code;
+    const lines = (await this.cluster.podLogs(this.namespace, pod)).trimEnd().split('\n');
+    return `${code}${lines.at(-1) ?? ''}`;
   }
 
   /** The operator pod that holds the lease. Throws HarnessError NO_LEADER. */
   async leadingOperator(): Promise<PodPlacement> {
     const lease = await this.cluster.api.get<{ spec: { holderIdentity?: string } }>(LEASE_PATH);
     const holder = lease.spec.holderIdentity;
-    const pod = this.operatorPods().find(({ name }) => holder?.startsWith(name));
+    const pod = this.operatorPods().find(({ name }) => holder?.startsWith(`${name}_`));
     if (pod === undefined)
       throw new HarnessError(
         'NO_LEADER',

@@ -77,19 +77,25 @@ export class Workload {
 
   /**
    * Asks a pod that may no longer be the primary, directly and as if it were, and holds its answer against what is acknowledged by now.
-   * Resolves with what it said: the number, or undefined for a refusal.
+   * Asks once. Resolves with the number it said; with undefined when it refused, hung up, or said nothing within `timeoutMs`.
    */
   async askDirectly(address: string, timeoutMs: number): Promise<number | undefined> {
-    const url = new URL(`http://${address}:${PORTS.application}`);
-    const direct = new KvClient({ resolve: () => Promise.resolve(url), firstAttemptMs: timeoutMs });
+    const once = new AbortController();
+    let asked = 0;
+    const resolve = (): Promise<URL> => {
+      if (++asked > 1) once.abort(new Error('it did not answer'));
+      return Promise.resolve(new URL(`http://${address}:${PORTS.application}`));
+    };
+    const direct = new KvClient({ resolve, firstAttemptMs: timeoutMs });
     const atLeast = this.history.readBegins();
     try {
-      const found = await direct.get('latest', { timeoutMs, signal: this.#abandon.signal });
+      const found = await direct.get('latest', { timeoutMs, signal: once.signal });
       const number = found === undefined ? 0 : Number(text(found));
       this.history.readEnds(atLeast, number);
       return number;
     } catch (error) {
-      if (errorCode(error) === 'KV_TIMEOUT' || error instanceof KvRefusedError) return undefined;
+      if (once.signal.aborted || errorCode(error) === 'KV_TIMEOUT' || error instanceof KvRefusedError)
+        return undefined;
       throw error;
     } finally {
       await direct.close();
