@@ -20,6 +20,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const bin = join(root, 'node_modules', '.bin');
 
 const COMMANDS = {
+  demo: ['e2e/demo/main.ts'],
   test: ['e2e/tools/verify.ts'],
   'test:full': ['e2e/tools/verify.ts', '--full'],
   check: ['e2e/tools/verify.ts', '--only=check'],

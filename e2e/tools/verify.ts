@@ -1,6 +1,6 @@
 /**
  * The whole verification, the same for a newcomer, for CI and before a landing: checks, unit and simulation tests, tests against real
- * servers. Prints one line a step and `N passed, N failed` alone on the last line.
+ * servers, failover scenarios. Prints one line a step and `N passed, N failed` alone on the last line.
  *
  * V1  A missing tool, a step that crashed and a suite that ran no test are failures, never skips.
  * V2  Every step runs even when an earlier one failed, so that one run tells everything; the exit code is 0 only when nothing failed.
@@ -23,7 +23,7 @@ interface StepResult {
 
 interface Step {
   readonly name: string;
-  readonly group: 'check' | 'build' | 'unit' | 'servers' | 'real' | 'full';
+  readonly group: 'check' | 'build' | 'unit' | 'servers' | 'real' | 'scenarios' | 'full';
   readonly run: () => Promise<StepResult>;
 }
 
@@ -145,6 +145,7 @@ const steps: readonly Step[] = [
     },
   },
   jest('real', 'real', ['--runInBand', '--testTimeout=120000']),
+  jest('scenarios', 'scenarios', ['--runInBand', '--testTimeout=180000']),
   command('full', 'simulation, 5,000 seeds', 'node', ['e2e/sim/main.ts', '--seeds', '5000']),
 ];
 

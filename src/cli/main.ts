@@ -9,15 +9,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { runOperator, type OperatorOptions } from '../../operator/main.ts';
 import { startAgent, type Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
-import {
-  createLogger,
-  describeError,
-  systemClock,
-  systemRandom,
-  type Logger,
-  type LogLevel,
-} from '../base/index.ts';
-import { connectKube } from '../kube/index.ts';
+import { createLogger, describeError, type Logger, type LogLevel } from '../base/index.ts';
 import { kvApplication } from '../kvstore/index.ts';
 import { probe } from './probe.ts';
 
@@ -96,9 +88,7 @@ program
   .action(async ({ logLevel: level, logFormat: format, ...options }: LogOptions & OperatorOptions) => {
     const log = loggerOf({ logLevel: level, logFormat: format });
     const signal = stopSignal(log);
-    const kube = connectKube({ clock: systemClock, random: systemRandom, fieldManager: 'holdfast-operator' });
-    process.exitCode = await runOperator(options, { signal, env: process.env, log, kube });
-    await kube.close();
+    process.exitCode = await runOperator(options, { signal, env: process.env, log });
   });
 
 program
