@@ -136,13 +136,19 @@ export function services(shard: Shard): readonly KubeManifest[] {
   return [service(shard.metadata.name, 'primary'), service(`${shard.metadata.name}-standby`, 'standby')];
 }
 
-/** At most one replica of a shard may be evicted at a time. */
+/**
+ * At most one replica of a shard may be evicted at a time. Said as a number that stays: `maxUnavailable` would have the disruption controller
+ * ask the Shard for a scale subresource, and refuse every eviction where there is none.
+ */
 export function disruptionBudget(shard: Shard): KubeManifest {
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
     metadata: owned(shard, shard.metadata.name),
-    spec: { maxUnavailable: 1, selector: { matchLabels: { [LABELS.shard]: shard.metadata.name } } },
+    spec: {
+      minAvailable: shard.spec.standbys,
+      selector: { matchLabels: { [LABELS.shard]: shard.metadata.name } },
+    },
   };
 }
 
