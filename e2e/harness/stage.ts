@@ -104,9 +104,7 @@ export class Stage {
       const { cluster, installation } = this;
       this.workloads.set(shard, await Workload.start(cluster, installation.namespace, shard));
     }
-    await Promise.all(
-      [...this.workloads.values()].map((each) => each.moreWrites(FIRST_WRITES, READY_LIMIT_MS)),
-    );
+    await Promise.all(shards.map((shard) => this.workload(shard).moreWrites(FIRST_WRITES, READY_LIMIT_MS)));
   }
 
   /** The client of a shard that `work` has started. */
