@@ -39,7 +39,7 @@ import { leaseStore, listWatch } from './kube/index.ts';
 import { operatorSettings, type OperatorOptions, type OperatorSettings } from './options.ts';
 import { EventLoopMonitor, LeaderElector, Manager, Reflector, type ManagerEnd } from './runtime/index.ts';
 
-export { OperatorOptionsError, type OperatorOptions } from './options.ts';
+export type { OperatorOptions } from './options.ts';
 
 export interface OperatorContext {
   /** Ends the operator in good order (M2). */
@@ -109,7 +109,7 @@ export function assemble(settings: OperatorSettings, parts: OperatorParts): Mana
   const ports: ControllerPorts = { kube, caches, events, clock, random, log, metrics };
   const streams = new HeartbeatStreams({ ...parts, pods: caches.pods });
   const memories = new ShardMemories(clock);
-  memories.follow(caches.shards);
+  memories.follow(caches);
   const elector = new LeaderElector({
     lease: leaseStore(kube, { namespace: pod.namespace, name: settings.leaseName }),
     identity: `${pod.name}_${toHex(random.bytes(4))}`,

@@ -41,18 +41,28 @@ export async function assign(
     since: now,
     ...(promotion.from === undefined ? {} : { from: promotion.from }),
   };
-  const handoffs = recordStart(before?.handoffs ?? [], promotion, decidedAtMs, now);
+  const signAtMs = firstSign(promotion, memory, decidedAtMs);
+  const detectMs = signAtMs === undefined ? undefined : decidedAtMs - signAtMs;
+  const handoffs = recordStart(before?.handoffs ?? [], promotion, detectMs, now);
   const conditions = handingOver(shard, promotion, now);
   const next = { ...statusOf(shard), assignment, handoffs, conditions };
   const write = await writeStatus(kube, KINDS.shard, shard, next, signal); // A1, A2
   if (write.kind !== 'written') return { kind: 'conflict' };
   memory.handoff = {
     term: promotion.term,
-    signAtMs: promotion.detectedSinceMs,
+    signAtMs,
     decidedAtMs,
     assignedAtMs: clock.monotonicMs(),
   };
   return { kind: 'assigned', shard: write.object };
+}
+
+/** What the clock of a handoff starts with: the first sign of a loss, or the moment a planned one was asked for. */
+function firstSign(promotion: Promotion, memory: ShardMemory, decidedAtMs: number): number | undefined {
+  const { detectedSinceMs, planned, reason } = promotion;
+  if (detectedSinceMs !== undefined) return detectedSinceMs;
+  if (reason === 'Switchover') return memory.requestSinceMs ?? decidedAtMs;
+  return planned ? decidedAtMs : undefined;
 }
 
 /** A3. A pod that serves already is not asked to take over. */

@@ -162,6 +162,12 @@ describe('a switchover that was asked for', () => {
       assignment: { term: 2, reason: 'Switchover', planned: true, from: primary },
     });
     expect(cluster.events('SwitchoverAccepted')).toHaveLength(1);
+    const record = cluster.shard('orders').status!.handoffs!.at(-1)!;
+    expect(record).toMatchObject({
+      outcome: 'Completed',
+      detectMs: expect.any(Number),
+      totalMs: expect.any(Number),
+    });
   });
 
   test('is done once although the annotation cannot be taken off for a while', async () => {

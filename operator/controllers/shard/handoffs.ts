@@ -2,7 +2,7 @@
  * The records of handoffs in Shard.status: what was decided on which evidence, how long each step took, how it ended.
  *
  * H1  A record is written together with the assignment it is about, in one compare-and-set: there is none without the other.
- * H2  The steps follow each other and add up to the total: detect (first sign to decision), decide (decision to accepted assignment), fence and
+ * H2  The steps follow each other and add up to the total: detect (first sign, or request, to decision), decide (decision to accepted assignment), fence and
  *     replay (as the new primary measured them), serve (the rest, until it was heard serving). Durations only, from this process's own
  *     monotonic clock; a step that nobody who is alive has measured is left out.
  * H3  An outcome is final. At most one record is in progress: that of the current term.
@@ -25,10 +25,10 @@ const MAX_EVIDENCE = 2048;
 export function recordStart(
   records: readonly Handoff[],
   promotion: Promotion,
-  nowMs: number,
+  detectMs: number | undefined,
   startedAt: string,
 ): readonly Handoff[] {
-  const { term, pod, from, reason, detectedSinceMs, evidence } = promotion;
+  const { term, pod, from, reason, evidence } = promotion;
   const text = describeEvidence(evidence);
   const record: Handoff = {
     term,
@@ -38,7 +38,7 @@ export function recordStart(
     startedAt,
     outcome: 'InProgress',
     ...(from === undefined ? {} : { fromPod: from }),
-    ...(detectedSinceMs === undefined ? {} : { detectMs: whole(nowMs - detectedSinceMs) }),
+    ...(detectMs === undefined ? {} : { detectMs: whole(detectMs) }),
   };
   const finding = evidence.primary?.finding.kind;
   const failed = finding === 'gone' || finding === 'stuck' || finding === 'quiet' || finding === 'leaving';

@@ -7,7 +7,7 @@
 import type { Clock } from '../../../src/base/index.ts';
 import type { KubeObject } from '../../../src/kube/index.ts';
 import { noteCrashes, type CrashHistory } from '../../plan/index.ts';
-import type { Cache } from '../caches.ts';
+import type { Caches } from '../caches.ts';
 import { asShard } from '../views.ts';
 
 /** What the leader knows of a handoff that it decided itself. */
@@ -30,10 +30,12 @@ export interface ShardMemory {
   crashes: CrashHistory | undefined;
   /** UIDs of pods whose end has been counted. */
   readonly countedEnds: Set<string>;
-  /** Names of pods whose creation got no answer: tried again under the same name, so that none is made twice. */
-  readonly unansweredPods: Set<string>;
+  /** Names of pods whose creation got no answer, with when it was sent: tried again under the same name, so that none is made twice. */
+  readonly unansweredPods: Map<string, number>;
   /** A switchover request that was answered; its annotation may still be in the cache. */
   answeredRequest: string | undefined;
+  /** When the request that stands was first seen. */
+  requestSinceMs: number | undefined;
   /** The last answer that an event told of a request, decision, or missing part; so that each is told once. */
   readonly told: Map<string, string>;
   /** When the status was last written, and when lines were last a reason to look. */
@@ -46,6 +48,9 @@ export interface ShardMemory {
 /** Window of recentSilenceHandoffs (plan/types). */
 const SILENCE_WINDOW_MS = 600_000;
 
+/** Enough for the retries of a passing disturbance; far less than the life of a pod. */
+const UNANSWERED_MS = 10_000;
+
 export class ShardMemories {
   readonly #clock: Clock;
   readonly #memories = new Map<string, ShardMemory>();
@@ -54,8 +59,12 @@ export class ShardMemories {
     this.#clock = clock;
   }
 
-  /** Follows the cache of shards on leader and follower alike (R2). */
-  follow(shards: Cache): void {
+  /** Follows the caches on leader and follower alike (R2). */
+  follow({ shards, pods }: Pick<Caches, 'shards' | 'pods'>): void {
+    pods.subscribe((change) => {
+      const { metadata } = change.kind === 'deleted' ? change.old : change.object;
+      for (const memory of this.#memories.values()) memory.unansweredPods.delete(metadata.name); // answered by sight
+    });
     shards.subscribe((change) => {
       if (change.kind === 'deleted') this.#memories.delete(change.key);
       else this.note(change.key, change.object, change.kind === 'updated' ? change.old : undefined);
@@ -72,8 +81,9 @@ export class ShardMemories {
       handoff: undefined,
       crashes: undefined,
       countedEnds: new Set(),
-      unansweredPods: new Set(),
+      unansweredPods: new Map(),
       answeredRequest: undefined,
+      requestSinceMs: undefined,
       told: new Map(),
       statusAtMs: -Infinity,
       newsAtMs: -Infinity,
@@ -96,6 +106,18 @@ export class ShardMemories {
     memory.term = term;
     memory.termSinceMs = nowMs;
   }
+}
+
+/**
+ * A name to make a pod under: one whose creation got no answer a moment ago. Later than that it is dropped: the pod may have been made, lived
+ * and gone in between, and a name is never used twice.
+ */
+export function unansweredName(memory: ShardMemory, nowMs: number): string | undefined {
+  for (const [name, atMs] of memory.unansweredPods) {
+    if (nowMs - atMs <= UNANSWERED_MS) return name;
+    memory.unansweredPods.delete(name);
+  }
+  return undefined;
 }
 
 /** Silence handoffs within the window. */

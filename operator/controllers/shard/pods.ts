@@ -13,7 +13,7 @@ import type { PodPlan } from '../../plan/index.ts';
 import { Expectations } from '../../runtime/index.ts';
 import { FIELD_MANAGER, type ControllerPorts } from '../ports.ts';
 import { asShard, isOwnedBy } from '../views.ts';
-import type { ShardMemory } from './memory.ts';
+import { unansweredName, type ShardMemory } from './memory.ts';
 import type { Provisions } from './prerequisites.ts';
 import { podFor } from './resources.ts';
 
@@ -94,8 +94,9 @@ export class PodHands {
     signal: AbortSignal,
   ): Promise<void> {
     for (let made = 0; made < count; made++) {
-      const name = firstOf(memory.unansweredPods) ?? podName(shard.metadata.name, this.#ports.random);
-      memory.unansweredPods.add(name); // C2: until there is an answer
+      const nowMs = this.#ports.clock.monotonicMs();
+      const name = unansweredName(memory, nowMs) ?? podName(shard.metadata.name, this.#ports.random);
+      if (!memory.unansweredPods.has(name)) memory.unansweredPods.set(name, nowMs); // C2: until there is an answer
       const pod = await this.#createOne(shard, name, provisions, signal);
       memory.unansweredPods.delete(name);
       if (!pod) continue;
@@ -141,9 +142,4 @@ export function podName(shard: string, random: Random): string {
   let suffix = '';
   while (suffix.length < SUFFIX_LENGTH) suffix += SUFFIX_ALPHABET[random.below(SUFFIX_ALPHABET.length)];
   return `${shard.slice(0, MAX_BASE)}-${suffix}`;
-}
-
-function firstOf<T>(set: ReadonlySet<T>): T | undefined {
-  for (const item of set) return item;
-  return undefined;
 }

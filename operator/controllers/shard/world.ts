@@ -80,7 +80,7 @@ export class World {
       replicas,
       nodes,
       primaryAbsenceConfirmed: gathered.primaryAbsent || this.#sawPrimaryDeleted(asShard(shard)),
-      switchover: requestOf(metadata.annotations, memory),
+      switchover: requestOf(metadata.annotations, memory, nowMs),
       operator: { ...this.#options.eyesight(), ...this.#streamsOfAll(nodes, failover.silenceMs, nowMs) },
     };
   }
@@ -122,10 +122,16 @@ export class World {
 function requestOf(
   annotations: Readonly<Record<string, string>> | undefined,
   memory: ShardMemory,
+  nowMs: number,
 ): string | undefined {
   const asked = annotations?.[ANNOTATIONS.switchover];
-  if (asked === undefined) memory.answeredRequest = undefined;
-  return asked === undefined || asked === memory.answeredRequest ? undefined : asked;
+  if (asked === undefined) {
+    memory.answeredRequest = undefined;
+    memory.requestSinceMs = undefined;
+    return undefined;
+  }
+  memory.requestSinceMs ??= nowMs;
+  return asked === memory.answeredRequest ? undefined : asked;
 }
 
 /** Clean ends and fenced old primaries are no errors. */

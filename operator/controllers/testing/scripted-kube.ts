@@ -270,9 +270,11 @@ export class ScriptedKubeClient implements KubeClient {
     const done = Promise.withResolvers<WatchEnded>();
     const end = (): void => done.resolve({ kind: 'aborted' });
     options.signal.addEventListener('abort', end, { once: true });
+    let deaf = false;
     const deliver = (news: WatchNews): void => {
       if (news.kind !== 'bookmark' && !selects(news.object, options)) return;
-      if (this.mute || this.cut) return;
+      deaf ||= this.mute || this.cut; // what was lost is lost to this connection: none ever goes on behind a gap
+      if (deaf) return;
       clock.timer(this.latencyMs, () => {
         if (!options.signal.aborted) options.onNews(news);
       });
