@@ -2,7 +2,8 @@
  * The RecoveryLog controller: gives a log its generation, and says from time to time how far it reaches and how fresh its hints are.
  *
  * G1  The generation is written before anything else is asked: pods wait for it, and the store may be slow.
- * G2  The store is listed rarely (HEAD_MS): the head in the status is for people, nobody decides by it.
+ * G2  A new leader has failovers to see to first: a log that has its generation is looked at after SETTLE_MS.
+ * G3  The store is listed rarely (HEAD_MS): the head in the status is for people, nobody decides by it.
  */
 import { KINDS } from '../../../src/api/index.ts';
 import { deadline, ensureError, errorCode, isAbortOf } from '../../../src/base/index.ts';
@@ -19,7 +20,9 @@ import { statusOf, writeStatus } from '../status-write.ts';
 import { asLog, asStore } from '../views.ts';
 import { nextLogStatus, type HeadLook, type LogFacts } from './facts.ts';
 
-/** G2: a LIST of a long log is many requests. */
+/** G2 */
+const SETTLE_MS = 5_000;
+/** G3: a LIST of a long log is many requests. */
 const HEAD_MS = 300_000;
 /** While the head is not known, or the log is still empty, it is worth a look more often. */
 const UNKNOWN_HEAD_MS = 30_000;
@@ -61,7 +64,9 @@ export class LogReconciler {
       this.#memories.delete(key);
       return { kind: 'done' };
     }
+    const met = this.#memories.has(key);
     const memory = this.#memory(key);
+    if (!met && asLog(object).status?.generation !== undefined) return { kind: 'again', afterMs: SETTLE_MS }; // G2
     if (asLog(object).status?.generation === undefined) {
       const unseen: HeadLook = {
         kind: 'blocked',
@@ -94,7 +99,7 @@ export class LogReconciler {
     return { head, hints: readHints(object), hintsAgeSeconds };
   }
 
-  /** Where the log ends, from memory unless a look is due (G2). */
+  /** Where the log ends, from memory unless a look is due (G3). */
   async #head(memory: LogMemory, object: KubeObject, context: ReconcileContext): Promise<HeadLook> {
     const { caches, clock } = this.#ports;
     const log = asLog(object);

@@ -4,7 +4,8 @@
  * J1  A store is probed when its spec or its secret changes, soon again while it is not fine, and every FINE_MS while it is.
  * J2  Each probe is bounded by PROBE_MS; one that takes longer found the store unreachable.
  * J3  Ready is True only for the spec it was probed with (observedGeneration), and the URL in the status is the one that was probed.
- * J4  A store that was fine stays Ready through GRACE failures in a row: one lost request is not news.
+ * J4  A new leader has failovers to see to first: what its predecessor judged stands for SETTLE_MS.
+ * J5  A store that was fine stays Ready through GRACE failures in a row: one lost request is not news.
  */
 import { KINDS, setCondition, type Condition, type JournalStore } from '../../../src/api/index.ts';
 import { backoffMs, deadline, isAbortOf, type BackoffPolicy } from '../../../src/base/index.ts';
@@ -26,6 +27,8 @@ const AGAIN: BackoffPolicy = { firstMs: 1_000, factor: 2, capMs: 30_000, jitter:
 /** J2: a probe is some forty requests; with a store that answers in a second each it still ends. */
 const PROBE_MS = 60_000;
 /** J4 */
+const SETTLE_MS = 5_000;
+/** J5 */
 const GRACE = 2;
 const CONFLICT_PAUSE_MS = 20;
 /** Schema limit of a detail. */
@@ -63,6 +66,7 @@ export class StoreReconciler {
   readonly #ports: ControllerPorts;
   readonly #opener: StoreOpener;
   readonly #memories = new Map<string, StoreMemory>();
+  readonly #met = new Set<string>();
 
   constructor({ ports, open }: StoreControllerOptions) {
     this.#ports = ports;
@@ -75,8 +79,12 @@ export class StoreReconciler {
     const object = caches.stores.get(key);
     if (!object || object.metadata.deletionTimestamp !== undefined) {
       this.#memories.delete(key);
+      this.#met.delete(key);
       return { kind: 'done' };
     }
+    const met = this.#met.has(key);
+    this.#met.add(key);
+    if (!met && isJudged(object)) return { kind: 'again', afterMs: SETTLE_MS }; // J4
     const subject = await this.#subject(asStore(object), context.signal);
     const memory = await this.#look(this.#memories.get(key), subject, context);
     this.#memories.set(key, memory);
@@ -148,7 +156,7 @@ export class StoreReconciler {
     const held = before.find((condition) => condition.type === 'Ready');
     const news = verdict(outcome);
     const wasFine = held?.status === 'True' && held.observedGeneration === generation;
-    if (news.status === 'Unknown' && wasFine && memory.failures <= GRACE) return true; // J4
+    if (news.status === 'Unknown' && wasFine && memory.failures <= GRACE) return true; // J5
     const next = {
       ...statusOf(object),
       observedGeneration: generation,
@@ -165,6 +173,12 @@ export class StoreReconciler {
     }
     return true;
   }
+}
+
+/** Somebody has judged it as it is specified now. */
+function isJudged(object: KubeObject): boolean {
+  const ready = asStore(object).status?.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' && ready.observedGeneration === object.metadata.generation;
 }
 
 /** From one probe to the next, if nothing changes (J1). */
