@@ -47,6 +47,7 @@ const environment = z.object({
   HOLDFAST_AGENT_PORT: port.default(8081),
   HOLDFAST_APPLICATION_PORT: port.default(8080),
   HOLDFAST_HINTS_INTERVAL_SECONDS: z.coerce.number().positive().default(30),
+  HOLDFAST_FENCE_CHECK_SECONDS: z.coerce.number().positive().default(10),
 });
 
 export interface AgentConfig {
@@ -67,6 +68,8 @@ export interface AgentConfig {
   readonly agentPort: number;
   readonly applicationPort: number;
   readonly hintsIntervalMs: number;
+  /** How often a primary that nobody asks anything looks whether it was fenced. One GET each time: ten cents a month at 10 s. */
+  readonly fenceCheckMs: number;
 }
 
 /** Reads the environment. @throws ConfigError naming every variable that is missing or wrong. */
@@ -92,5 +95,6 @@ export function agentConfig(env: NodeJS.ProcessEnv): AgentConfig {
     agentPort: e.HOLDFAST_AGENT_PORT,
     applicationPort: e.HOLDFAST_APPLICATION_PORT,
     hintsIntervalMs: e.HOLDFAST_HINTS_INTERVAL_SECONDS * 1000,
+    fenceCheckMs: e.HOLDFAST_FENCE_CHECK_SECONDS * 1000,
   };
 }

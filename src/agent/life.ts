@@ -21,7 +21,13 @@ import {
   type Metrics,
   type Random,
 } from '../base/index.ts';
-import { journalMetrics, type Journal, type JournalMetrics, type SessionEnd } from '../journal/index.ts';
+import {
+  journalMetrics,
+  type Journal,
+  type JournalMetrics,
+  type Session,
+  type SessionEnd,
+} from '../journal/index.ts';
 import type { HintsSlots } from '../persistence/index.ts';
 import { Player } from '../recoverylog/index.ts';
 import { requireFitStore, StoreError, type ObjectStore } from '../store/index.ts';
@@ -84,6 +90,8 @@ class Agent {
   #last = { appliedOffset: 0, headOffset: 0 };
   #keeper: HintsKeeper | undefined;
   #releasing = false;
+  /** The player's work; settles when it has closed its files. */
+  #playing: Promise<void> = Promise.resolve();
   /** Resolves when the store has passed its probe. */
   #fit: Promise<void> = Promise.resolve();
 
@@ -137,7 +145,7 @@ class Agent {
     await this.#hub.stop();
     await application.close();
     await server.close();
-    await watching;
+    await Promise.all([watching, this.#playing]);
     return exit;
   }
 
@@ -166,7 +174,7 @@ class Agent {
     this.#move({ kind: 'restoring', player });
     await application.follow(player.live);
     const running = player.run(signal);
-    running.catch((error: unknown) => this.#end(exitFor(error)));
+    this.#playing = running.catch((error: unknown) => this.#end(exitFor(error)));
     await Promise.race([player.tailing, running]);
     if (this.#state.kind !== 'restoring') return; // ended meanwhile
     this.#move({ kind: 'tailing', player });
@@ -246,7 +254,22 @@ class Agent {
     const { hintsIntervalMs: intervalMs } = config;
     this.#keeper = new HintsKeeper({ slots: hints, source: recorder, term, intervalMs, clock, log, metrics });
     void this.#keeper.run(signal); // never rejects
+    void this.#lookForFence(session, signal); // never rejects
     this.#consider();
+  }
+
+  /** An idle primary writes nothing and so meets no fence; a zombie that nobody tells would stay for ever. The session ends itself when it finds one. */
+  async #lookForFence(session: Session, signal: AbortSignal): Promise<void> {
+    const { clock, config } = this.#parts;
+    while (session.isOpen && !signal.aborted) {
+      try {
+        await clock.sleep(config.fenceCheckMs, signal);
+        await session.readIndex();
+      } catch (error) {
+        if (!signal.aborted && session.isOpen)
+          this.#log.warn('whether there is a fence is not known', { error });
+      }
+    }
   }
 
   #sessionEnded(end: SessionEnd): void {

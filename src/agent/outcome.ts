@@ -41,10 +41,13 @@ const TABLE: readonly Row[] = [
   },
 ];
 
+/** Deepest chain of causes that is looked through; ours are half as long. */
+const MAX_CAUSES = 8;
+
 /** The most telling code in a chain of causes: the deepest one that the table knows. */
 function knownRow(error: unknown): Row | undefined {
   let found: Row | undefined;
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
+  for (let at: unknown = error, depth = 0; Error.isError(at) && depth < MAX_CAUSES; at = at.cause, depth++) {
     const code = errorCode(at);
     const row = code === undefined ? undefined : TABLE.find((candidate) => candidate.codes.includes(code));
     if (row) found = row;

@@ -147,9 +147,9 @@ describe('a handoff', () => {
         let at = replicas[0]!;
         const client = new KvClient({ resolve: () => Promise.resolve(at.url), firstAttemptMs: 200 });
         const acknowledged: number[] = [];
-        let stop = false;
+        const stop = new AbortController();
         const writer = (async () => {
-          for (let n = 1; !stop; n++) {
+          for (let n = 1; !stop.signal.aborted; n++) {
             await client.put([
               { key: `w/${String(n).padStart(5, '0')}`, value: `${n}` },
               { key: 'latest', value: `${n}` },
@@ -160,7 +160,7 @@ describe('a handoff', () => {
           }
         })();
         const reader = (async () => {
-          while (!stop) {
+          while (!stop.signal.aborted) {
             const atLeast = acknowledged.length;
             const value = await client.get('latest');
             expect(value === undefined ? 0 : Number(fromUtf8(value))).toBeGreaterThanOrEqual(atLeast);
@@ -174,7 +174,7 @@ describe('a handoff', () => {
           await next.promote(i + 1);
           at = next;
         }
-        stop = true;
+        stop.abort();
         await Promise.all([writer, reader]);
         const found = new Map(await contents(at, 'w/'));
         for (const n of acknowledged) expect(found.get(`w/${String(n).padStart(5, '0')}`)).toBe(`${n}`);
