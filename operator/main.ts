@@ -59,6 +59,9 @@ export interface OperatorParts {
   readonly openStore?: StoreOpener['open'];
 }
 
+/** Time for closing connections; more would only delay the successor. */
+const CLOSE_MS = 500;
+
 /** Runs an operator until the signal aborts or it has to end; resolves with the exit code. */
 export async function runOperator(options: OperatorOptions, context: OperatorContext): Promise<number> {
   const { signal, env, log } = context;
@@ -85,7 +88,7 @@ export async function runOperator(options: OperatorOptions, context: OperatorCon
   const end = await manager.run(signal);
   server.close();
   server.closeAllConnections();
-  if (end.kind === 'stopped') await kube.close();
+  await Promise.race([kube.close(), systemClock.sleep(CLOSE_MS)]); // nothing that hangs keeps a lost leader alive (M3)
   return exitCode(end, log);
 }
 

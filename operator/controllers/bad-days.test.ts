@@ -145,6 +145,24 @@ describe('a second operator that acts on a stale cache', () => {
   });
 });
 
+describe('a cache that stands still', () => {
+  test('does not make the leader make its pods a second time', async () => {
+    const { cluster, operator } = await healthy();
+    const made = (): number =>
+      cluster.kube.writes.filter((w) => w.verb === 'create' && w.plural === 'pods').length;
+    const before = made();
+    cluster.patchSpec(KINDS.shard, 'orders', { standbys: 3 });
+    await cluster.pass(operator.client.latencyMs + 1);
+    operator.client.mute = true;
+    await cluster.pass(40_000);
+    expect(made() - before).toBe(2);
+    operator.client.mute = false;
+    operator.client.breakWatches();
+    await cluster.until('four pods serve and follow', () => cluster.isSettled('orders'));
+    expect(made() - before).toBe(2);
+  });
+});
+
 describe('a wall clock that jumps', () => {
   test.each([HOUR_MS, -HOUR_MS])(
     'by %i ms changes nothing: no handoff, and the next one is as quick',
