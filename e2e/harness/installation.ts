@@ -169,8 +169,8 @@ export class Installation {
   }
 
   /**
-   * How a shard's process ended, waiting for its end: exit code and message as Kubernetes has them, and the last line that it wrote. The code is
-   * missing when the operator was quicker in removing the pod.
+   * How a shard's process ended, waiting for its end: the exit code, and the last error that it wrote. The code is missing when the operator was
+   * quicker in removing the pod.
    */
   async exitOf(pod: string, timeoutMs: number): Promise<string> {
     let code = '';
@@ -185,7 +185,7 @@ export class Installation {
       timeoutMs,
     );
     const lines = (await this.cluster.podLogs(this.namespace, pod)).trimEnd().split('\n');
-    return `${code}${lines.at(-1) ?? ''}`;
+    return `${code}${lines.findLast((line) => line.includes('"level":"error"')) ?? lines.at(-1) ?? ''}`;
   }
 
   /** The operator pod that holds the lease. Throws HarnessError NO_LEADER. */
