@@ -212,6 +212,7 @@ class Agent {
   }
 
   #onShard(shard: Shard): void {
+    if (this.#state.kind === 'stopped') return;
     this.#shard = shard;
     this.#highestTermSeen = Math.max(this.#highestTermSeen, shard.status?.assignment?.term ?? 0);
     this.#peers.follow(shard.status?.replicas ?? []);

@@ -13,7 +13,7 @@
 import {
   assert,
   ensureError,
-  HoldfastError,
+  type HoldfastError,
   isAbortOf,
   silentLogger,
   type Clock,

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseShard, type Assignment, type HeartbeatLine, type Shard } from '../../api/index.ts';
 import {
   createMetrics,
-  HoldfastError,
+  type HoldfastError,
   silentLogger,
   systemClock,
   systemRandom,
@@ -205,11 +205,7 @@ export class AgentWorld {
   }
 
   /** Everybody's API server shows this assignment from now on. */
-  assign(
-    term: number,
-    primary: TestAgent,
-    planned: { readonly from: TestAgent } | undefined = undefined,
-  ): void {
+  assign(term: number, primary: TestAgent, planned?: { readonly from: TestAgent }): void {
     this.#assignment = this.assignment(term, primary, planned?.from);
     for (const agent of this.#agents) agent.shown(this.#assignment);
   }
