@@ -185,9 +185,11 @@ describe('a frozen node', () => {
     await until(async () => (await nodeReady(nodeA.name)) === 'Unknown');
     expect(await renewTime(nodeA.name)).toBe(stale);
     expect({ heard, closed }).toEqual({ heard: '', closed: false });
+    await cluster.waitForPod('default', 'a', (pod) => !isReady(pod)); // the node controller says so
     nodeA.thaw();
     await until(() => heard === 'late');
     await until(async () => (await nodeReady(nodeA.name)) === 'True');
+    await cluster.waitForPod('default', 'a', isReady); // and the node puts it right
     expect(closed).toBe(false);
     socket.destroy();
     expect(await reach(pods.b, pods.a)).toBe(200);

@@ -72,7 +72,7 @@ export class PodRunner {
     const gates = (this.#pod.spec.readinessGates ?? []).length > 0;
     this.#pod = pod;
     if (pod.metadata.deletionTimestamp !== undefined) this.#terminate();
-    else if (gates && this.#gatesMoved()) this.#changed();
+    else if (this.#contradicts(pod) || (gates && this.#gatesMoved())) this.#changed();
   }
 
   /** The pod is no longer in the API: nothing may be left of it, and nothing is left to be said. */
@@ -274,6 +274,17 @@ export class PodRunner {
       startTime: this.#startTime,
       verdict: this.#verdict,
     };
+  }
+
+  /**
+   * Whether the API says something else of the pod's readiness than this node last said: the node controller marks the pods of a silent node
+   * NotReady, and the node puts that right when it is back.
+   */
+  #contradicts(pod: Pod): boolean {
+    if (this.#writing !== undefined) return false;
+    const theirs = pod.status?.conditions?.find(({ type }) => type === 'Ready');
+    const ours = this.#conditions.find(({ type }) => type === 'Ready');
+    return theirs !== undefined && ours !== undefined && theirs.status !== ours.status;
   }
 
   #gatesMoved(): boolean {
