@@ -25,8 +25,8 @@ export interface BuiltImage {
   remove(): Promise<void>;
 }
 
-/** Compiles the program; types are the business of `npm run types`. Throws HarnessError NOT_BUILT with the compiler's words. */
-export async function buildImage(): Promise<BuiltImage> {
+/** Compiles the program; `env` is added to the image's environment. Types are the business of `npm run types`. Throws HarnessError NOT_BUILT with the compiler's words. */
+export async function buildImage(env: Readonly<Record<string, string>> = {}): Promise<BuiltImage> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-image-'));
   const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
   try {
@@ -39,7 +39,11 @@ export async function buildImage(): Promise<BuiltImage> {
     throw error;
   }
   const program = [process.execPath, join(directory, 'dist', 'src', 'cli', 'main.js')];
-  const image = { entrypoint: program, bins: { holdfast: program }, env: { NODE_ENV: 'production' } };
+  const image = {
+    entrypoint: program,
+    bins: { holdfast: program },
+    env: { NODE_ENV: 'production', ...env },
+  };
   return { images: { [`${IMAGE.repository}:${IMAGE.tag}`]: image }, remove };
 }
 

@@ -18,6 +18,8 @@ export interface StageOptions {
   /** Told what is done, one line each. */
   readonly say?: (text: string) => void;
   readonly cluster?: Omit<Partial<ClusterOptions>, 'images' | 'store'>;
+  /** More environment for operator and shards alike. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Another port on which pods reach the store, for instance that of a proxy. */
   readonly storePort?: (store: S3Server) => Promise<number>;
   /** Ends the start early; the stage is then stopped. */
@@ -60,7 +62,7 @@ export class Stage {
     const cleanup = new Cleanup();
     const signal = options.signal ?? new AbortController().signal;
     try {
-      const image = await cleanup.keep(buildImage(), (built) => built.remove());
+      const image = await cleanup.keep(buildImage(options.env), (built) => built.remove());
       const store = await cleanup.keep(startQuickstartStore(options.ownPort === true), (server) =>
         server.stop(),
       );
