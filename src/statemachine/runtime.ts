@@ -14,7 +14,6 @@ import {
   assert,
   ensureError,
   type HoldfastError,
-  isAbortOf,
   silentLogger,
   type Clock,
   type Logger,
@@ -238,7 +237,8 @@ export class Runtime<Query, Answer, View> {
       this.#metrics.snapshotFailed();
       this.#snapshotAt = this.#file.tailBytes + this.#snapshotAfterBytes; // tried again after as much more
       if (this.#phase.kind === 'open') await this.#file.discardNext();
-      throw isAbortOf(signal, error) ? signal.reason : error;
+      signal.throwIfAborted(); // whatever the abort broke on its way
+      throw error;
     }
   }
 

@@ -1,0 +1,202 @@
+/**
+ * The runtime over a real recorder, real files and a journal on a scripted store.
+ */
+import { describe, expect, test } from '@jest/globals';
+import { systemClock, utf8 } from '../base/index.ts';
+import type { FsmHints } from '../recoverylog/index.ts';
+import { newLog, withTempDir, type TestLog } from '../recoverylog/testing/index.ts';
+import { POISON, TestReplica } from './testing/index.ts';
+
+/** Runs with a log, and ends every replica that was started. */
+async function withLog(
+  use: (start: (hints?: FsmHints) => Promise<TestReplica>, log: TestLog) => Promise<void>,
+): Promise<void> {
+  await withTempDir(async (dir) => {
+    const log = newLog();
+    const replicas: TestReplica[] = [];
+    const start = async (hints?: FsmHints): Promise<TestReplica> => {
+      const replica = await TestReplica.start(log, dir, hints);
+      replicas.push(replica);
+      return replica;
+    };
+    try {
+      await use(start, log);
+    } finally {
+      for (const replica of replicas) await replica.crash();
+    }
+  });
+}
+
+const propose = (replica: TestReplica, text: string, requestId?: string): Promise<{ value: number }> =>
+  replica.runtime!.propose(utf8(text), requestId);
+const list = (replica: TestReplica): readonly string[] => replica.runtime!.lookup();
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await systemClock.sleep(2);
+}
+
+describe('a proposal', () => {
+  test('is answered after it is durable, and nothing of it can be read before', () =>
+    withLog(async (start, log) => {
+      const primary = await start();
+      await primary.promote(1);
+      log.store.faults = Array.from({ length: 4 }, () => 'busy');
+      const answer = propose(primary, 'a');
+      await until(() => log.store.faults.length < 3);
+      expect(list(primary)).toEqual([]);
+      expect(await answer).toMatchObject({ value: 1 });
+      expect(list(primary)).toEqual(['a']);
+    }));
+
+  test('many at once are applied in the order they came in, in few entries', () =>
+    withLog(async (start) => {
+      const primary = await start();
+      await primary.promote(1);
+      const texts = Array.from({ length: 200 }, (_, n) => `c${n}`);
+      const results = await Promise.all(texts.map((text) => propose(primary, text)));
+      expect(results.map(({ value }) => value)).toEqual(texts.map((_, n) => n + 1));
+      expect(list(primary)).toEqual(texts);
+      expect(primary.machine.batches.length).toBeLessThan(20);
+    }));
+
+  test('that is too long, or one too many, is refused and leaves no trace', () =>
+    withLog(async (start) => {
+      const primary = await start();
+      await primary.promote(1);
+      await expect(primary.runtime!.propose(new Uint8Array(8 * 1024 * 1024))).rejects.toMatchObject({
+        code: 'PROPOSAL_INVALID',
+      });
+      await expect(propose(primary, 'a', 'x'.repeat(129))).rejects.toMatchObject({
+        code: 'PROPOSAL_INVALID',
+      });
+      const all = await Promise.allSettled(Array.from({ length: 20_000 }, () => propose(primary, 'a')));
+      const refused = all.filter((each) => each.status === 'rejected').map(({ reason }) => reason as unknown);
+      expect(refused.length).toBeGreaterThan(0);
+      for (const reason of refused)
+        expect(reason).toMatchObject({ code: 'PROPOSAL_QUEUE_FULL', outcome: 'rejected' });
+      expect(list(primary)).toHaveLength(20_000 - refused.length);
+    }));
+});
+
+describe('the end of a primary', () => {
+  test('fenced: what was written is unknown, what waits is rejected, and the runtime takes nothing more', () =>
+    withLog(async (start) => {
+      const [old, next] = [await start(), await start()];
+      await old.promote(1);
+      await propose(old, 'a');
+      await next.promote(2);
+      await expect(propose(old, 'zombie')).rejects.toMatchObject({
+        code: 'PROPOSAL_UNKNOWN',
+        outcome: 'unknown',
+      });
+      expect(await old.runtime!.halted).toMatchObject({ code: 'SHARD_HALTED' });
+      await expect(propose(old, 'late')).rejects.toMatchObject({ outcome: 'rejected' });
+      expect(() => list(old)).toThrow(expect.objectContaining({ code: 'SHARD_HALTED' }));
+      await expect(old.runtime!.checkpoint()).rejects.toMatchObject({ code: 'SHARD_HALTED' });
+      await propose(next, 'b');
+      expect(list(next)).toEqual(['a', 'b']);
+    }));
+
+  test('a machine that throws halts the primary, and every replica that replays the entry', () =>
+    withLog(async (start) => {
+      const primary = await start();
+      await primary.promote(1);
+      await propose(primary, 'a');
+      await expect(propose(primary, POISON)).rejects.toMatchObject({ outcome: 'unknown' });
+      await primary.crash();
+      const other = await start();
+      expect(await other.follower.failed).toMatchObject({ code: 'STATE_MACHINE_FAILED' });
+      await expect(other.promote(2)).rejects.toMatchObject({ code: 'STATE_MACHINE_FAILED' });
+    }));
+
+  test('close answers everything: written ones unknown, waiting ones rejected', () =>
+    withLog(async (start, log) => {
+      const primary = await start();
+      await primary.promote(1);
+      log.store.faults = Array.from({ length: 1000 }, () => 'busy');
+      const first = propose(primary, 'a').catch((error: unknown) => error);
+      await until(() => log.store.faults.length < 1000);
+      const settled = Promise.all([
+        first,
+        ...['b', 'c', 'd'].map((text) => propose(primary, text).catch((e: unknown) => e)),
+      ]);
+      await primary.runtime!.close();
+      const outcomes = (await settled).map((error) => (error as { outcome: string }).outcome);
+      expect(outcomes[0]).toBe('unknown');
+      expect(outcomes.at(-1)).toBe('rejected');
+      log.store.faults = [];
+    }));
+
+  test('a term below the one in the state is refused', () =>
+    withLog(async (start) => {
+      const primary = await start();
+      await primary.promote(5);
+      await primary.crash();
+      const other = await start();
+      await expect(other.promote(4)).rejects.toMatchObject({ code: 'STALE_TERM' });
+    }));
+});
+
+describe('a request id', () => {
+  test('makes a command take effect once across a handoff', () =>
+    withLog(async (start) => {
+      const [old, next] = [await start(), await start()];
+      await old.promote(1);
+      expect(await propose(old, 'a', 'r1')).toMatchObject({ value: 1 });
+      await propose(old, 'b');
+      await next.promote(2);
+      expect(await propose(next, 'a', 'r1')).toMatchObject({ value: 1 });
+      expect(list(next)).toEqual(['a', 'b']);
+    }));
+});
+
+describe('a checkpoint', () => {
+  test('under load loses nothing, and a restart from it gives the same state (I7)', () =>
+    withLog(async (start) => {
+      const primary = await start();
+      const standby = await start();
+      await primary.promote(1);
+      const proposals: Promise<unknown>[] = [];
+      for (let n = 0; n < 60; n++) {
+        proposals.push(propose(primary, `c${n}`, n % 3 === 0 ? `r${n}` : undefined));
+        if (n % 20 === 10) proposals.push(primary.runtime!.checkpoint());
+        if (n % 7 === 0) await systemClock.sleep(1);
+      }
+      await Promise.all(proposals);
+      const { appliedIndex } = primary.runtime!;
+      await until(() => standby.follower.appliedIndex === appliedIndex);
+      expect(standby.follower.stateHash()).toBe(primary.runtime!.stateHash());
+      const copy = await start();
+      await until(() => copy.follower.appliedIndex === appliedIndex);
+      expect(copy.follower.stateHash()).toBe(primary.runtime!.stateHash());
+      expect(copy.follower.lookup()).toHaveLength(60);
+    }));
+
+  test('starts by itself when the log behind the last one has grown, and joins one under way', () =>
+    withLog(async (start) => {
+      const primary = await start();
+      const runtime = await primary.promote(1, { snapshotAfterBytes: 2000 });
+      for (let n = 0; n < 60; n++) await propose(primary, `command number ${n}`);
+      await Promise.all([runtime.checkpoint(), runtime.checkpoint()]);
+      const copy = await start(await primary.taken!.recorder.buildHints());
+      await until(() => copy.follower.appliedIndex === runtime.appliedIndex);
+      expect(copy.machine.batches).toEqual([]); // all of it came in with the snapshot
+      expect(copy.follower.lookup()).toHaveLength(60);
+    }));
+
+  test('that is aborted leaves everything as it was', () =>
+    withLog(async (start) => {
+      const primary = await start();
+      const runtime = await primary.promote(1);
+      await propose(primary, 'a');
+      const stop = new AbortController();
+      stop.abort(new Error('not now'));
+      await expect(runtime.checkpoint(stop.signal)).rejects.toThrow('not now');
+      await propose(primary, 'b');
+      await runtime.checkpoint();
+      await primary.crash();
+      const next = await start();
+      await next.promote(2);
+      expect(list(next)).toEqual(['a', 'b']);
+    }));
+});

@@ -1,0 +1,56 @@
+/**
+ * The least machine that shows order, loss and repetition: the list of all commands it was given.
+ */
+import { fromUtf8, sha256Hex, utf8 } from '../../base/index.ts';
+import type { AppliedEntry, ConcurrentStateMachine, Entry, WriteChunk } from '../types.ts';
+
+/** A command that makes the machine throw. */
+export const POISON = 'poison';
+
+export class ListMachine implements ConcurrentStateMachine<void, readonly string[], readonly string[]> {
+  #list: string[] = [];
+  closed = false;
+  /** Commands of each call of update: how they were batched. */
+  readonly batches: number[] = [];
+
+  update(entries: readonly Entry[]): readonly AppliedEntry[] {
+    this.batches.push(entries.length);
+    return entries.map((entry) => {
+      const text = fromUtf8(entry.cmd);
+      if (text === POISON) throw new Error('the machine cannot take this');
+      this.#list.push(text);
+      return { ...entry, result: { value: this.#list.length, data: utf8(text) } };
+    });
+  }
+
+  lookup(): readonly string[] {
+    return this.#list.slice();
+  }
+
+  prepareSnapshot(): readonly string[] {
+    return this.#list.slice();
+  }
+
+  async saveSnapshot(view: readonly string[], write: WriteChunk, signal: AbortSignal): Promise<void> {
+    for (const text of view) {
+      signal.throwIfAborted();
+      await write(utf8(`${text}\n`));
+    }
+  }
+
+  async recoverFromSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of chunks) parts.push(chunk);
+    signal.throwIfAborted();
+    const text = fromUtf8(new Uint8Array(Buffer.concat(parts)));
+    this.#list = text === '' ? [] : text.slice(0, -1).split('\n');
+  }
+
+  stateHash(): string {
+    return sha256Hex(utf8(this.#list.join('\n')));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
