@@ -77,6 +77,8 @@ export class JournalReader {
   readonly #log: Logger;
   readonly #metrics: JournalMetrics;
   readonly #ahead = new Map<number, Promise<Slot | undefined>>();
+  /** What ends the GETs in `#ahead`: those of a caller who has gone must not fail the next one. */
+  #aheadSignal: AbortSignal | undefined;
   #cursor: JournalCursor = START;
   #problem: Error | undefined;
   #atTail = false;
@@ -157,6 +159,8 @@ export class JournalReader {
 
   /** Slot `seq`, keeping further GETs in flight while there is reason to think that more is there (D1). */
   async #get(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
+    if (signal !== this.#aheadSignal) this.#ahead.clear();
+    this.#aheadSignal = signal;
     const window = this.#catchingUp ? READ_AHEAD : this.#atTail ? 1 : TAIL_AHEAD;
     for (let at = seq; at < seq + window; at++) {
       if (this.#ahead.has(at)) continue;

@@ -217,17 +217,19 @@ export class Player {
     const { journal, clock, random } = this.#options;
     const startMs = clock.monotonicMs();
     await this.#pause();
-    const session = await openSession(journal, {
-      cursor: this.#reader.cursor,
-      author: options.author,
-      term: options.term,
-      ...(options.session ? { options: options.session } : {}),
-      clock,
-      random,
-      log: this.#log,
-      metrics: this.#metrics,
-      signal,
-    });
+    const session = await this.#orClose(
+      openSession(journal, {
+        cursor: this.#reader.cursor,
+        author: options.author,
+        term: options.term,
+        ...(options.session ? { options: options.session } : {}),
+        clock,
+        random,
+        log: this.#log,
+        metrics: this.#metrics,
+        signal,
+      }),
+    );
     const fencedMs = clock.monotonicMs();
     try {
       while (this.#reader.cursor.nextSeq <= session.fenceSeq)
@@ -243,6 +245,16 @@ export class Player {
     const recorder = new Recorder({ session, fsm: this.#fsm });
     const fs = new RecordedFs(this.#options.dir, recorder, this.#live);
     return { session, recorder, fs, fenceMs: fencedMs - startMs, replayMs: clock.monotonicMs() - fencedMs };
+  }
+
+  /** A takeover that fails leaves nothing open. */
+  async #orClose<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      await this.#files.close();
+      throw error;
+    }
   }
 
   async #pause(): Promise<void> {
