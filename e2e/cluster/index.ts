@@ -5,6 +5,7 @@ export { ApiClient, ApiStatusError, hasStatus, type ApiAccess, type WatchEvent }
 export { HarnessError } from './errors.ts';
 export { type ImageMap, type ProcessImage } from './images.ts';
 export { type Condition, type ContainerStatus, type KubeObject, type Lease, type Pod } from './kube-types.ts';
+export { Lifeline } from './lifeline.ts';
 export { freePort, isFree } from './ports.ts';
 export { startCluster, type ClusterOptions } from './process-cluster.ts';
 export { startS3Server, type S3Server, type S3ServerOptions } from './s3-server.ts';

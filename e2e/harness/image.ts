@@ -3,10 +3,9 @@
  * build changes what running pods are made of.
  */
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, cp, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HarnessError, type ImageMap } from '../cluster/index.ts';
+import { HarnessError, Lifeline, type ImageMap } from '../cluster/index.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const TSC = join(ROOT, 'node_modules', '.bin', 'tsc');
@@ -27,8 +26,9 @@ export interface BuiltImage {
 
 /** Compiles the program; `env` is added to the image's environment. Types are the business of `npm run types`. Throws HarnessError NOT_BUILT with the compiler's words. */
 export async function buildImage(env: Readonly<Record<string, string>> = {}): Promise<BuiltImage> {
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-image-'));
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  const lifeline = await Lifeline.start('image');
+  const { directory } = lifeline;
+  const remove = (): Promise<void> => lifeline.end();
   try {
     await compile(directory);
     await cp(join(ROOT, GENERATED), join(directory, 'dist', GENERATED), { recursive: true });

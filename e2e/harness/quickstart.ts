@@ -1,10 +1,9 @@
 /**
  * The files of examples/quickstart, as they are when the store has the port they name; otherwise a copy that differs in the endpoint only.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HarnessError, isFree, startS3Server, type S3Server } from '../cluster/index.ts';
+import { HarnessError, isFree, Lifeline, startS3Server, type S3Server } from '../cluster/index.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', 'examples', 'quickstart');
 const PORT = 7480;
@@ -24,14 +23,15 @@ export async function quickstartFolder(
   endpoint: string,
 ): Promise<{ readonly path: string; readonly asWritten: boolean; remove(): Promise<void> }> {
   if (endpoint === ENDPOINT) return { path: FOLDER, asWritten: true, remove: () => Promise.resolve() };
-  const path = await mkdtemp(join(tmpdir(), 'holdfast-quickstart-'));
+  const lifeline = await Lifeline.start('quickstart');
+  const path = lifeline.directory;
   let replaced = 0;
   for (const name of await readdir(FOLDER)) {
     const text = await readFile(join(FOLDER, name), 'utf8');
     replaced += text.split(ENDPOINT).length - 1;
     await writeFile(join(path, name), text.replaceAll(ENDPOINT, endpoint));
   }
-  const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
+  const remove = (): Promise<void> => lifeline.end();
   if (replaced === 1) return { path, asWritten: false, remove };
   await remove();
   throw new HarnessError(
