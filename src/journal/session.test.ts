@@ -241,6 +241,17 @@ describe('linearizable reads', () => {
       await read;
     }));
 
+  // Found by statemachine/history.prop.test.ts: a store double that threw left every caller waiting for ever.
+  test('a store that breaks its contract and throws ends the session; nobody waits for ever', () =>
+    story(async (calm) => {
+      const session = await open(calm, 1);
+      calm.store.create = () => Promise.reject(new TypeError('not an outcome'));
+      const { committed } = session.append(utf8('x'), { barrier: true });
+      expect(await outcomeOf(committed)).toBe('APPEND_UNKNOWN unknown');
+      expect(await session.ended).toMatchObject({ kind: 'failed', error: { code: 'APPEND_UNKNOWN' } });
+      expect(await outcomeOf(session.readIndex())).toContain('APPEND_UNKNOWN');
+    }));
+
   test('close commits what is buffered, then serves nothing', () =>
     story(async (calm) => {
       const session = await open(calm, 1);

@@ -10,6 +10,7 @@
  */
 import {
   deadline,
+  ensureError,
   raceAbort,
   type Clock,
   type HoldfastError,
@@ -116,7 +117,7 @@ export class Session {
       },
       this.#sentSeq,
     );
-    void this.#run(); // never rejects: every failure becomes the session's end
+    void this.#run(); // never rejects
   }
 
   /** End of the confirmed content. */
@@ -191,7 +192,17 @@ export class Session {
     this.#wake();
   }
 
+  /** Never rejects: whatever goes wrong ends the session, so that nobody waits for ever, and what was under way is unknown. */
   async #run(): Promise<void> {
+    try {
+      await this.#commitLoop();
+    } catch (error) {
+      const why = 'committing failed in a way that it must not';
+      this.#endFailed(new AppendUnknownError(this.journal.name, why, ensureError(error)), true);
+    }
+  }
+
+  async #commitLoop(): Promise<void> {
     for (;;) {
       const flush = await this.#untilFlush();
       if (this.#foreign) return this.#endFenced(this.#foreign, false);

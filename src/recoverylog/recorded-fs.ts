@@ -146,7 +146,12 @@ export class RecordedFs {
     const fnodeAt = replaced === undefined ? 0 : 1;
     const fnode = this.#recorder.nextSeqNo + fnodeAt;
     const over: OpBody[] = replaced === undefined ? [] : [{ unlink: { fnode: replaced, path } }];
-    this.#recorder.record([...over, { create: { path } }]);
+    try {
+      this.#recorder.record([...over, { create: { path } }]);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
     this.#live.notify('link', [path]);
     return this.#file(path, fnode, handle, 0);
   }

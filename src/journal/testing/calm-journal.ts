@@ -41,7 +41,13 @@ class ScriptedStore implements ObjectStore {
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
     this.puts.push({ key, body: body.slice(), atMs: this.#clock.monotonicMs() });
     const fault = this.faults.shift() ?? 'ok';
-    await this.#clock.sleep(this.#latencyMs, call.signal);
+    try {
+      await this.#clock.sleep(this.#latencyMs, call.signal);
+    } catch (cause) {
+      // The contract of a store: an abort is an outcome, and create never throws.
+      const aborted = new StoreError('STORE_ABORTED', 'aborted', { retryable: true, cause });
+      return { kind: 'undecided', cause: aborted };
+    }
     if (fault === 'denied')
       return { kind: 'refused', cause: new StoreError('STORE_DENIED', 'no', { retryable: false }) };
     if (fault === 'busy')
