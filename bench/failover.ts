@@ -25,6 +25,8 @@ const REACH: Readonly<Partial<Record<FaultName, number>>> = {
   switchover: 1_000,
 };
 const MEASURED = Object.keys(REACH) as FaultName[];
+/** How finely a gap is timed, and what keeps two cores from measuring their own load. */
+const WRITE_PAUSE_MS = 20;
 /** More would mostly measure how long a standby needs to read a long log. */
 const ROUNDS_PER_INSTALLATION = 4;
 const FIGURES = ['gapMs', 'detectMs', 'decideMs', 'fenceMs', 'serveMs'] as const;
@@ -58,7 +60,7 @@ async function measure(
   const stage = await Stage.start();
   try {
     const { shards } = await stage.quickstart();
-    await stage.work(shards);
+    await stage.work(shards, WRITE_PAUSE_MS);
     const reports: FaultReport[] = [];
     for (let round = from; round < to; round += 1) reports.push(...(await inflict(stage, shards, round)));
     const verdicts: ShardVerdict[] = [];
@@ -106,7 +108,7 @@ const total = (of: (verdict: Verdict) => number): number => verdicts.reduce((sum
 const lost = total((each) => each.lost);
 const staleReads = total((each) => each.staleReads);
 console.log(
-  `client-seen write gap, ${rounds} rounds a fault, three shards with one standby each; ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; ms`,
+  `client-seen write gap, ${rounds} rounds a fault, three shards with one standby each, a write every ${WRITE_PAUSE_MS} ms and more; ${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.versions.node}; ms`,
 );
 table(faults);
 console.log(

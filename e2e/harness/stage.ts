@@ -101,10 +101,10 @@ export class Stage {
   }
 
   /** Starts a writer and a reader; resolves when the first writes are acknowledged. */
-  async work(shards: readonly string[]): Promise<void> {
+  async work(shards: readonly string[], writePauseMs?: number): Promise<void> {
     for (const shard of shards) {
       const { cluster, installation } = this;
-      this.workloads.set(shard, await Workload.start(cluster, installation.namespace, shard));
+      this.workloads.set(shard, await Workload.start(cluster, installation.namespace, shard, writePauseMs));
     }
     await Promise.all(shards.map((shard) => this.workload(shard).moreWrites(FIRST_WRITES, READY_LIMIT_MS)));
   }

@@ -14,7 +14,7 @@ import type { Cluster } from '../cluster/index.ts';
 import { History, writeKey, type Verdict } from './history.ts';
 import { PrimaryFinder } from './primary-finder.ts';
 
-/** Pause between two writes: enough writes to time a gap to about this precision, few enough to read everything back at the end. */
+/** Pause between two writes by default: enough writes to time a gap to about this precision, few enough to read everything back at the end. */
 const WRITE_PAUSE_MS = 5;
 const READ_PAUSE_MS = 20;
 /** A client gives a call this long in all; longer than any outage that a scenario makes. */
@@ -26,22 +26,30 @@ export class Workload {
   readonly history: History = new History();
   readonly #finder: PrimaryFinder;
   readonly #client: KvClient;
+  readonly #pauseMs: number;
   readonly #stop = new AbortController();
   /** Ends calls that are under way too. */
   readonly #abandon = new AbortController();
   readonly #running: Promise<void>[] = [];
   #failure: Error | undefined;
 
-  private constructor(shard: string, finder: PrimaryFinder, client: KvClient) {
+  private constructor(shard: string, finder: PrimaryFinder, client: KvClient, pauseMs: number) {
     this.shard = shard;
     this.#finder = finder;
     this.#client = client;
+    this.#pauseMs = pauseMs;
   }
 
-  static async start(cluster: Cluster, namespace: string, shard: string): Promise<Workload> {
+  /** `pauseMs`: the writer's pause between two writes. */
+  static async start(
+    cluster: Cluster,
+    namespace: string,
+    shard: string,
+    pauseMs: number = WRITE_PAUSE_MS,
+  ): Promise<Workload> {
     const finder = await PrimaryFinder.start(cluster, namespace, shard);
     const client = new KvClient({ resolve: (signal) => finder.url(signal) });
-    const workload = new Workload(shard, finder, client);
+    const workload = new Workload(shard, finder, client, pauseMs);
     workload.#running.push(workload.#guard(workload.#write()), workload.#guard(workload.#read()));
     return workload;
   }
@@ -146,7 +154,7 @@ export class Workload {
         this.#client.put(pairs, { ...limits, requestId }),
       );
       this.history.acknowledge(n, performance.now());
-      await sleep(WRITE_PAUSE_MS);
+      await sleep(this.#pauseMs);
     }
   }
 
