@@ -53,7 +53,8 @@ async function readBack(log: TestLog, dir: string): Promise<TestReplica> {
 /** The same log without its slots from the `keep`-th on. */
 function cutLog(log: TestLog, keep: number): TestLog {
   const cut = newLog();
-  for (const [key, body] of [...log.store.objects].sort().slice(0, keep)) cut.store.objects.set(key, body);
+  for (const [key, body] of [...log.store.objects].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, keep))
+    cut.store.objects.set(key, body);
   return cut;
 }
 
