@@ -317,7 +317,7 @@ class Agent {
 
   #stopped(exit: AgentExit): void {
     const { code, reason, message, error } = exit;
-    this.#log[code === 0 ? 'info' : 'error']('the agent stops', { code, reason, message, error });
+    this.#log[code === 0 ? 'info' : 'error']('the agent stops', { code, reason, detail: message, error });
     this.#move({ kind: 'stopped', exit });
   }
 

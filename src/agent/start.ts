@@ -2,7 +2,7 @@
  * From a pod's environment to a running agent: the real clock, store, API server and hints.
  */
 import { ANNOTATIONS, KINDS, parseRecoveryLog } from '../api/index.ts';
-import { createMetrics, errorCode, systemClock, systemRandom, type Logger } from '../base/index.ts';
+import { createMetrics, systemClock, systemRandom, type Logger } from '../base/index.ts';
 import { connectKube } from '../kube/index.ts';
 import { hintsSlots } from '../persistence/index.ts';
 import { openStore } from '../store/index.ts';
@@ -71,7 +71,7 @@ export async function startAgent({ env, application, log: root, signal }: StartO
     return exit.code;
   } catch (error) {
     const { code, reason, message } = exitFor(error);
-    root.error('the agent cannot run', { code, reason, message, cause: errorCode(error), error });
+    root.error('the agent cannot run', { code, reason, detail: message, error });
     return code;
   }
 }

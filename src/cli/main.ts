@@ -3,18 +3,19 @@
  * holdfast: one program for every role. This file knows the commands and their flags; what they do stands in the rooms.
  *
  * 1. Exit codes are those of src/api (EXIT); a command line that makes no sense ends with EXIT.configuration.
- * 2. SIGTERM and SIGINT ask for a clean end, once; a second one ends the process at once.
+ * 2. A command loads the rooms it needs when it is asked for: a probe must not wait for a Kubernetes client to be loaded.
+ * 3. SIGTERM and SIGINT ask for a clean end, once; a second one ends the process at once.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { runOperator, type OperatorOptions } from '../../operator/main.ts';
-import { startAgent, type Application } from '../agent/index.ts';
+import type { OperatorOptions } from '../../operator/main.ts';
+import type { Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
 import { createLogger, describeError, type Logger, type LogLevel } from '../base/index.ts';
-import { kvApplication } from '../kvstore/index.ts';
-import { probe } from './probe.ts';
 
 /** Applications that are part of this image. Services of users make their own program with the agent's door. */
-const APPLICATIONS: Readonly<Record<string, () => Application>> = { kv: () => kvApplication() };
+const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
+  kv: async () => (await import('../kvstore/index.ts')).kvApplication(),
+};
 
 interface LogOptions {
   readonly logLevel: LogLevel;
@@ -34,7 +35,7 @@ function loggerOf({ logLevel: level, logFormat: format }: LogOptions): Logger {
   return createLogger({ level, format });
 }
 
-/** 2 */
+/** 3 */
 function stopSignal(log: Logger): AbortSignal {
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const)
@@ -46,7 +47,7 @@ function stopSignal(log: Logger): AbortSignal {
   return stop.signal;
 }
 
-function applicationOf(name: string): () => Application {
+function applicationOf(name: string): () => Promise<Application> {
   const make = APPLICATIONS[name];
   if (make) return make;
   throw new InvalidArgumentError(`This image has the applications: ${Object.keys(APPLICATIONS).join(', ')}.`);
@@ -66,10 +67,11 @@ program
   .argument('<application>', 'the service to host', applicationOf)
   .addOption(logLevel)
   .addOption(logFormat)
-  .action(async (make: () => Application, options: LogOptions) => {
+  .action(async (make: () => Promise<Application>, options: LogOptions) => {
     const log = loggerOf(options);
     const signal = stopSignal(log);
-    process.exitCode = await startAgent({ env: process.env, application: make(), log, signal });
+    const [{ startAgent }, application] = await Promise.all([import('../agent/index.ts'), make()]);
+    process.exitCode = await startAgent({ env: process.env, application, log, signal });
   });
 
 program
@@ -88,6 +90,7 @@ program
   .action(async ({ logLevel: level, logFormat: format, ...options }: LogOptions & OperatorOptions) => {
     const log = loggerOf({ logLevel: level, logFormat: format });
     const signal = stopSignal(log);
+    const { runOperator } = await import('../../operator/main.ts');
     process.exitCode = await runOperator(options, { signal, env: process.env, log });
   });
 
@@ -101,6 +104,7 @@ program
   .argument('<url>', 's3://bucket/prefix?endpoint=…&region=…&forcePathStyle=true or file:///path')
   .option('--json', 'print the report as JSON')
   .action(async (url: string, { json }: { readonly json?: boolean }) => {
+    const { probe } = await import('./probe.ts');
     process.exitCode = await probe(url, json ?? false);
   });
 
