@@ -1,0 +1,108 @@
+/**
+ * Both backends against one conformance suite; annotations against an object that fails on command.
+ */
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { systemClock, systemRandom, utf8 } from '../base/index.ts';
+import { RESOURCES } from '../kube/index.ts';
+import { annotationStore, MAX_ANNOTATION_BYTES, memoryStore, type RevisionStore } from './index.ts';
+import { CONFORMANCE, ScriptedObject } from './testing/index.ts';
+
+const retry = { clock: systemClock, random: systemRandom };
+
+function annotationsOf(object: ScriptedObject): RevisionStore {
+  return annotationStore({
+    kube: object.kube,
+    resource: RESOURCES.secret,
+    namespace: 'n',
+    name: 'o',
+    keyPrefix: 'holdfast.dev/state-',
+    writer: 'test',
+    ...retry,
+  });
+}
+
+describe.each<[string, () => RevisionStore]>([
+  ['memory', memoryStore],
+  ['annotations', () => annotationsOf(new ScriptedObject())],
+])('%s', (_, make) => {
+  test.each(CONFORMANCE.map((each) => [each.name, each] as const))('%s', async (_name, each) => {
+    await each.run(make());
+  });
+});
+
+describe('annotations on a bad day', () => {
+  let object: ScriptedObject;
+  let store: RevisionStore;
+  beforeEach(() => {
+    object = new ScriptedObject();
+    store = annotationsOf(object);
+  });
+
+  test('an answer that is lost is found out, and nothing is written twice', async () => {
+    object.writes.push('lose-answer');
+    expect(await store.compareAndSet('id', undefined, utf8('a'))).toBe(1);
+    expect(object.arrived).toBe(1);
+    expect((await store.read('id'))!.revision).toBe(1);
+  });
+
+  test('a request that is lost, and others who write elsewhere in the object, cost another attempt', async () => {
+    object.writes.push('lose-request', 'touched', 'touched');
+    expect(await store.compareAndSet('id', undefined, utf8('a'))).toBe(1);
+    expect(object.arrived).toBe(1);
+  });
+
+  test('an answer that is lost to a writer who was faster is a conflict', async () => {
+    const other = annotationsOf(object);
+    object.writes.push('lose-request');
+    const mine = store.compareAndSet('id', undefined, utf8('mine'));
+    await other.compareAndSet('id', undefined, utf8('other'));
+    await expect(mine).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
+  });
+
+  test('attempts are bounded', async () => {
+    object.writes.push(...Array.from({ length: 100 }, () => 'touched' as const));
+    await expect(store.compareAndSet('id', undefined, utf8('a'))).rejects.toMatchObject({
+      code: 'STATE_UNAVAILABLE',
+    });
+    expect(object.writes.length).toBe(90);
+  });
+
+  test.each([
+    ['forbidden', 'STATE_FORBIDDEN', true],
+    ['too-large', 'STATE_TOO_LARGE', false],
+  ] as const)('a write that is %s', async (fault, code, retryable) => {
+    object.writes.push(fault);
+    await expect(store.compareAndSet('id', undefined, utf8('a'))).rejects.toMatchObject({ code, retryable });
+  });
+
+  test('an object that is not there, and one that cannot be reached, are told as away', async () => {
+    object.exists = false;
+    await expect(store.read('id')).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', retryable: true });
+    object.reads.push('lose-request');
+    await expect(store.list()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  });
+
+  test('a value that does not fit beside what is there is refused before anything is sent', async () => {
+    object.touch({ 'someone/else': 'x'.repeat(MAX_ANNOTATION_BYTES - 1000) });
+    await expect(store.compareAndSet('id', undefined, new Uint8Array(900))).rejects.toMatchObject({
+      code: 'STATE_TOO_LARGE',
+      fields: { limit: MAX_ANNOTATION_BYTES },
+    });
+    expect(object.arrived).toBe(0);
+  });
+
+  test('a damaged value is an error for reading and for writing, never nothing', async () => {
+    await store.compareAndSet('id', undefined, utf8('abc'));
+    const [key] = Object.keys(object.annotations);
+    object.touch({ [key!]: object.annotations[key!]!.replace('abc', 'abd') });
+    await expect(store.read('id')).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+    await expect(store.compareAndSet('id', 1, utf8('x'))).rejects.toMatchObject({ code: 'STATE_CORRUPT' });
+    await expect(store.compareAndSet('id', undefined, utf8('x'))).rejects.toMatchObject({
+      code: 'STATE_CORRUPT',
+    });
+  });
+
+  test('an id that fits no key is refused', async () => {
+    await expect(store.read('x'.repeat(80))).rejects.toMatchObject({ code: 'STATE_ID_INVALID' });
+  });
+});
