@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { utf8 } from '../base/index.ts';
 import { AppliedState } from './applied-state.ts';
 import type { UpdateEnvelope } from './envelope.ts';
+import { MAX_RESULT_BYTES } from './limits.ts';
 import { ListMachine, POISON } from './testing/index.ts';
-import { logIndex, logTerm } from './types.ts';
+import { logIndex, logTerm, type Entry } from './types.ts';
 
 type State = AppliedState<void, readonly string[], readonly string[]>;
 const fresh = (): State => new AppliedState(new ListMachine());
@@ -69,18 +70,30 @@ describe('entries', () => {
     expect(() => state.pin()).toThrow(failed);
   });
 
+  const answering = (value: number, bytes: number) => (entries: readonly Entry[]) =>
+    entries.map((entry) => ({ ...entry, result: { value, data: new Uint8Array(bytes) } }));
+
   test.each([
     ['answers too few', () => []],
-    [
-      'answers too much',
-      () => [{ index: logIndex(1), cmd: utf8('a'), result: { value: 1, data: new Uint8Array(2 ** 21) } }],
-    ],
-  ])('a machine that %s has failed', (_, update) => {
-    const machine = Object.assign(new ListMachine(), { update });
-    const state = new AppliedState(machine);
-    expect(() => state.apply(batch(1, ['a']))).toThrow(
-      expect.objectContaining({ code: 'STATE_MACHINE_FAILED' }),
+    ['answers too many', (entries: readonly Entry[]) => answering(1, 0)([...entries, ...entries])],
+    ['answers more bytes than a result may have', answering(1, MAX_RESULT_BYTES + 1)],
+    ['answers less than nothing', answering(-1, 0)],
+    ['answers a fraction', answering(0.5, 0)],
+    ['answers what no number can tell exactly', answering(2 ** 53, 0)],
+  ])('a machine that %s has failed, for good', (_, update) => {
+    const state: State = new AppliedState(Object.assign(new ListMachine(), { update }));
+    const failed = expect.objectContaining({ code: 'STATE_MACHINE_FAILED' });
+    expect(() => state.apply(batch(1, [['r1', 'a']]))).toThrow(failed);
+    expect(() => state.apply({ kind: 'noop', term: logTerm(1), first: logIndex(1) })).toThrow(failed);
+    expect(() => state.lookup()).toThrow(failed);
+    expect(() => state.pin()).toThrow(failed);
+  });
+
+  test('the longest result that is allowed is one', () => {
+    const state = new AppliedState(
+      Object.assign(new ListMachine(), { update: answering(1, MAX_RESULT_BYTES) }),
     );
+    expect(state.apply(batch(1, ['a']))).toHaveLength(1);
   });
 });
 

@@ -6,7 +6,7 @@
  * D2  A command whose request id is remembered is not applied again; it is answered with the first result (F4.20).
  * D3  After the machine has thrown, nothing is applied and nothing is read any more.
  */
-import { ensureError } from '../base/index.ts';
+import { checkPosition, ensureError } from '../base/index.ts';
 import {
   encodeSnapshotHeader,
   indexesOf,
@@ -133,6 +133,7 @@ export class AppliedState<Query, Answer, View> {
       for (const [n, { position, command, remembered }] of run.entries()) {
         const { result } = applied[n]!;
         if (result.data.length > MAX_RESULT_BYTES) throw new RangeError('its result is too long');
+        checkPosition('result value', result.value); // a snapshot could not hold another one
         results[position] = result;
         if (!remembered) continue;
         this.#requests.settle(command.requestId, remembered, result);

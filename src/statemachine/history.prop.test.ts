@@ -46,7 +46,7 @@ async function rule(
 
 async function readBack(log: TestLog, dir: string): Promise<TestReplica> {
   const reader = await TestReplica.start(log, dir);
-  await reader.settled();
+  await reader.replayed();
   return reader;
 }
 

@@ -3,41 +3,15 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { systemClock, utf8 } from '../base/index.ts';
-import type { FsmHints } from '../recoverylog/index.ts';
-import { newLog, withTempDir, type TestLog } from '../recoverylog/testing/index.ts';
-import { POISON, TestReplica } from './testing/index.ts';
-
-/** Runs with a log, and ends every replica that was started. */
-async function withLog(
-  use: (start: (hints?: FsmHints) => Promise<TestReplica>, log: TestLog) => Promise<void>,
-): Promise<void> {
-  await withTempDir(async (dir) => {
-    const log = newLog();
-    const replicas: TestReplica[] = [];
-    const start = async (hints?: FsmHints): Promise<TestReplica> => {
-      const replica = await TestReplica.start(log, dir, hints);
-      replicas.push(replica);
-      return replica;
-    };
-    try {
-      await use(start, log);
-    } finally {
-      for (const replica of replicas) await replica.crash();
-    }
-  });
-}
+import { POISON, until, withReplicas, type TestReplica } from './testing/index.ts';
 
 const propose = (replica: TestReplica, text: string, requestId?: string): Promise<{ value: number }> =>
   replica.runtime!.propose(utf8(text), requestId);
 const list = (replica: TestReplica): readonly string[] => replica.runtime!.lookup();
 
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await systemClock.sleep(2);
-}
-
 describe('a proposal', () => {
   test('is answered after it is durable, and nothing of it can be read before', () =>
-    withLog(async (start, log) => {
+    withReplicas(async (start, log) => {
       const primary = await start();
       await primary.promote(1);
       log.store.faults = Array.from({ length: 4 }, () => 'busy');
@@ -49,7 +23,7 @@ describe('a proposal', () => {
     }));
 
   test('many at once are applied in the order they came in, in few entries', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const primary = await start();
       await primary.promote(1);
       const texts = Array.from({ length: 200 }, (_, n) => `c${n}`);
@@ -60,7 +34,7 @@ describe('a proposal', () => {
     }));
 
   test('that is too long, or one too many, is refused and leaves no trace', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const primary = await start();
       await primary.promote(1);
       await expect(primary.runtime!.propose(new Uint8Array(8 * 1024 * 1024))).rejects.toMatchObject({
@@ -80,7 +54,7 @@ describe('a proposal', () => {
 
 describe('the end of a primary', () => {
   test('fenced: what was written is unknown, what waits is rejected, and the runtime takes nothing more', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const [old, next] = [await start(), await start()];
       await old.promote(1);
       await propose(old, 'a');
@@ -98,7 +72,7 @@ describe('the end of a primary', () => {
     }));
 
   test('a machine that throws halts the primary, and every replica that replays the entry', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const primary = await start();
       await primary.promote(1);
       await propose(primary, 'a');
@@ -110,7 +84,7 @@ describe('the end of a primary', () => {
     }));
 
   test('close answers everything: written ones unknown, waiting ones rejected', () =>
-    withLog(async (start, log) => {
+    withReplicas(async (start, log) => {
       const primary = await start();
       await primary.promote(1);
       log.store.faults = Array.from({ length: 1000 }, () => 'busy');
@@ -128,7 +102,7 @@ describe('the end of a primary', () => {
     }));
 
   test('a term below the one in the state is refused', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const primary = await start();
       await primary.promote(5);
       await primary.crash();
@@ -139,7 +113,7 @@ describe('the end of a primary', () => {
 
 describe('a request id', () => {
   test('makes a command take effect once across a handoff', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const [old, next] = [await start(), await start()];
       await old.promote(1);
       expect(await propose(old, 'a', 'r1')).toMatchObject({ value: 1 });
@@ -152,7 +126,7 @@ describe('a request id', () => {
 
 describe('a checkpoint', () => {
   test('under load loses nothing, and a restart from it gives the same state (I7)', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const primary = await start();
       const standby = await start();
       await primary.promote(1);
@@ -173,7 +147,7 @@ describe('a checkpoint', () => {
     }));
 
   test('starts by itself when the log behind the last one has grown, and joins one under way', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const primary = await start();
       const runtime = await primary.promote(1, { snapshotAfterBytes: 2000 });
       for (let n = 0; n < 60; n++) await propose(primary, `command number ${n}`);
@@ -185,7 +159,7 @@ describe('a checkpoint', () => {
     }));
 
   test('that is aborted leaves everything as it was', () =>
-    withLog(async (start) => {
+    withReplicas(async (start) => {
       const primary = await start();
       const runtime = await primary.promote(1);
       await propose(primary, 'a');

@@ -9,10 +9,13 @@
  *     'unknown', since their bytes may be in the log whatever the failure says.
  * N3  A primary's first entry is a no-op with its term.
  * N4  Every proposal is answered: by its result, by the halt, or by close.
+ * N5  After the halt or close nothing is read any more: another primary may have written since.
  */
 import {
   assert,
   ensureError,
+  isAbortOf,
+  raceAbort,
   type HoldfastError,
   silentLogger,
   type Clock,
@@ -41,6 +44,12 @@ export interface RuntimeOptions<Query, Answer, View> {
   readonly snapshotAfterBytes?: number;
 }
 
+/** A snapshot under way, and what whoever began it can give it up with. */
+interface SnapshotUnderWay {
+  readonly done: Promise<void>;
+  readonly signal: AbortSignal | undefined;
+}
+
 type Phase =
   | { readonly kind: 'open' }
   | { readonly kind: 'halted'; readonly error: ShardHaltedError }
@@ -67,10 +76,11 @@ export class Runtime<Query, Answer, View> {
   #barriers = 0;
   /** Applying goes on in the order of writing (N1). Never rejects. */
   #applying: Promise<void> = Promise.resolve();
-  #snapshot: Promise<void> | undefined;
+  #snapshot: SnapshotUnderWay | undefined;
   /** Tail bytes at which the next snapshot starts by itself. */
   #snapshotAt: number;
   #wake: () => void = () => undefined;
+  #closing: Promise<void> | undefined;
 
   private constructor(
     options: RuntimeOptions<Query, Answer, View>,
@@ -108,9 +118,14 @@ export class Runtime<Query, Answer, View> {
       throw new HistoryBrokenError('the log knows a later term', { term, before: state.term });
     const file = await CurrentFile.open(options.fs, followed);
     const noop: UpdateEnvelope = { kind: 'noop', term, first: logIndex(state.index + 1) };
-    await file.append(noop);
-    await file.durable();
-    state.apply(noop);
+    try {
+      await file.append(noop);
+      await raceAbort(file.durable(), signal);
+      state.apply(noop);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     return new Runtime(options, state, file);
   }
 
@@ -118,9 +133,9 @@ export class Runtime<Query, Answer, View> {
     return this.#state.index;
   }
 
-  /** Answers from what is applied now, all of it durable (N1). @throws ShardHaltedError, and what the machine throws */
+  /** Answers from what is applied now, all of it durable (N1). @throws ShardHaltedError, ReplicaStoppedError (N5), what the machine throws */
   lookup(query: Query): Answer {
-    if (this.#phase.kind === 'halted') throw this.#phase.error;
+    if (this.#phase.kind !== 'open') throw this.#ending();
     return this.#state.lookup(query);
   }
 
@@ -143,24 +158,37 @@ export class Runtime<Query, Answer, View> {
     return await answer;
   }
 
-  /** Writes a snapshot now, or waits for the one under way. @throws the log's errors, ShardHaltedError, the signal's reason */
+  /**
+   * Writes a snapshot now, or waits for the one under way; if that is given up by whoever began it, another one is written.
+   * @throws the log's errors, what the machine throws, ShardHaltedError, ReplicaStoppedError, the signal's reason
+   */
   async checkpoint(signal?: AbortSignal): Promise<void> {
-    if (this.#phase.kind !== 'open') throw this.#ending();
-    const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
-    this.#snapshot ??= this.#takeSnapshot(stop).finally(() => (this.#snapshot = undefined));
-    await this.#snapshot;
+    for (;;) {
+      if (this.#phase.kind !== 'open') throw this.#ending();
+      const joined = this.#snapshot;
+      if (!joined) return await this.#beginSnapshot(signal);
+      try {
+        return await raceAbort(joined.done, signal);
+      } catch (error) {
+        if (signal?.aborted || !isAbortOf(joined.signal, error)) throw error;
+      }
+    }
   }
 
-  /** Stops. Proposals still under way are told so (N4); drain first to have them answered. */
-  async close(): Promise<void> {
-    if (this.#phase.kind === 'closed') return;
+  /** Stops. Proposals still under way are told so (N4); drain first to have them answered. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const wasOpen = this.#phase.kind === 'open';
     this.#phase = { kind: 'closed' };
     this.#stop.abort(new ReplicaStoppedError());
     if (wasOpen) this.#refuseAll(new ReplicaStoppedError());
     this.#wake();
     await this.#writing;
-    await this.#snapshot?.catch(() => undefined); // whoever asked for it is told
+    await this.#snapshot?.done.catch(() => undefined); // whoever asked for it is told
     await this.#file.close();
     this.#state.machine.close();
   }
@@ -225,6 +253,13 @@ export class Runtime<Query, Answer, View> {
     }
   }
 
+  #beginSnapshot(signal: AbortSignal | undefined): Promise<void> {
+    const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+    const done = this.#takeSnapshot(stop).finally(() => (this.#snapshot = undefined));
+    this.#snapshot = { done, signal };
+    return done;
+  }
+
   async #takeSnapshot(signal: AbortSignal): Promise<void> {
     const startMs = this.#clock.monotonicMs();
     try {
@@ -236,10 +271,21 @@ export class Runtime<Query, Answer, View> {
     } catch (error) {
       this.#metrics.snapshotFailed();
       this.#snapshotAt = this.#file.tailBytes + this.#snapshotAfterBytes; // tried again after as much more
-      if (this.#phase.kind === 'open') await this.#file.discardNext();
+      if (this.#phase.kind === 'open') await this.#afterFailedSnapshot();
       signal.throwIfAborted(); // whatever the abort broke on its way
       throw error;
     }
+  }
+
+  /** What a snapshot failed of may have ended the log as well; then the runtime halts (N2). Never rejects. */
+  async #afterFailedSnapshot(): Promise<void> {
+    try {
+      await this.#file.discardNext();
+    } catch (error) {
+      this.#halt(error);
+    }
+    // Not waited for: a store that does not answer must not keep a failed snapshot, or close, from ending.
+    this.#file.durable().catch((error: unknown) => this.#halt(error));
   }
 
   #nextSnapshotAt(): number {

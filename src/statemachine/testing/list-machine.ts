@@ -12,6 +12,16 @@ export class ListMachine implements ConcurrentStateMachine<void, readonly string
   closed = false;
   /** Commands of each call of update: how they were batched. */
   readonly batches: number[] = [];
+  /** Thrown by saveSnapshot while it is set. */
+  failSave: Error | undefined;
+  #saving: Promise<void> = Promise.resolve();
+
+  /** Lets no snapshot be saved until the returned function is called. */
+  holdSave(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#saving = promise;
+    return resolve;
+  }
 
   update(entries: readonly Entry[]): readonly AppliedEntry[] {
     this.batches.push(entries.length);
@@ -32,6 +42,8 @@ export class ListMachine implements ConcurrentStateMachine<void, readonly string
   }
 
   async saveSnapshot(view: readonly string[], write: WriteChunk, signal: AbortSignal): Promise<void> {
+    await this.#saving;
+    if (this.failSave) throw this.failSave;
     for (const text of view) {
       signal.throwIfAborted();
       await write(utf8(`${text}\n`));

@@ -2,14 +2,23 @@
  * One replica below its application: a player and a follower while it is a standby, a runtime once it is promoted. Real files, real log.
  */
 import { join } from 'node:path';
+import { systemClock } from '../../base/index.ts';
+import type { SessionOptions } from '../../journal/index.ts';
 import { Player, type FsmHints, type TakenOver } from '../../recoverylog/index.ts';
-import type { TestLog } from '../../recoverylog/testing/index.ts';
+import { newLog, withTempDir, type TestLog } from '../../recoverylog/testing/index.ts';
+import type { AppliedState } from '../applied-state.ts';
 import { Follower } from '../follower.ts';
 import { Runtime } from '../runtime.ts';
 import { ListMachine } from './list-machine.ts';
 
-/** A follower that has not moved for this long has nothing left to apply, ms: it reads a local file that is complete. */
-const SETTLE_MS = 30;
+export interface PromoteOptions {
+  readonly snapshotAfterBytes?: number;
+  readonly session?: Partial<SessionOptions>;
+  readonly signal?: AbortSignal;
+  /** Runs when the log has been taken over and the state not yet. */
+  readonly beforeOpen?: () => void | Promise<void>;
+}
+
 let authors = 5000;
 let directories = 0;
 
@@ -17,6 +26,7 @@ export class TestReplica {
   readonly machine: ListMachine = new ListMachine();
   readonly follower: Follower<void, readonly string[], readonly string[]>;
   readonly player: Player;
+  readonly dir: string;
   readonly #log: TestLog;
   readonly #stop = new AbortController();
   readonly #playing: Promise<void>;
@@ -26,6 +36,7 @@ export class TestReplica {
   private constructor(log: TestLog, dir: string, hints: FsmHints | undefined) {
     const { journal, clock, random } = log;
     this.#log = log;
+    this.dir = dir;
     this.player = new Player({ journal, hints, expectHistory: false, dir, clock, random });
     this.follower = Follower.start({ machine: this.machine, live: this.player.live, clock });
     this.#playing = this.player.run(this.#stop.signal);
@@ -39,30 +50,29 @@ export class TestReplica {
     return replica;
   }
 
-  /** Resolves when the follower has applied everything that the player has written. @throws what ended following */
-  async settled(): Promise<void> {
-    let before = -1;
-    while (before !== this.follower.appliedIndex) {
-      before = this.follower.appliedIndex;
-      await this.#log.clock.sleep(SETTLE_MS);
-    }
-    const failed = await Promise.race([this.follower.failed, this.#log.clock.sleep(0)]);
-    if (failed) throw failed;
+  /**
+   * Plays what the log has and lets the follower apply all of it; neither follows any more. A replay, or a standby at the end of its life.
+   * @throws what ended following
+   */
+  async replayed(): Promise<AppliedState<void, readonly string[], readonly string[]>> {
+    await this.player.finish();
+    return (await this.follower.finish()).state;
   }
 
   async promote(
     term: number,
-    options: { readonly snapshotAfterBytes?: number } = {},
+    options: PromoteOptions = {},
   ): Promise<Runtime<void, readonly string[], readonly string[]>> {
-    this.taken = await this.player.handoff({ author: authors++, term, session: { flushIntervalMs: 1 } });
-    const { follower } = this;
-    this.runtime = await Runtime.open({
-      ...options,
-      follower,
-      fs: this.taken.fs,
+    const { session, signal, beforeOpen, ...rest } = options;
+    this.taken = await this.player.handoff({
+      author: authors++,
       term,
-      clock: this.#log.clock,
+      session: { flushIntervalMs: 1, ...session },
     });
+    await beforeOpen?.();
+    const { follower } = this;
+    const { fs } = this.taken;
+    this.runtime = await Runtime.open({ ...rest, follower, fs, term, clock: this.#log.clock }, signal);
     return this.runtime;
   }
 
@@ -78,4 +88,29 @@ export class TestReplica {
     await this.taken?.session.close().catch(() => undefined); // it may have been abandoned
     await this.#playing.catch(() => undefined);
   }
+}
+
+/** Runs with one log, and ends every replica that was started. */
+export async function withReplicas(
+  use: (start: (hints?: FsmHints) => Promise<TestReplica>, log: TestLog) => Promise<void>,
+): Promise<void> {
+  await withTempDir(async (dir) => {
+    const log = newLog();
+    const replicas: TestReplica[] = [];
+    const start = async (hints?: FsmHints): Promise<TestReplica> => {
+      const replica = await TestReplica.start(log, dir, hints);
+      replicas.push(replica);
+      return replica;
+    };
+    try {
+      await use(start, log);
+    } finally {
+      for (const replica of replicas) await replica.crash();
+    }
+  });
+}
+
+/** Resolves when it holds; the test's own time limit ends a wait for what never does. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await systemClock.sleep(2);
 }
