@@ -216,6 +216,16 @@ export class Installation {
     );
   }
 
+  /** Waits until every operator pod is ready by its node's word. Unlike a rollout it needs no controller of Kubernetes itself. */
+  async operatorPodsReady(timeoutMs: number): Promise<void> {
+    const limit = `${Math.ceil(timeoutMs / 1000)}s`;
+    const wait = ['wait', 'pod', '--for=condition=Ready', '--namespace', OPERATOR_NAMESPACE];
+    await must(
+      this.cluster.kubectl([...wait, '--selector', OPERATOR_SELECTOR, '--timeout', limit]),
+      'kubectl wait for the operator pods',
+    );
+  }
+
   /** Removes an operator pod, so that its Deployment makes a new one (which has no restart back-off to wait for). */
   async replaceOperator(pod: string): Promise<void> {
     await must(

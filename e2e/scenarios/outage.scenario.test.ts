@@ -105,7 +105,7 @@ test('the API server is away for 60 s: writes go on as if nothing had happened, 
     expect(stage.workload(shard).history.longestGapMs(startedMs, awayUntilMs)).toBeLessThan(UNNOTICED_MS);
   await stage.cluster.apiServer.restart();
   await Promise.all(shards.map((shard) => stage.installation.settled(shard, RECOVERY_MS)));
-  await stage.installation.operatorsReady(RECOVERY_MS);
+  await stage.installation.operatorPodsReady(RECOVERY_MS);
   expect(assignments()).toEqual(before);
 }, 150_000);
 
