@@ -1,8 +1,17 @@
 /**
  * The hints slots: the same rules in memory and in annotations.
  */
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { fromUtf8, systemClock, systemRandom, utf8 } from '../base/index.ts';
+import {
+  fromUtf8,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  utf8,
+  type LogFields,
+  type Logger,
+} from '../base/index.ts';
 import { RESOURCES } from '../kube/index.ts';
 import { HINTS_SLOTS, hintsSlots, memoryHintsSlots, type HintsSlots } from './index.ts';
 import { ScriptedObject } from './testing/index.ts';
@@ -28,9 +37,8 @@ function inMemory(): Slots {
   };
 }
 
-function inAnnotations(): Slots {
-  const object = new ScriptedObject();
-  const slots = hintsSlots({
+function slotsOf(object: ScriptedObject, log: Logger = silentLogger): HintsSlots {
+  return hintsSlots({
     kube: object.kube,
     resource: RESOURCES.secret,
     namespace: 'n',
@@ -39,9 +47,14 @@ function inAnnotations(): Slots {
     writer: 'test',
     clock: systemClock,
     random: systemRandom,
+    log,
   });
+}
+
+function inAnnotations(): Slots {
+  const object = new ScriptedObject();
   return {
-    slots,
+    slots: slotsOf(object),
     object,
     change: (annotations) => object.touch(annotations),
     get stored() {
@@ -120,4 +133,22 @@ test('hints that do not fit are refused, and the older ones stay', async () => {
   await write(made, 1, 'a', true);
   await expect(write(made, 2, 'x'.repeat(300_000), true)).rejects.toMatchObject({ code: 'STATE_TOO_LARGE' });
   expect(await shown(made)).toEqual(['1:a', 'absent', 'absent']);
+});
+
+test('a damaged slot that is replaced is named in the log by its digest', async () => {
+  const object = new ScriptedObject();
+  const lines: { message: string; fields: LogFields | undefined }[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    warn: (message, fields) => void lines.push({ message, fields }),
+  };
+  const slots = slotsOf(object, log);
+  object.touch({ primary: 'damaged' });
+  await slots.write({ term: 1, value: utf8('a'), rotate: true });
+  const digest = createHash('sha256').update('damaged').digest('hex');
+  expect(lines.map(({ fields }) => fields)).toMatchObject([
+    { slot: 'primary', digest, error: { code: 'STATE_CORRUPT' } },
+  ]);
+  await slots.write({ term: 1, value: utf8('b'), rotate: false });
+  expect(lines.length).toBe(1); // nothing is damaged any more
 });

@@ -1,3 +1,4 @@
-/** persistence/testing: what every backend has to do, and an object that fails on command. */
+/** persistence/testing: what every backend has to do, and objects that fail on command. */
 export { CONFORMANCE, type ConformanceCase } from './conformance.ts';
+export { LOST_ANSWER, LOST_REQUEST, ObjectServer, type WireFault } from './object-server.ts';
 export { ScriptedObject, type ObjectFault } from './scripted-object.ts';
