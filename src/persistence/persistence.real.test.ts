@@ -1,13 +1,21 @@
 /**
  * The conformance suite on the annotations of RecoveryLogs at a real API server.
  */
-import { join } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startCluster, type Cluster } from '../../e2e/cluster/index.ts';
 import { ANNOTATIONS, GROUP_VERSION, KINDS } from '../api/index.ts';
-import { fromUtf8, systemClock, systemRandom, utf8 } from '../base/index.ts';
+import { equalBytes, fromUtf8, systemClock, systemRandom, utf8 } from '../base/index.ts';
 import { connectKube, type KubeClient } from '../kube/index.ts';
-import { annotationStore, hintsSlots } from './index.ts';
+import {
+  annotationStore,
+  hintsSlots,
+  MAX_ANNOTATION_BYTES,
+  updateState,
+  type RevisionStore,
+} from './index.ts';
 import { CONFORMANCE } from './testing/index.ts';
 
 const namespace = 'default';
@@ -77,4 +85,74 @@ test('hints go through the slots of a RecoveryLog, whatever else changes in it',
   await expect(slots.write({ term: 2, value: utf8('zombie'), rotate: false })).rejects.toMatchObject({
     code: 'HINTS_STALE_TERM',
   });
+});
+
+test('what we count as too large is what the server counts, to the byte', async () => {
+  const fits = await recoveryLog();
+  const key = 'someone/else';
+  const fill = (name: string, bytes: number): Promise<unknown> =>
+    kube.mergePatch(
+      KINDS.recoveryLog,
+      { namespace, name },
+      { metadata: { annotations: { [key]: 'x'.repeat(bytes) } } },
+    );
+  await fill(fits, MAX_ANNOTATION_BYTES - key.length);
+  await expect(fill(fits, MAX_ANNOTATION_BYTES - key.length + 1)).rejects.toMatchObject({
+    code: 'KUBE_INVALID',
+  });
+  const options = { kube, resource: KINDS.recoveryLog, namespace, ...parts };
+  const store = (name: string): RevisionStore =>
+    annotationStore({ ...options, name, keyPrefix: 'holdfast.dev/state-', writer: 'test' });
+  await expect(store(fits).compareAndSet('id', undefined, utf8('a'))).rejects.toMatchObject({
+    code: 'STATE_TOO_LARGE',
+  });
+  const large = await recoveryLog();
+  const value = new Uint8Array(180_000).fill(0xff); // no text, so base64: 240 KB
+  await store(large).compareAndSet('id', undefined, value);
+  expect(equalBytes((await store(large).read('id'))!.value, value)).toBe(true);
+  await expect(store(large).compareAndSet('id', 1, new Uint8Array(200_000).fill(0xff))).rejects.toMatchObject(
+    {
+      code: 'STATE_TOO_LARGE',
+    },
+  );
+});
+
+test('a log that is not there is told as away, by reading and by writing', async () => {
+  const options = { kube, resource: KINDS.recoveryLog, namespace, name: 'nowhere', ...parts };
+  const store = annotationStore({ ...options, keyPrefix: 'holdfast.dev/state-', writer: 'test' });
+  await expect(store.read('id')).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  await expect(store.compareAndSet('id', undefined, utf8('a'))).rejects.toMatchObject({
+    code: 'STATE_UNAVAILABLE',
+  });
+});
+
+test('a service account without rights is told as that, never as an empty log', async () => {
+  const name = await recoveryLog();
+  await cluster.kubectl(['create', 'serviceaccount', 'nobody']);
+  const token = (await cluster.kubectl(['create', 'token', 'nobody'])).stdout.trim();
+  const config = JSON.parse(
+    (await cluster.kubectl(['config', 'view', '--raw', '--minify', '-o', 'json'])).stdout,
+  ) as { users: { user: unknown }[] };
+  for (const user of config.users) user.user = { token };
+  const file = join(await mkdtemp(join(tmpdir(), 'holdfast-nobody-')), 'kubeconfig');
+  await writeFile(file, JSON.stringify(config));
+  const nobody = connectKube({ ...parts, fieldManager: 'test', kubeconfig: file });
+  try {
+    const options = { kube: nobody, resource: KINDS.recoveryLog, namespace, name, ...parts };
+    const store = annotationStore({ ...options, keyPrefix: 'holdfast.dev/state-', writer: 'test' });
+    await expect(store.read('id')).rejects.toMatchObject({ code: 'STATE_FORBIDDEN' });
+    await expect(store.list()).rejects.toMatchObject({ code: 'STATE_FORBIDDEN' });
+  } finally {
+    await nobody.close();
+    await rm(dirname(file), { recursive: true });
+  }
+});
+
+test('writers of many ids of one object all get through', async () => {
+  const name = await recoveryLog();
+  const options = { kube, resource: KINDS.recoveryLog, namespace, name, ...parts };
+  const store = annotationStore({ ...options, keyPrefix: 'holdfast.dev/state-', writer: 'test' });
+  const ids = Array.from({ length: 8 }, (_, n) => `id-${n}`);
+  await Promise.all(ids.map((id) => updateState(store, id, () => utf8(id), parts)));
+  expect(await store.list()).toEqual(ids);
 });
