@@ -146,6 +146,27 @@ describe('a checkpoint', () => {
       expect(copy.follower.lookup()).toHaveLength(60);
     }));
 
+  test('that begins while entries are on their way has them all behind it', () =>
+    withReplicas(async (start, log) => {
+      const primary = await start();
+      const runtime = await primary.promote(1);
+      await propose(primary, 'a', 'r1');
+      log.store.faults = ['busy'];
+      const putsBefore = log.store.puts.length;
+      const answer = propose(primary, 'on its way');
+      await until(() => log.store.puts.length > putsBefore);
+      expect(list(primary)).toEqual(['a']);
+      await Promise.all([runtime.checkpoint(), answer]);
+      const copy = await start(await primary.taken!.recorder.buildHints());
+      await until(() => copy.follower.appliedIndex === runtime.appliedIndex);
+      expect(copy.follower.stateHash()).toBe(runtime.stateHash());
+      expect(copy.machine.batches).toEqual([1]); // one came with the snapshot, one behind it
+      await primary.crash();
+      await copy.promote(2);
+      expect(await propose(copy, 'a', 'r1')).toMatchObject({ value: 1 });
+      expect(list(copy)).toEqual(['a', 'on its way']);
+    }));
+
   test('starts by itself when the log behind the last one has grown, and joins one under way', () =>
     withReplicas(async (start) => {
       const primary = await start();

@@ -51,7 +51,7 @@ export class TestReplica {
   }
 
   /**
-   * Plays what the log has and lets the follower apply all of it; neither follows any more. A replay, or a standby at the end of its life.
+   * Plays a log that nobody writes to any more, and lets the follower apply all of it. For replicas that were started after the last write.
    * @throws what ended following
    */
   async replayed(): Promise<AppliedState<void, readonly string[], readonly string[]>> {
@@ -90,14 +90,17 @@ export class TestReplica {
   }
 }
 
-/** Runs with one log, and ends every replica that was started. */
+/** Starts a replica of the test's log. */
+export type StartReplica = (hints?: FsmHints) => Promise<TestReplica>;
+
+/** Runs with replicas of one log, and ends every one that was started, however the test ends. */
 export async function withReplicas(
-  use: (start: (hints?: FsmHints) => Promise<TestReplica>, log: TestLog) => Promise<void>,
+  use: (start: StartReplica, log: TestLog) => Promise<void>,
+  log: TestLog = newLog(),
 ): Promise<void> {
   await withTempDir(async (dir) => {
-    const log = newLog();
     const replicas: TestReplica[] = [];
-    const start = async (hints?: FsmHints): Promise<TestReplica> => {
+    const start: StartReplica = async (hints) => {
       const replica = await TestReplica.start(log, dir, hints);
       replicas.push(replica);
       return replica;
