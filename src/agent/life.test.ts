@@ -113,6 +113,23 @@ describe('a bad day', () => {
       expect(await successor.application.lines()).toEqual(['term 1', 'term 2']);
     }));
 
+  test('asked to stop while the store is away, a primary says that it could not hand back', () =>
+    AgentWorld.use(async (world) => {
+      const agent = world.start({ groupCommit: { giveUpMs: 200, firstAttemptMs: 50, laterAttemptMs: 50 } });
+      world.assign(1, agent);
+      await agent.reaches('serving');
+      world.store.add({ fault: { kind: 'drop-request', waitMs: 10 } });
+      const write = agent.application.append('a').catch((error: unknown) => error);
+      await systemClock.sleep(20);
+      agent.stop();
+      expect(await agent.exit).toMatchObject({
+        code: EXIT.storeRefused,
+        reason: 'StoreUnreachable',
+        released: false,
+      });
+      expect(await write).toMatchObject({ code: 'RECORDER_BROKEN' });
+    }));
+
   test('a store that ignores the condition of a create is refused before anything is written to the log', () =>
     AgentWorld.use(async (world) => {
       world.store.add({ fault: { kind: 'lie', lie: 'condition-ignored' } });

@@ -15,6 +15,7 @@ import {
   ensureError,
   errorCode,
   HoldfastError,
+  raceAbort,
   type BackoffPolicy,
   type Clock,
   type Logger,
@@ -289,14 +290,13 @@ class Agent {
     let writeHints: ((signal: AbortSignal) => Promise<void>) | undefined;
     try {
       await application.drain(limit.signal);
-      writeHints = await this.#keeper?.last();
-      await session.close();
+      writeHints = await raceAbort(this.#keeper!.last(), limit.signal);
     } catch (error) {
-      this.#log.warn('the log could not be released in good order', { error });
-      return this.#end(exitFor(error));
+      this.#log.warn('the log is released without all of its last steps', { error });
     } finally {
       limit.clear();
     }
+    await session.close();
     const end = await session.ended;
     if (end.kind !== 'closed') return this.#end(exitFor(end.error));
     const exit = released(reason, message);
