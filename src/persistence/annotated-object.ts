@@ -3,6 +3,7 @@
  *
  * A1  A change is decided on what was just read, and is written only if the object has not changed since; otherwise it is read and decided again.
  * A2  An answer that was lost is looked for: if what is stored is what we sent, it was committed.
+ *     While an answer is missing and something else is stored, the decision is told so: what we sent may lie beneath it.
  * A3  Bounded: at most MAX_ATTEMPTS decisions; all annotations together stay within the server's limit.
  */
 import { backoffMs, type BackoffPolicy, type Clock, type Random } from '../base/index.ts';
@@ -48,16 +49,21 @@ export class AnnotatedObject {
 
   /**
    * Sets annotations (A1-A3).
-   * @param decide gets the present annotations; may run again, and ends the change by throwing
+   * @param decide gets the present annotations, and whether an earlier decision may have been committed (`unsure` holds why nobody knows);
+   *   may run again, and ends the change by throwing
    * @throws what `decide` throws, TooLargeError, UnavailableError, ForbiddenError
    */
-  async change(decide: (current: Annotations) => Annotations, signal?: AbortSignal): Promise<void> {
+  async change(
+    decide: (current: Annotations, unsure?: unknown) => Annotations,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { kube, resource, namespace, name } = this.#address;
     let sent: Annotations | undefined;
+    let unsure: unknown;
     for (let attempt = 1; ; attempt++) {
       const { annotations, resourceVersion } = await this.#get(signal);
       if (sent && Object.entries(sent).every(([key, value]) => annotations[key] === value)) return; // A2
-      sent = decide(annotations);
+      sent = decide(annotations, unsure);
       this.#checkSize({ ...annotations, ...sent });
       const patch = { metadata: { resourceVersion, annotations: sent } };
       try {
@@ -66,6 +72,7 @@ export class AnnotatedObject {
       } catch (error) {
         const again = isKubeError(error, 'KUBE_CONFLICT', 'KUBE_UNREACHABLE', 'KUBE_SERVER_ERROR');
         if (!again || attempt === MAX_ATTEMPTS) throw this.#told(error);
+        if (!isKubeError(error, 'KUBE_CONFLICT')) unsure = error;
       }
       await this.#retry.clock.sleep(backoffMs(RETRY, attempt - 1, this.#retry.random), signal);
     }

@@ -4,7 +4,7 @@
 import { HoldfastError, type Random } from '../base/index.ts';
 import { AnnotatedObject, type ObjectAddress, type RetryParts } from './annotated-object.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
-import { ConflictError } from './errors.ts';
+import { ConflictError, UnavailableError } from './errors.ts';
 import type { RevisionStore } from './types.ts';
 
 export interface AnnotationStoreOptions extends ObjectAddress, RetryParts {
@@ -37,19 +37,26 @@ export function annotationStore(options: AnnotationStoreOptions): RevisionStore 
         writtenAt: new Date(options.clock.wallMs()).toISOString(),
         value,
       });
-      await object.change((current) => {
+      await object.change((current, unsure) => {
         const stored = current[key];
         const found = stored === undefined ? undefined : decodeEnvelope(id, stored).revision;
+        // Another writer's `next` proves that ours was not committed; anything else may lie above it.
+        if (found !== revision && found !== next && unsure !== undefined)
+          throw new UnavailableError(`The outcome for ${id}`, unsure);
         if (found !== revision) throw new ConflictError(id, revision, found);
         return { [key]: encoded };
       }, signal);
       return next;
     },
-    list: async (signal) =>
-      Object.keys(await object.read(signal))
+    list: async (signal) => {
+      const annotations = await object.read(signal);
+      // Others may use the prefix too: ours are the keys that come back from their id.
+      return Object.keys(annotations)
         .filter((key) => key.startsWith(keyPrefix))
         .map((key) => idOf(key.slice(keyPrefix.length)))
-        .sort(),
+        .filter((id) => encodedKey(keyPrefix, id) in annotations)
+        .sort();
+    },
   };
 }
 
@@ -58,18 +65,23 @@ export function writerToken(writer: string, random: Random): string {
   return `${writer}/${Buffer.from(random.bytes(8)).toString('hex')}`;
 }
 
-/** Ids may hold anything; keys may not: bytes other than letters, digits, - and . become _xx. */
+/** @throws HoldfastError STATE_ID_INVALID */
 function keyOf(keyPrefix: string, id: string): string {
-  const name = Array.from(Buffer.from(id, 'utf8'), (byte) => {
-    const char = String.fromCharCode(byte);
-    return /[a-zA-Z0-9.-]/.test(char) ? char : `_${byte.toString(16).padStart(2, '0')}`;
-  }).join('');
-  const key = `${keyPrefix}x${name}x`; // a name begins and ends with a letter or digit
+  const key = encodedKey(keyPrefix, id);
   if (key.slice(key.indexOf('/') + 1).length > MAX_KEY_NAME)
     throw new HoldfastError('STATE_ID_INVALID', `The id "${id}" is too long for the key of an annotation.`, {
       fields: { id },
     });
   return key;
+}
+
+/** Ids may hold anything; keys may not: bytes other than letters, digits, - and . become _xx. */
+function encodedKey(keyPrefix: string, id: string): string {
+  const name = Array.from(Buffer.from(id, 'utf8'), (byte) => {
+    const char = String.fromCharCode(byte);
+    return /[a-zA-Z0-9.-]/.test(char) ? char : `_${byte.toString(16).padStart(2, '0')}`;
+  }).join('');
+  return `${keyPrefix}x${name}x`; // a name begins and ends with a letter or digit
 }
 
 function idOf(name: string): string {

@@ -2,9 +2,15 @@
  * Both backends against one conformance suite; annotations against an object that fails on command.
  */
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { systemClock, systemRandom, utf8 } from '../base/index.ts';
+import { fromUtf8, systemClock, systemRandom, utf8 } from '../base/index.ts';
 import { RESOURCES } from '../kube/index.ts';
-import { annotationStore, MAX_ANNOTATION_BYTES, memoryStore, type RevisionStore } from './index.ts';
+import {
+  annotationStore,
+  MAX_ANNOTATION_BYTES,
+  memoryStore,
+  updateState,
+  type RevisionStore,
+} from './index.ts';
 import { CONFORMANCE, ScriptedObject } from './testing/index.ts';
 
 const retry = { clock: systemClock, random: systemRandom };
@@ -57,6 +63,31 @@ describe('annotations on a bad day', () => {
     const mine = store.compareAndSet('id', undefined, utf8('mine'));
     await other.compareAndSet('id', undefined, utf8('other'));
     await expect(mine).rejects.toMatchObject({ code: 'STATE_CONFLICT' });
+  });
+
+  test.each(['set', 'update'] as const)(
+    'a write that was done, not answered, and overtaken is told as unknown, and done once (%s)',
+    async (how) => {
+      const increment = (current: Uint8Array | undefined): Uint8Array =>
+        utf8(String(Number(current ? fromUtf8(current) : '0') + 1));
+      object.writes.push('lose-answer');
+      const mine =
+        how === 'set'
+          ? store.compareAndSet('id', undefined, utf8('1'))
+          : updateState(store, 'id', increment, retry);
+      const told = expect(mine).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', retryable: true });
+      while (object.arrived < 1) await Promise.resolve();
+      await updateState(annotationsOf(object), 'id', increment, retry);
+      await told;
+      expect(fromUtf8((await store.read('id'))!.value)).toBe('2');
+    },
+  );
+
+  test('annotations of others under the same prefix are no ids', async () => {
+    await store.compareAndSet('a_b/ż', undefined, utf8('a'));
+    for (const name of ['foreign', 'x', 'x_zzx', 'x_ffx', `x${'_'.repeat(55)}x`])
+      object.touch({ [`holdfast.dev/state-${name}`]: 'v' });
+    expect(await store.list()).toEqual(['a_b/ż']);
   });
 
   test('attempts are bounded', async () => {
