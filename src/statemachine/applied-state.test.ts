@@ -85,6 +85,7 @@ describe('entries', () => {
     const failed = expect.objectContaining({ code: 'STATE_MACHINE_FAILED' });
     expect(() => state.apply(batch(1, [['r1', 'a']]))).toThrow(failed);
     expect(() => state.apply({ kind: 'noop', term: logTerm(1), first: logIndex(1) })).toThrow(failed);
+    expect(() => state.stateHash()).toThrow(failed);
     expect(() => state.lookup()).toThrow(failed);
     expect(() => state.pin()).toThrow(failed);
   });

@@ -187,8 +187,9 @@ export class AppliedState<Query, Answer, View> {
     this.#term = header.term;
   }
 
-  /** Digest of machine, request table and position: equal on every replica at one index (DESIGN I7). */
+  /** Digest of machine, request table and position: equal on every replica at one index (DESIGN I7). @throws MachineFailedError (D3) */
   stateHash(): string {
+    if (this.#failure) throw this.#failure;
     return `${this.#index}/${this.#term}/${this.machine.stateHash()}/${this.#requests.hash()}`;
   }
 

@@ -159,7 +159,7 @@ export class Follower<Query, Answer, View> {
     this.#replaced = false;
     await this.#open?.reader.advance(signal);
     if (!replaced) return;
-    this.#open?.reader.finish(); // W2: nobody writes to it any more
+    this.#open?.reader.leave(); // W2: the primary writes to it no more
     await this.#closeFile();
     const file = await this.#openCurrent(signal);
     if (!file) return;

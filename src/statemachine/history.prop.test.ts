@@ -89,7 +89,7 @@ async function goOn(
       const runtime = await primary.promote(1000);
       clients.check(runtime.lookup(), slots);
       await runtime.propose(utf8('goes on'));
-      const replayed = await (await start(hints)).replayed();
+      const replayed = (await (await start(hints)).replayed()).state;
       expect(replayed.stateHash()).toBe(runtime.stateHash());
       expect(replayed.lookup().at(-1)).toBe('goes on');
     },
@@ -120,7 +120,7 @@ async function wholeHistory(
   expect(clients.open.size).toBe(0); // in the end every client has its answer
   clients.check(last.lookup());
   for (const hints of [undefined, hinted?.hints])
-    expect((await (await start(hints)).replayed()).stateHash()).toBe(last.stateHash());
+    expect((await (await start(hints)).replayed()).state.stateHash()).toBe(last.stateHash());
   await until(() => witness.follower.appliedIndex === last.appliedIndex);
   expect(witness.follower.stateHash()).toBe(last.stateHash());
   return { clients, hinted, slots };

@@ -32,3 +32,8 @@ export const COPY_ROUNDS = 8;
 export const FILE_MOVE_PATIENCE_MS = 10_000;
 /** Bytes of a snapshot that may be on their way to the log at once: two full batches keep the store busy without delaying proposals much. */
 export const UNSYNCED_BYTES: number = 8 * 1024 * 1024;
+/**
+ * Bytes of one operation in the log when a write is longer than that (the recorder's MAX_WRITE_BYTES). Operations stand or fall whole, so a file that
+ * was cut off ends at a multiple of it behind its last whole entry. Logs may hold such files: only multiples of this number may ever replace it.
+ */
+export const OPERATION_BYTES: number = 1024 * 1024;

@@ -5,6 +5,8 @@
  * L2  What is applied already is checked for order and passed over, so a file may be read that overlaps with one read before.
  * L3  Unreadable bytes are passed over in one case only: the next entry is the first of a primary (a no-op) and follows the last readable one. Then
  *     they are the end of a write that no primary ever confirmed, cut off by the handoff. Anything else is damage (DESIGN promise 7).
+ * L4  When nobody writes any more, what stands behind the last whole entry is a number of whole operations of the log (limits: OPERATION_BYTES), or
+ *     it is damage: a length that was changed makes acknowledged entries look like the beginning of an unfinished one.
  */
 import { errorCode, type Logger } from '../base/index.ts';
 import {
@@ -21,6 +23,7 @@ import {
 import { AppliedState } from './applied-state.ts';
 import { decodeUpdate, indexesOf, type UpdateEnvelope } from './envelope.ts';
 import { HistoryBrokenError, StateDamagedError } from './errors.ts';
+import { OPERATION_BYTES } from './limits.ts';
 
 /** How far a file has been read. */
 export interface FilePlace {
@@ -42,6 +45,8 @@ export class StateFileReader<Query, Answer, View> {
   /** Last index in this file so far; undefined before its first entry. */
   #last: number | undefined;
   #damage: Damage | undefined;
+  /** Offset behind the last whole entry. */
+  #whole = 0;
   #place: FilePlace = { size: 0, epoch: 0, torn: false, snapshotEnd: 0 };
 
   constructor(path: string, file: ReadableStateFile, state: AppliedState<Query, Answer, View>, log: Logger) {
@@ -69,15 +74,24 @@ export class StateFileReader<Query, Answer, View> {
       else {
         const { offset, bytes } = outcome;
         const { snapshotEnd } = this.#place;
+        this.#whole = this.#updates.position;
         this.#place = { size: offset + bytes, epoch: this.#updates.epoch, torn: bytes > 0, snapshotEnd };
         return;
       }
     }
   }
 
-  /** Says that nothing more will come. @throws StateDamagedError when unreadable bytes are left that nobody has written past (L3) */
-  finish(): FilePlace {
+  /** Another file has taken this one's place. @throws StateDamagedError when unreadable bytes are left that nobody has written past (L3) */
+  leave(): void {
     if (this.#damage) throw this.#damaged(this.#damage);
+  }
+
+  /** Says that nothing more will come, and that all of it was read. @throws StateDamagedError as leave, or when it ends where no log ends (L4) */
+  finish(): FilePlace {
+    this.leave();
+    const cut = this.#place.size - this.#whole;
+    if (cut % OPERATION_BYTES !== 0)
+      throw this.#damaged({ offset: this.#whole, bytes: cut, reason: 'cut inside an operation' });
     return this.#place;
   }
 

@@ -6,6 +6,8 @@ import type { AppliedEntry, ConcurrentStateMachine, Entry, WriteChunk } from '..
 
 /** A command that makes the machine throw. */
 export const POISON = 'poison';
+/** Of a long command only the beginning is answered: results are kept and must be short. */
+const ECHO_CHARACTERS = 100;
 
 export class ListMachine implements ConcurrentStateMachine<void, readonly string[], readonly string[]> {
   #list: string[] = [];
@@ -29,7 +31,7 @@ export class ListMachine implements ConcurrentStateMachine<void, readonly string
       const text = fromUtf8(entry.cmd);
       if (text === POISON) throw new Error('the machine cannot take this');
       this.#list.push(text);
-      return { ...entry, result: { value: this.#list.length, data: utf8(text) } };
+      return { ...entry, result: { value: this.#list.length, data: utf8(text.slice(0, ECHO_CHARACTERS)) } };
     });
   }
 

@@ -6,8 +6,7 @@ import { systemClock } from '../../base/index.ts';
 import type { SessionOptions } from '../../journal/index.ts';
 import { Player, type FsmHints, type TakenOver } from '../../recoverylog/index.ts';
 import { newLog, withTempDir, type TestLog } from '../../recoverylog/testing/index.ts';
-import type { AppliedState } from '../applied-state.ts';
-import { Follower } from '../follower.ts';
+import { Follower, type Followed } from '../follower.ts';
 import { Runtime } from '../runtime.ts';
 import { ListMachine } from './list-machine.ts';
 
@@ -54,9 +53,9 @@ export class TestReplica {
    * Plays a log that nobody writes to any more, and lets the follower apply all of it. For replicas that were started after the last write.
    * @throws what ended following
    */
-  async replayed(): Promise<AppliedState<void, readonly string[], readonly string[]>> {
+  async replayed(): Promise<Followed<void, readonly string[], readonly string[]>> {
     await this.player.finish();
-    return (await this.follower.finish()).state;
+    return await this.follower.finish();
   }
 
   async promote(
