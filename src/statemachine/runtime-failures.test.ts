@@ -80,6 +80,25 @@ describe('a checkpoint', () => {
       expect(other.runtime!.lookup()).toEqual(['a', 'b']);
     }));
 
+  test('during which the primary dies leaves nothing that lasts: the next one clears it away', () =>
+    withReplicas(async (start) => {
+      const primary = await start();
+      const runtime = await primary.promote(1);
+      await propose(primary, 'a');
+      const release = primary.machine.holdSave();
+      const dying = runtime.checkpoint().catch((error: unknown) => error);
+      await until(() => primary.taken!.fs.exists(NEXT));
+      await propose(primary, 'b'); // its barrier takes the new name into the log
+      release();
+      await primary.crash();
+      expect(await dying).toBeInstanceOf(Error);
+      const other = await start();
+      expect(other.player.live.paths()).toContain(NEXT);
+      await other.promote(2);
+      expect(other.runtime!.lookup()).toEqual(['a', 'b']);
+      expect(other.taken!.fs.exists(NEXT)).toBe(false);
+    }));
+
   test('whose caller stops waiting goes on for the one who began it', () =>
     withReplicas(async (start) => {
       const primary = await start();

@@ -33,6 +33,25 @@ describe('a proposal', () => {
       expect(primary.machine.batches.length).toBeLessThan(20);
     }));
 
+  test('that comes while the store is slow waits for company: few entries, whatever the number of callers', () =>
+    withReplicas(async (start, log) => {
+      const primary = await start();
+      await primary.promote(1);
+      log.store.faults = Array.from({ length: 1000 }, () => 'busy');
+      const putsBefore = log.store.puts.length;
+      const answers = [propose(primary, 'c0')];
+      await until(() => log.store.puts.length > putsBefore);
+      for (let n = 1; n < 20; n++) {
+        answers.push(propose(primary, `c${n}`));
+        await systemClock.sleep(1);
+      }
+      expect(list(primary)).toEqual([]);
+      log.store.faults = [];
+      await Promise.all(answers);
+      expect(list(primary)).toHaveLength(20);
+      expect(primary.machine.batches).toEqual([1, 1, 18]); // on its way, written behind it, and all the others
+    }));
+
   test('that is too long, or one too many, is refused and leaves no trace', () =>
     withReplicas(async (start) => {
       const primary = await start();

@@ -144,7 +144,7 @@ export class Runtime<Query, Answer, View> {
   }
 
   /**
-   * Puts a command into the log and applies it. With a request id it takes effect at most once, however often it is proposed, as long as the id is
+   * Puts a command into the log and applies it; its bytes must not change until it is answered. With a request id it takes effect at most once, however often it is proposed, as long as the id is
    * remembered (limits: REMEMBERED_REQUESTS).
    * @throws ProposalInvalidError, ProposalQueueFullError, ProposalFailedError
    */
