@@ -15,7 +15,7 @@ import type { RecordedOp } from './op.ts';
 
 export type OpBody = Omit<RecordedOp, 'seqNo' | 'checksum' | 'author'>;
 
-/** Data of one write operation at most: far below a batch, so that C1 holds. */
+/** Data of one write operation at most: far below a batch, so that C1 holds. State files rely on it (statemachine/limits OPERATION_BYTES): only a multiple may replace it. */
 export const MAX_WRITE_BYTES: number = 1024 * 1024;
 
 export class Recorder {
