@@ -7,7 +7,7 @@
 import { backoffMs, type BackoffPolicy, type Clock, type Random } from '../base/index.ts';
 import { isKubeError, KubeError } from './errors.ts';
 import { object } from './objects.ts';
-import { collectionPath, objectPath, query, selectors } from './resources.ts';
+import { collectionPath, homePath, objectPath, query, selectors } from './resources.ts';
 import type { Exchange, Transport } from './transport.ts';
 import type {
   CallOptions,
@@ -65,7 +65,7 @@ export class ApiClient implements KubeClient {
 
   async create(resource: Resource, manifest: KubeManifest, options: WriteOptions = {}): Promise<KubeObject> {
     const path =
-      collectionPath(resource, manifest.metadata.namespace) + query({ fieldManager: this.#manager(options) });
+      homePath(resource, manifest.metadata.namespace) + query({ fieldManager: this.#manager(options) });
     return object(await this.#call({ method: 'POST', path, body: manifest, signal: options.signal }, false));
   }
 
@@ -174,7 +174,9 @@ export class ApiClient implements KubeClient {
 
 function mayRepeat(error: KubeError, repeatable: boolean): boolean {
   if (error.code === 'KUBE_TOO_MANY_REQUESTS') return true;
-  return repeatable && (error.code === 'KUBE_UNREACHABLE' || error.code === 'KUBE_SERVER_ERROR');
+  return (
+    repeatable && error.retryable && (error.code === 'KUBE_UNREACHABLE' || error.code === 'KUBE_SERVER_ERROR')
+  );
 }
 
 /** Items of a list lack kind and apiVersion; they get them, so that an object looks the same however it was read. */

@@ -1,6 +1,10 @@
 /**
  * resources: where the built-in kinds that this project touches are served, and the paths of objects.
+ *
+ * P1  A name becomes one segment of a path or nothing at all: without its name the deletion of an object would be one of its whole collection, and
+ *     one with a slash would lead to another object or part. Names may come from what a person wrote into a spec.
  */
+import { KubeError } from './errors.ts';
 import type { ObjectRef, Resource, Selection } from './types.ts';
 
 const resource = (
@@ -57,19 +61,38 @@ export const RESOURCES: Readonly<
   ),
 };
 
-/** Path of a collection. */
+/** Path of a collection. Without a namespace: of all of them. @throws KubeError, KUBE_INVALID (P1) */
 export function collectionPath(
   { group, version, plural, namespaced }: Resource,
   namespace: string | undefined,
 ): string {
   const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
-  const within = namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  const within = namespaced && namespace !== undefined ? `/namespaces/${segment(namespace)}` : '';
   return `${root}${within}/${plural}`;
 }
 
+/** Path of the collection that the objects of one place belong to. @throws KubeError, KUBE_INVALID (P1, or the namespace is missing) */
+export function homePath(of: Resource, namespace: string | undefined): string {
+  if (of.namespaced && namespace === undefined)
+    throw new KubeError('KUBE_INVALID', `A ${of.kind} is in a namespace, and none was given.`, {
+      retryable: false,
+    });
+  return collectionPath(of, namespace);
+}
+
+/** Path of an object or of a part of it. @throws KubeError, KUBE_INVALID (P1, or the namespace is missing) */
 export function objectPath(of: Resource, ref: ObjectRef, subresource?: string): string {
-  const path = `${collectionPath(of, ref.namespace)}/${encodeURIComponent(ref.name)}`;
+  const path = `${homePath(of, ref.namespace)}/${segment(ref.name)}`;
   return subresource === undefined ? path : `${path}/${subresource}`;
+}
+
+/** P1 */
+function segment(name: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/%]/.test(name))
+    throw new KubeError('KUBE_INVALID', `Nothing can be called ${JSON.stringify(name)}; correct the name.`, {
+      retryable: false,
+    });
+  return encodeURIComponent(name);
 }
 
 /** A query string of what is defined, with its question mark. */

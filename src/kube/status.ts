@@ -10,10 +10,10 @@ interface Status {
   readonly retryAfterSeconds: number | undefined;
 }
 
-/** Longest text of a server that gets into one of our messages, characters. */
+/** Longest text of a Status that gets into one of our messages, characters. */
 const MAX_TEXT = 1000;
 
-/** The error that a failed answer means. */
+/** The error that a failed answer means. Of a body that is no Status nothing is told but its length: it may be anything, a secret included. */
 export function failureOf(status: number, headers: IncomingHttpHeaders, body: string): KubeError {
   const said = parseStatus(body);
   const { code, retryable } = classify(status, said.reason);
@@ -37,7 +37,7 @@ export function failureOfEvent(object: unknown): KubeError {
     typeof object === 'object' && object !== null && 'code' in object && typeof object.code === 'number'
       ? object.code
       : 500;
-  return failureOf(status, {}, JSON.stringify(object));
+  return failureOf(status, {}, JSON.stringify(object) ?? ''); // an event may lack its object
 }
 
 function classify(
@@ -76,7 +76,7 @@ function classify(
 function parseStatus(body: string): Status {
   try {
     const parsed: unknown = JSON.parse(body);
-    if (typeof parsed === 'object' && parsed !== null) {
+    if (typeof parsed === 'object' && parsed !== null && 'kind' in parsed && parsed.kind === 'Status') {
       const { reason, message, details } = parsed as Record<string, unknown>;
       const after = (details as { retryAfterSeconds?: unknown } | undefined)?.retryAfterSeconds;
       return {
@@ -88,5 +88,6 @@ function parseStatus(body: string): Status {
   } catch {
     // not a Status: a proxy's page, say
   }
-  return { reason: '', message: body.slice(0, MAX_TEXT) || 'no message', retryAfterSeconds: undefined };
+  const message = `${body.length} characters that are no Status`;
+  return { reason: '', message, retryAfterSeconds: undefined };
 }

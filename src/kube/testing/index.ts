@@ -1,4 +1,4 @@
-/** kube/testing: an API server that misbehaves on command. */
+/** kube/testing: an API server that misbehaves on command, and a time that passes on command. */
 export {
   found,
   refusal,
@@ -8,3 +8,4 @@ export {
   type Script,
   type SeenRequest,
 } from './scripted-server.ts';
+export { StillClock, until } from './still-clock.ts';

@@ -13,6 +13,7 @@ export interface SeenRequest {
   readonly url: string;
   readonly contentType: string | undefined;
   readonly authorization: string | undefined;
+  readonly userAgent: string | undefined;
   readonly body: unknown;
 }
 
@@ -69,6 +70,7 @@ export class ScriptedServer {
       url: request.url ?? '',
       contentType: request.headers['content-type'],
       authorization: request.headers.authorization,
+      userAgent: request.headers['user-agent'],
       body: text === '' ? undefined : JSON.parse(text),
     });
     const script = this.script.length > 1 ? this.script.shift()! : this.script[0];
