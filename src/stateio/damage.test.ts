@@ -60,6 +60,34 @@ describe('a file cut at every byte', () => {
     }
   });
 
+  test('a torn entry stays torn, whatever bytes it lost', async () => {
+    // Entries that end in a run of one byte value, as padded files do: filling the block with that value would complete the entry.
+    for (const value of [0, 255]) {
+      const file = new MemoryStateFile();
+      await new StateWriter(file).update(new Uint8Array(9).fill(value));
+      for (let size = 1; size < file.size(); size++) {
+        const torn = new MemoryStateFile(file.bytes.slice(0, size));
+        expect((await readAll(torn)).updates).toEqual([]);
+        await resumeWriter(torn, await restore(torn)).update(utf8('more'));
+        expect({ size, value, ...(await readAll(torn)) }).toMatchObject({ updates: ['more'], end: 'eof' });
+        const streamed = new MemoryStateFile(file.bytes.slice(0, size));
+        const writer = resumeWriter(streamed, await restore(streamed));
+        await writer.streamSnapshot((write) => write(utf8('S')));
+        expect(streamed.bytes.slice(0, 32_768)).toEqual(torn.bytes.slice(0, 32_768));
+      }
+    }
+  });
+
+  test('a torn entry of several records stays torn', async () => {
+    const file = new MemoryStateFile();
+    await new StateWriter(file).update(new Uint8Array(40_000));
+    for (const size of [32_767, 32_768, 32_769, 32_783, 40_000, file.size() - 1]) {
+      const torn = new MemoryStateFile(file.bytes.slice(0, size));
+      await resumeWriter(torn, await restore(torn)).update(utf8('more'));
+      expect({ size, ...(await readAll(torn)) }).toMatchObject({ size, updates: ['more'], end: 'eof' });
+    }
+  });
+
   test('a writer that resumes after any cut loses nothing it appends, and nothing that was whole', async () => {
     for (let size = 0; size <= G1.length; size++) {
       const file = new MemoryStateFile(G1.slice(0, size));

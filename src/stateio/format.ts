@@ -154,3 +154,17 @@ function isIntactRecord(block: Uint8Array, at: number): boolean {
   if (end > block.length) return false;
   return view.getUint32(at, true) === xxh64Low32(block.subarray(at + CHECKSUM_BYTES, end));
 }
+
+/**
+ * Whether a record that ends its entry stands at `at`, intact, and reaches behind `behind`. What costs nothing is looked at first: at most places
+ * of a block the header already says no, and no checksum is computed.
+ */
+export function endsEntryBehind(block: Uint8Array, at: number, behind: number): boolean {
+  if (block.length - at < HEADER_BYTES) return false;
+  const type = block[at + TYPE_AT]!;
+  if (type !== RECORD_FULL && type !== RECORD_LAST) return false;
+  const view = viewOf(block);
+  const opens = view.getUint32(at + OFFSET_AT, true) === 0 && view.getUint32(at + OFFSET_AT + 4, true) === 0;
+  const end = at + HEADER_BYTES + view.getUint16(at + LENGTH_AT, true);
+  return opens === (type === RECORD_FULL) && end > behind && isIntactRecord(block, at);
+}

@@ -15,6 +15,10 @@ interface Life {
   readonly lost: number;
 }
 
+function oneEmptyEntry(end: Partial<Life> = {}): Life {
+  return { entries: [{ snapshot: false, size: 0 }], unacknowledged: 0, lost: 0, ...end };
+}
+
 interface Model {
   state: Uint8Array | undefined;
   updates: Uint8Array[];
@@ -86,6 +90,10 @@ test('the acknowledged prefix survives any sequence of lives', async () => {
         expect(same(await readBack(file), model)).toBe(true);
       }
     }),
-    { numRuns: 30 },
+    {
+      numRuns: 30,
+      // An entry that lost one zero byte: the zeros behind which the next life began made it whole again, and it came back unasked.
+      examples: [[[oneEmptyEntry({ unacknowledged: 1, lost: 42 }), oneEmptyEntry(), oneEmptyEntry()]]],
+    },
   );
 }, 60_000);

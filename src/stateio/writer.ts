@@ -4,13 +4,14 @@
  * T1  One entry is one write (encode.ts N1). Only `streamSnapshot` uses several; it is for a file that nobody restores from yet.
  * T2  After a failed write or sync the writer is broken for good (C5.16): what reached the file is undecided, only restore can tell.
  * T3  Single writer, one call at a time; an overlapping call is refused.
- * T4  Behind a torn tail the first entry starts in the next block, with zeros up to there (decision 4, F1.33 E: the Go reader takes that).
+ * T4  Behind a torn tail the first entry starts in the next block; what stands between keeps the tail torn (closing.ts).
  */
 import { concatBytes } from '../base/index.ts';
+import { closingBytes } from './closing.ts';
 import { encodeStateEntry } from './encode.ts';
 import { WriterBrokenError, WriterUsageError } from './errors.ts';
 import type { StateFile } from './file.ts';
-import { blockAfter, ENTRY_SNAPSHOT, ENTRY_UPDATE } from './format.ts';
+import { ENTRY_SNAPSHOT, ENTRY_UPDATE } from './format.ts';
 import type { Restored } from './restore.ts';
 import { SnapshotStream } from './snapshot-stream.ts';
 
@@ -24,19 +25,19 @@ export class StateWriter {
   readonly #file: StateFile;
   #offset: number;
   #epoch: number;
-  #zeros: number;
+  #torn: boolean;
   #busy = false;
   #failure: { readonly cause: unknown } | undefined;
 
   /**
    * Trusts its arguments, as the Go writer does; use `resumeWriter` for a file that already has content.
-   * @param zeros bytes of zeros to write before the next entry (T4)
+   * @param torn whether the file ends inside a record there (T4)
    */
-  constructor(file: StateFile, offset: number = 0, epoch: number = 0, zeros: number = 0) {
+  constructor(file: StateFile, offset: number = 0, epoch: number = 0, torn: boolean = false) {
     this.#file = file;
     this.#offset = offset;
     this.#epoch = epoch;
-    this.#zeros = zeros;
+    this.#torn = torn;
   }
 
   /** Offset behind everything written. */
@@ -73,9 +74,10 @@ export class StateWriter {
     produce: (write: (chunk: Uint8Array) => Promise<void>) => Promise<void>,
   ): Promise<Placed> {
     return await this.#exclusive(async () => {
-      const stream = new SnapshotStream(this.#file, this.#offset + this.#zeros, this.#epoch);
-      if (this.#zeros > 0) await this.#file.write(new Uint8Array(this.#zeros), this.#offset);
-      this.#zeros = 0;
+      const closing = await this.#closing();
+      const stream = new SnapshotStream(this.#file, this.#offset + closing.length, this.#epoch);
+      if (closing.length > 0) await this.#file.write(closing, this.#offset);
+      this.#torn = false;
       await produce((chunk) => stream.write(chunk));
       const placed = await stream.finish();
       this.#offset = placed.end;
@@ -91,14 +93,19 @@ export class StateWriter {
 
   async #append(type: number, payload: Uint8Array): Promise<Placed> {
     return await this.#exclusive(async () => {
-      const from = this.#offset + this.#zeros;
-      const entry = encodeStateEntry(from, type, this.#epoch, payload);
-      const bytes = this.#zeros === 0 ? entry.bytes : concatBytes([new Uint8Array(this.#zeros), entry.bytes]);
+      const closing = await this.#closing();
+      const entry = encodeStateEntry(this.#offset + closing.length, type, this.#epoch, payload);
+      const bytes = closing.length === 0 ? entry.bytes : concatBytes([closing, entry.bytes]);
       await this.#file.write(bytes, this.#offset);
-      this.#zeros = 0;
+      this.#torn = false;
       this.#offset = entry.end;
       return { start: entry.start, end: entry.end };
     });
+  }
+
+  /** What has to stand before the next entry (T4). */
+  async #closing(): Promise<Uint8Array> {
+    return this.#torn ? await closingBytes(this.#file, this.#offset) : new Uint8Array(0);
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -128,5 +135,5 @@ export function writerBehind(
   file: StateFile,
   end: { readonly size: number; readonly epoch: number; readonly torn: boolean },
 ): StateWriter {
-  return new StateWriter(file, end.size, end.epoch, end.torn ? blockAfter(end.size) - end.size : 0);
+  return new StateWriter(file, end.size, end.epoch, end.torn);
 }
