@@ -165,8 +165,8 @@ export interface KubeClient {
   ): Promise<KubeObject>;
   /** Deletes; an object that is gone already is no error. @throws KubeError, code KUBE_CONFLICT when a precondition fails */
   delete(resource: Resource, ref: ObjectRef, options?: DeleteOptions): Promise<void>;
-  /** One watch connection; never rejects. */
+  /** One watch connection; rejects only with what a listener threw (WATCH_LISTENER_FAILED), which is a bug of the caller. */
   watch(resource: Resource, options: WatchOptions): Promise<WatchEnded>;
-  /** Ends its connections. */
+  /** Ends its connections; what is asked of it from now on is KUBE_UNREACHABLE. */
   close(): Promise<void>;
 }

@@ -3,8 +3,9 @@
  *
  * W1  It never rejects and never ends in silence: the end says why, and whoever owns the watch decides what is next.
  * W2  Silence above the limit, bookmarks included, is a broken connection: a peer that vanished closes nothing.
- * W3  A line that is no event is an end, not something to pass over: what it would have told is unknown.
- * W4  An exception of the listener is a bug of this program: it leaves through `onNews` as an unhandled error of the caller's promise, never swallowed.
+ * W3  A line that is no event is an end, not something to pass over: what it would have told is unknown. Nothing of
+ *     the line is told: it may be a secret.
+ * W4  An exception of a listener (`onOpen`, `onNews`) is a bug of this program: it ends the watch and rejects its promise, never swallowed.
  */
 import type { IncomingMessage } from 'node:http';
 import { ensureError, HoldfastError, type Clock } from '../base/index.ts';
@@ -37,16 +38,22 @@ export async function watchOnce(
   options: WatchOptions,
 ): Promise<WatchEnded> {
   const { namespace, resourceVersion, timeoutSeconds, signal } = options;
-  const path =
-    collectionPath(resource, namespace) +
-    query({ ...selectors(options), watch: true, allowWatchBookmarks: true, resourceVersion, timeoutSeconds });
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal.reason);
   if (signal.aborted) return { kind: 'aborted' };
   signal.addEventListener('abort', onAbort, { once: true });
   try {
+    const path =
+      collectionPath(resource, namespace) +
+      query({
+        ...selectors(options),
+        watch: true,
+        allowWatchBookmarks: true,
+        resourceVersion,
+        timeoutSeconds,
+      });
     const stream = await transport.stream(path, OPEN_DEADLINE_MS, stop.signal);
-    options.onOpen?.();
+    listener(() => options.onOpen?.());
     return await read(stream, clock, options);
   } catch (error) {
     if (error instanceof ListenerFailedError) throw error;
@@ -79,11 +86,7 @@ async function read(stream: IncomingMessage, clock: Clock, options: WatchOptions
         if (line.trim() === '') continue;
         const event = parseEvent(line);
         if (event.kind === 'end') return event.end;
-        try {
-          onNews(event.news);
-        } catch (error) {
-          throw new ListenerFailedError(ensureError(error));
-        }
+        listener(() => onNews(event.news));
         if (signal.aborted) return { kind: 'aborted' };
       }
     }
@@ -101,6 +104,15 @@ async function read(stream: IncomingMessage, clock: Clock, options: WatchOptions
   return rest.trim() === '' ? { kind: 'closed' } : reset('the connection ended inside an event');
 }
 
+/** W4 */
+function listener(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    throw new ListenerFailedError(ensureError(error));
+  }
+}
+
 type Parsed =
   | { readonly kind: 'news'; readonly news: WatchNews }
   | { readonly kind: 'end'; readonly end: WatchEnded };
@@ -108,7 +120,7 @@ type Parsed =
 function parseEvent(line: string): Parsed {
   let event: { readonly type?: unknown; readonly object?: unknown };
   try {
-    event = JSON.parse(line) as typeof event;
+    event = (JSON.parse(line) ?? {}) as typeof event;
   } catch {
     return { kind: 'end', end: undecodable('a line is no JSON', line) };
   }
@@ -142,11 +154,11 @@ function silence(silenceMs: number): WatchEnded {
   return reset(`nothing came for ${silenceMs} ms`);
 }
 
-/** Only the beginning of what came gets into the message. */
+/** W3 */
 function undecodable(what: string, line: string): WatchEnded {
   const error = new KubeError(
     'KUBE_BAD_RESPONSE',
-    `The watch cannot be followed: ${what} (${line.slice(0, 200)}).`,
+    `The watch cannot be followed: ${what} (${line.length} characters).`,
     {
       retryable: true,
     },
