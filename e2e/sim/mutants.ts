@@ -101,8 +101,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'what waits in the buffer when fenced is reported as durable',
     file: 'src/journal/append-buffer.ts',
-    replace: 'waiter.reject(errorFor(waiter.begin < sentEnd));',
+    replace: 'waiter.reject(errorFor(waiter.begin < sentEnd || waiter.begin === waiter.end));',
     by: 'waiter.resolve();',
+  },
+  {
+    name: 'a barrier counts as not appended because it has no bytes of its own',
+    file: 'src/journal/append-buffer.ts',
+    replace: ' || waiter.begin === waiter.end',
+    by: '',
   },
 ];
 

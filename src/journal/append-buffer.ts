@@ -5,7 +5,7 @@
  * B2  Callers settle strictly in the order of their offsets, each when its last byte is confirmed.
  * B3  An append is split over slots only when it alone is larger than a batch may be.
  */
-import { assert, type HoldfastError } from '../base/index.ts';
+import { assert, checkPosition, type HoldfastError } from '../base/index.ts';
 
 export interface Appended {
   readonly begin: number;
@@ -52,11 +52,12 @@ export class AppendBuffer {
     return this.#end;
   }
 
+  /** @throws PositionError when the end would be no position; nothing has changed then. */
   append(parts: readonly Uint8Array[]): Appended {
     let length = 0;
     for (const part of parts) length += part.length;
     const begin = this.#end;
-    const end = begin + length;
+    const end = checkPosition('end of the journal', begin + length);
     if (length > 0) {
       this.#chunks.push({ length, parts });
       this.#bytes += length;
@@ -103,9 +104,13 @@ export class AppendBuffer {
     while (this.#waiters.length > 0 && this.#waiters[0]!.end <= offset) this.#waiters.shift()!.resolve();
   }
 
-  /** Fails every waiter; `errorFor` is told whether any of its bytes lie below `sentEnd`, that is, were ever sent. */
+  /**
+   * Fails every waiter; `errorFor` is told whether any of its bytes lie below `sentEnd`, that is, were ever sent. One without bytes of its own
+   * stands for all bytes before it, of which the first may have been.
+   */
   fail(sentEnd: number, errorFor: (sent: boolean) => HoldfastError): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(errorFor(waiter.begin < sentEnd));
+    for (const waiter of this.#waiters.splice(0))
+      waiter.reject(errorFor(waiter.begin < sentEnd || waiter.begin === waiter.end));
     this.#chunks.length = 0;
     this.#bytes = 0;
   }

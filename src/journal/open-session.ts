@@ -44,7 +44,7 @@ const MAX_LOST_RACES = 1000;
 /**
  * Fences the journal and returns the session.
  * @throws StaleTermError when the log forbids the term (F2), FencedError when a later session took over at once, AppendUnknownError when
- *   the fence stayed undecided, StoreError when the store refused it, CorruptSlotError.
+ *   the fence stayed undecided, StoreError when the store refused it, CorruptSlotError, the signal's reason when no fence is under way.
  */
 export async function openSession(journal: Journal, open: OpenSession): Promise<Session> {
   checkJournal(journal);
@@ -61,6 +61,7 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
   const metrics = open.metrics ?? journalMetrics();
   let cursor = open.cursor;
   for (let lost = 0; lost < MAX_LOST_RACES; lost++) {
+    open.signal?.throwIfAborted(); // before anything was sent there is nothing that could be unknown
     checkTerm(journal, cursor, open);
     const fence = fenceSlot(cursor, open);
     const decision = await putSlot(journal, fence.seq, encodeSlot(fence), fence.putId, {

@@ -49,8 +49,13 @@ export function sessionOptions(given: Partial<SessionOptions> = {}): SessionOpti
   const options = { ...DEFAULT_SESSION_OPTIONS, ...given };
   const check = (name: keyof SessionOptions, min: number, max: number): void => {
     const value = options[name];
-    if (!(value >= min && value <= max))
-      throw new SessionOptionsError(name, value, `between ${min} and ${max}`);
+    const whole = name.endsWith('Bytes');
+    if (!(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+      throw new SessionOptionsError(
+        name,
+        value,
+        `${whole ? 'a whole number ' : ''}between ${min} and ${max}`,
+      );
   };
   check('flushIntervalMs', 0, 60_000);
   check('maxBatchBytes', 1024, MAX_PAYLOAD_BYTES);

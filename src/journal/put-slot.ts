@@ -3,11 +3,20 @@
  *
  * P1  The bytes never change between attempts; the random put-id inside them tells our own success from somebody else's slot (H1-H3).
  * P2  Every attempt has a deadline of its own and a retry uses a fresh connection; the store adapter repeats nothing (H2).
+ *     A store that hears no signal is not waited for: what it still answers comes too late to be believed.
  * P3  Whatever is not known is said to be unknown. "Not appended" is only said when the store refused the very first attempt or the key holds a
  *     foreign slot.
  */
-import { backoffMs, deadline, equalBytes, type Clock, type Random } from '../base/index.ts';
-import type { StoreError } from '../store/index.ts';
+import {
+  backoffMs,
+  deadline,
+  equalBytes,
+  errorCode,
+  raceAbort,
+  type Clock,
+  type Random,
+} from '../base/index.ts';
+import type { CreateOutcome, ObjectStore, StoreCall, StoreError } from '../store/index.ts';
 import { slotKey, type Journal } from './names.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { RETRY } from './retry.ts';
@@ -65,16 +74,13 @@ export async function putSlot(
       signal,
     );
     try {
-      const outcome = await journal.store.create(key, bytes, {
-        signal: limit.signal,
-        freshConnection: attempt > 0,
-      });
+      const outcome = await createOnce(journal.store, key, bytes, limit.signal, attempt > 0);
       if (outcome.kind === 'created') return { kind: 'committed' };
       if (outcome.kind === 'refused') return { kind: 'refused', cause: outcome.cause, maybe };
       if (outcome.kind === 'undecided') {
         maybe = true;
         cause = outcome.cause;
-        metrics.retried(outcome.cause.code);
+        metrics.retried(errorCode(outcome.cause) ?? 'UNKNOWN');
         continue;
       }
       const whose = await whoseSlot(journal, key, seq, putId, limit.signal, attempt > 0);
@@ -91,6 +97,26 @@ export async function putSlot(
   }
 }
 
+type Attempt =
+  | Exclude<CreateOutcome, { kind: 'undecided' }>
+  | { readonly kind: 'undecided'; readonly cause: unknown };
+
+/** One attempt, undecided as soon as its signal aborts (P2). */
+async function createOnce(
+  store: ObjectStore,
+  key: string,
+  bytes: Uint8Array,
+  signal: NonNullable<StoreCall['signal']>,
+  freshConnection: boolean,
+): Promise<Attempt> {
+  try {
+    return await raceAbort(store.create(key, bytes, { signal, freshConnection }), signal);
+  } catch (error) {
+    if (signal.aborted) return { kind: 'undecided', cause: error };
+    throw error; // a store that breaks its contract
+  }
+}
+
 type Whose =
   | Extract<SlotDecision, { kind: 'committed' | 'foreign' | 'reclaimed' }>
   | { readonly kind: 'unread'; readonly cause: unknown };
@@ -104,11 +130,8 @@ async function whoseSlot(
   freshConnection: boolean,
 ): Promise<Whose> {
   try {
-    const found = await journal.store.get(key, {
-      range: { start: 0, end: SLOT_HEAD_BYTES },
-      signal,
-      freshConnection,
-    });
+    const range = { start: 0, end: SLOT_HEAD_BYTES };
+    const found = await raceAbort(journal.store.get(key, { range, signal, freshConnection }), signal);
     if (!found) return { kind: 'reclaimed' };
     const header = decodeSlotHead(found.body, `${journal.name} #${seq}`);
     return equalBytes(header.putId, putId) ? { kind: 'committed' } : { kind: 'foreign', header };

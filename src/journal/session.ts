@@ -11,6 +11,7 @@
 import {
   deadline,
   ensureError,
+  equalBytes,
   raceAbort,
   type Clock,
   type HoldfastError,
@@ -82,6 +83,7 @@ export class Session {
   #cursor: JournalCursor;
   #sentSeq: number;
   #sentEnd: number;
+  #sentPutId: Uint8Array;
   #foreign: SlotHeader | undefined;
   #firstByteMs = 0;
   #lastCommitMs: number;
@@ -102,6 +104,7 @@ export class Session {
     this.#ports = ports;
     this.#sentSeq = cursor.nextSeq - 1;
     this.#sentEnd = cursor.offset;
+    this.#sentPutId = previousPutId(cursor);
     this.#lastCommitMs = Number.NEGATIVE_INFINITY;
     this.#buffer = new AppendBuffer(cursor.offset);
     const { promise, resolve } = Promise.withResolvers<SessionEnd>();
@@ -137,14 +140,15 @@ export class Session {
   /**
    * Appends bytes; the offsets are final at once, durability comes with `committed`. Ownership of the bytes passes to the session: they
    * must not change until then. Bytes of one call are contiguous, and in one slot up to maxBatchBytes.
-   * @throws FencedError, NotAppendedError when the session is over or far too much is buffered.
+   * @throws FencedError, NotAppendedError when the session is over or far too much is buffered; PositionError beyond 2^53-1.
    */
   append(bytes: Uint8Array | readonly Uint8Array[], options: { readonly barrier?: boolean } = {}): Appended {
     if (this.#state.kind === 'ended') throw this.#errorFor(this.#state.end, false);
     if (this.#state.kind === 'closing')
       throw new NotAppendedError(this.journal.name, 'the session is closing');
     const parts = bytes instanceof Uint8Array ? [bytes] : bytes;
-    if (this.#buffer.bytes > this.#options.bufferLimitBytes * HARD_BUFFER_FACTOR) {
+    const isFull = this.#buffer.bytes > this.#options.bufferLimitBytes * HARD_BUFFER_FACTOR;
+    if (isFull && parts.some((part) => part.length > 0)) {
       throw new NotAppendedError(
         this.journal.name,
         `${this.#buffer.bytes} bytes are waiting already; await whenWritable before appending`,
@@ -271,6 +275,7 @@ export class Session {
     this.#firstByteMs = this.#lastFlushMs = clock.monotonicMs();
     this.#sentSeq = seq;
     this.#sentEnd = batch.end;
+    this.#sentPutId = putId;
     this.#reads.slotSent(seq);
     this.#wake(); // room in the buffer
     const decision = await putSlot(this.journal, seq, bytes, putId, {
@@ -290,6 +295,10 @@ export class Session {
   /** Draws the consequence of a decided (or given-up) slot; false when the session is over. */
   #settle(batch: Batch, decision: SlotDecision): boolean {
     const { name } = this.journal;
+    if (this.#foreign && (decision.kind === 'undecided' || decision.kind === 'refused')) {
+      this.#endFenced(this.#foreign, decision.kind === 'undecided' || decision.maybe); // what a read proved is why it is over
+      return false;
+    }
     switch (decision.kind) {
       case 'committed':
         this.#buffer.confirm(batch.end); // A3
@@ -374,16 +383,22 @@ export class Session {
     );
     try {
       const range = { start: 0, end: SLOT_HEAD_BYTES };
-      const found = await this.journal.store.get(slotKey(this.journal, seq), { range, signal: limit.signal });
+      const call = { range, signal: limit.signal };
+      const found = await raceAbort(this.journal.store.get(slotKey(this.journal, seq), call), limit.signal);
       if (!found) return { kind: 'absent' };
       const header = decodeSlotHead(found.body, `${this.journal.name} #${seq}`);
-      return header.session === this.fenceSeq ? { kind: 'nothing' } : { kind: 'foreign', header };
+      return this.#isOwn(seq, header) ? { kind: 'nothing' } : { kind: 'foreign', header };
     } catch (error) {
       if (this.#ports.log.isDebugEnabled()) this.#ports.log.debug('read probe failed', { seq, error });
       return { kind: 'nothing' }; // R4: proves nothing, and a new GET is begun
     } finally {
       limit.clear();
     }
+  }
+
+  /** Whether the slot found at `seq` was put by this very process: a copy of it has the session's number too, but not the put-id (H24). */
+  #isOwn(seq: number, header: SlotHeader): boolean {
+    return seq < this.#sentSeq || (seq === this.#sentSeq && equalBytes(header.putId, this.#sentPutId));
   }
 
   #wake(): void {
