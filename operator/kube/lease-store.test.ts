@@ -52,7 +52,7 @@ afterEach(async () => {
 describe('reading', () => {
   test('tells the record and the version to compare with', async () => {
     server.script = [lease(spec)];
-    expect(await store.read(signal)).toEqual({ record, version: '7' });
+    expect(await store.read(signal)).toEqual({ record, version: 'u/7' });
     expect(server.seen[0]!.url).toBe('/apis/coordination.k8s.io/v1/namespaces/n/leases/leader');
   });
 
@@ -76,7 +76,7 @@ describe('reading', () => {
       server.script = [lease(odd)];
       expect(await store.read(signal)).toEqual({
         record: { holder: '', durationSeconds: 0, acquireTime: '', renewTime: '', transitions: 0 },
-        version: '7',
+        version: 'u/7',
       });
     },
   );
@@ -94,11 +94,11 @@ describe('reading', () => {
 
 describe.each<[string, (at?: AbortSignal) => Promise<unknown>]>([
   ['creating', (at = signal) => store.create(record, at)],
-  ['updating', (at = signal) => store.update(record, '6', at)],
+  ['updating', (at = signal) => store.update(record, 'u/6', at)],
 ])('%s', (_, write) => {
   test('tells the new version', async () => {
     server.script = [lease(spec, '8')];
-    expect(await write()).toEqual({ kind: 'written', version: '8' });
+    expect(await write()).toEqual({ kind: 'written', version: 'u/8' });
   });
 
   test.each([
@@ -135,13 +135,16 @@ describe.each<[string, (at?: AbortSignal) => Promise<unknown>]>([
   });
 });
 
-test('what is written is a Lease; an update says which one it replaces', async () => {
+test('what is written is a Lease; an update says which object it replaces, and in which state', async () => {
   server.script = [lease(spec)];
   await store.create(record, signal);
-  await store.update(record, '6', signal);
+  await store.update(record, 'u/6', signal);
   const identity = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
   expect(server.seen.map(({ method, body }) => [method, body])).toEqual([
     ['POST', { ...identity, metadata: { namespace: 'n', name: 'leader' }, spec }],
-    ['PUT', { ...identity, metadata: { namespace: 'n', name: 'leader', resourceVersion: '6' }, spec }],
+    [
+      'PUT',
+      { ...identity, metadata: { namespace: 'n', name: 'leader', uid: 'u', resourceVersion: '6' }, spec },
+    ],
   ]);
 });

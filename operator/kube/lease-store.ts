@@ -1,5 +1,8 @@
 /**
  * One coordination Lease as the leader elector wants it. Its times are texts for people; nobody computes with them (runtime R2).
+ *
+ * V1  A version names the object as well as its state. An API server takes an update of a Lease that is gone as a creation; the uid makes it the
+ *     conflict that the port promises.
  */
 import { isKubeError, RESOURCES, type KubeClient, type KubeObject } from '../../src/kube/index.ts';
 import type { LeaseRecord, LeaseStore, LeaseWrite } from '../runtime/index.ts';
@@ -22,7 +25,7 @@ export function leaseStore(kube: KubeClient, ref: LeaseRef): LeaseStore {
     read: async (signal) => {
       try {
         const lease = await kube.get(RESOURCES.lease, ref, { signal });
-        return { record: recordOf(lease), version: lease.metadata.resourceVersion };
+        return { record: recordOf(lease), version: versionOf(lease) };
       } catch (error) {
         if (isKubeError(error, 'KUBE_NOT_FOUND')) return undefined;
         throw error;
@@ -37,7 +40,7 @@ export function leaseStore(kube: KubeClient, ref: LeaseRef): LeaseStore {
         ),
       ),
     update: (record, version, signal) => {
-      const metadata = { ...ref, resourceVersion: version };
+      const metadata = { ...ref, ...partsOf(version) };
       return written(
         kube.update(RESOURCES.lease, { ...identity, metadata, spec: manifest(record) }, { signal }),
       );
@@ -47,11 +50,21 @@ export function leaseStore(kube: KubeClient, ref: LeaseRef): LeaseStore {
 
 async function written(call: Promise<KubeObject>): Promise<LeaseWrite> {
   try {
-    return { kind: 'written', version: (await call).metadata.resourceVersion };
+    return { kind: 'written', version: versionOf(await call) };
   } catch (error) {
     if (isKubeError(error, 'KUBE_CONFLICT', 'KUBE_ALREADY_EXISTS')) return { kind: 'conflict' };
     throw error;
   }
+}
+
+/** V1 */
+function versionOf({ metadata: { uid, resourceVersion } }: KubeObject): string {
+  return `${uid}/${resourceVersion}`;
+}
+
+function partsOf(version: string): { readonly uid: string; readonly resourceVersion: string } {
+  const slash = version.indexOf('/');
+  return { uid: version.slice(0, slash), resourceVersion: version.slice(slash + 1) };
 }
 
 function recordOf(lease: KubeObject): LeaseRecord {

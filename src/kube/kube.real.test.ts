@@ -2,9 +2,13 @@
  * The client at a real API server.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startCluster, type Cluster } from '../../e2e/cluster/index.ts';
 import { systemClock, systemRandom } from '../base/index.ts';
 import { connectKube, RESOURCES, type KubeClient, type KubeObject, type WatchNews } from './index.ts';
+import { StillClock, until } from './testing/index.ts';
 
 const SECRET = { apiVersion: 'v1', kind: 'Secret' } as const;
 const namespace = 'default';
@@ -145,7 +149,7 @@ describe('a watch', () => {
     expect(opened).toBe(1);
   });
 
-  test('ends by abort, by silence, and as expired when its version is gone', async () => {
+  test('ends by abort and by silence', async () => {
     const { resourceVersion } = await kube.list(RESOURCES.secret, { namespace });
     const stop = new AbortController();
     const options = {
@@ -166,9 +170,141 @@ describe('a watch', () => {
       kind: 'reset',
       error: { code: 'KUBE_UNREACHABLE' },
     });
-    const future = { ...options, signal, resourceVersion: '1' };
-    expect(['expired', 'closed', 'reset']).toContain(
-      (await kube.watch(RESOURCES.secret, { ...future, timeoutSeconds: 1 })).kind,
-    );
+  });
+});
+
+describe('a version that etcd no longer keeps', () => {
+  // Events go past the server's cache, which would still know what etcd has forgotten.
+  const event = (name: string): Parameters<KubeClient['create']>[1] => ({
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: { name, namespace },
+    eventTime: '2026-11-20T10:00:00.000000Z',
+    reportingController: 'holdfast.dev/test',
+    reportingInstance: 'test',
+    action: 'Test',
+    reason: 'Tested',
+    type: 'Normal',
+    regarding: { kind: 'Namespace', name: namespace, apiVersion: 'v1' },
+  });
+
+  /** Has etcd forget everything before the newest version. */
+  async function compact(): Promise<void> {
+    const log = await readFile(join(cluster.logDirectory, 'etcd.log'), 'utf8');
+    const etcd = /"advertise-client-urls":\["([^"]+)"\]/.exec(log)![1]!;
+    const { resourceVersion } = await kube.list(RESOURCES.event, { namespace });
+    const answer = await fetch(`${etcd}/v3/kv/compaction`, {
+      method: 'POST',
+      body: JSON.stringify({ revision: resourceVersion, physical: true }),
+    });
+    expect(answer.status).toBe(200);
+  }
+
+  test('is told as expired, by a watch from it and by the next page of a list at it', async () => {
+    for (const name of ['one', 'two', 'three']) await kube.create(RESOURCES.event, event(name));
+    const { continueToken, resourceVersion } = await kube.list(RESOURCES.event, { namespace, limit: 1 });
+    for (const name of ['four', 'five']) await kube.create(RESOURCES.event, event(name)); // the first of them is missed
+    await compact();
+    await expect(kube.list(RESOURCES.event, { namespace, limit: 1, continueToken })).rejects.toMatchObject({
+      code: 'KUBE_EXPIRED',
+      status: 410,
+    });
+    const watching = kube.watch(RESOURCES.event, {
+      namespace,
+      resourceVersion,
+      timeoutSeconds: 60,
+      silenceMs: 30_000,
+      signal: new AbortController().signal,
+      onNews: () => undefined,
+    });
+    expect(await watching).toEqual({ kind: 'expired' });
+  });
+});
+
+describe('a service account, by a token in a file', () => {
+  const RBAC = 'rbac.authorization.k8s.io';
+  let dir: string;
+  let clock: StillClock;
+  let visitor: KubeClient;
+
+  const newToken = async (): Promise<string> => {
+    const { code, stdout } = await cluster.kubectl(['create', 'token', 'visitor', '--duration=10m']);
+    expect(code).toBe(0);
+    return stdout; // with its line end, as whoever writes it to a file by hand has it
+  };
+  const read = (): Promise<KubeObject> => visitor.get(RESOURCES.secret, { namespace, name: 'seen' });
+  const watch = (): ReturnType<KubeClient['watch']> =>
+    visitor.watch(RESOURCES.secret, {
+      namespace,
+      resourceVersion: '0',
+      timeoutSeconds: 1,
+      silenceMs: 30_000,
+      signal: new AbortController().signal,
+      onNews: () => undefined,
+    });
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'holdfast-visitor-'));
+    await kube.create(RESOURCES.secret, secret('seen', 'x'));
+    await cluster.kubectl(['create', 'serviceaccount', 'visitor']);
+    const admin = await cluster.kubectl(['config', 'view', '--raw', '--minify', '-o', 'json']);
+    const config = JSON.parse(admin.stdout) as { users: { user: unknown }[] };
+    for (const user of config.users) user.user = { tokenFile: 'token' };
+    await writeFile(join(dir, 'kubeconfig'), JSON.stringify(config));
+    await writeFile(join(dir, 'token'), await newToken());
+    clock = new StillClock();
+    visitor = connectKube({
+      clock,
+      random: systemRandom,
+      fieldManager: 'visitor',
+      kubeconfig: join(dir, 'kubeconfig'),
+    });
+  });
+  afterAll(async () => {
+    await visitor?.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  test('is forbidden without a role, and allowed as soon as it has one', async () => {
+    await expect(read()).rejects.toMatchObject({ code: 'KUBE_FORBIDDEN', status: 403, retryable: true });
+    await expect(read()).rejects.toThrow('system:serviceaccount:default:visitor');
+    expect(await watch()).toMatchObject({ kind: 'forbidden', error: { code: 'KUBE_FORBIDDEN' } });
+
+    const metadata = { name: 'visitor', namespace };
+    await kube.create(RESOURCES.role, {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'Role',
+      metadata,
+      rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'watch'] }],
+    });
+    await kube.create(RESOURCES.roleBinding, {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'Role', name: 'visitor' },
+      subjects: [{ kind: 'ServiceAccount', name: 'visitor', namespace }],
+    });
+    await until(async () => (await watch()).kind === 'closed'); // the server learns of a role by a watch of its own
+    expect((await read()).metadata.name).toBe('seen');
+    // What the role does not say stays forbidden.
+    await expect(visitor.list(RESOURCES.secret, { namespace })).rejects.toMatchObject({
+      code: 'KUBE_FORBIDDEN',
+    });
+    await expect(visitor.create(RESOURCES.secret, secret('more', 'x'))).rejects.toMatchObject({
+      code: 'KUBE_FORBIDDEN',
+    });
+    await expect(visitor.delete(RESOURCES.secret, { namespace, name: 'seen' })).rejects.toMatchObject({
+      code: 'KUBE_FORBIDDEN',
+    });
+  });
+
+  test('with a token that went bad it is nobody, and itself again as soon as the file has a good one', async () => {
+    await writeFile(join(dir, 'token'), 'spoilt');
+    expect((await read()).metadata.name).toBe('seen'); // the last token is good for a minute
+    await clock.advance(60_000);
+    await expect(read()).rejects.toMatchObject({ code: 'KUBE_UNAUTHORIZED', status: 401 });
+    expect(await watch()).toMatchObject({ kind: 'forbidden', error: { code: 'KUBE_UNAUTHORIZED' } });
+    await writeFile(join(dir, 'token'), await newToken());
+    expect((await read()).metadata.name).toBe('seen');
   });
 });

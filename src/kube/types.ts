@@ -145,7 +145,10 @@ export interface KubeClient {
   list(resource: Resource, options?: ListOptions): Promise<ListPage>;
   /** @throws KubeError, code KUBE_ALREADY_EXISTS */
   create(resource: Resource, object: KubeManifest, options?: WriteOptions): Promise<KubeObject>;
-  /** Replaces the object; its metadata.resourceVersion is compared. @throws KubeError, code KUBE_CONFLICT */
+  /**
+   * Replaces the object; its metadata.resourceVersion is compared, and its metadata.uid if given. Some kinds, Lease among them, are made anew by an
+   * update when they are gone, unless a uid is given. @throws KubeError, code KUBE_CONFLICT
+   */
   update(resource: Resource, object: KubeObject | KubeManifest, options?: WriteOptions): Promise<KubeObject>;
   /** Server-side apply, with force: fields of other managers that stand in `object` become ours. */
   apply(resource: Resource, object: KubeManifest, options?: WriteOptions): Promise<KubeObject>;
