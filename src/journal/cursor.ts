@@ -3,7 +3,8 @@
  *
  * U1  A DATA or CHECKPOINT slot is live only when it names the nearest FENCE at or below it as its session; a dead one adds nothing
  *     (hazard H11).
- * U2  Liveness alone is not believed: a live slot must begin where the log ended and name the put-id of the slot before it (s3log.md §6.4b F3).
+ * U2  Liveness alone is not believed: a live slot must begin where the log ended and name the put-id of the slot before it (s3log.md §6.4b F3). Only
+ *     a FENCE may name none: its writer need not have read that slot.
  * U3  Registers change only at a FENCE; its term never falls below one already read.
  */
 import { equalBytes } from '../base/index.ts';
@@ -76,6 +77,9 @@ function fence(
   if (slot.session !== slot.seq) throw bad('is a FENCE of another session');
   if (!slot.leap && slot.begin !== cursor.offset)
     throw bad(`fences at byte ${slot.begin}, the log ends at ${cursor.offset}`);
+  const unknown = slot.leap || !cursor.lastPutId || equalBytes(slot.previousPutId, ZERO_PUT_ID);
+  if (!unknown && !equalBytes(slot.previousPutId, cursor.lastPutId!))
+    throw bad('fences behind another slot than the one before it');
   if (termOf(slot.registers) < termOf(cursor.registers)) {
     throw bad(`term ${termOf(slot.registers)} after term ${termOf(cursor.registers)}`);
   }

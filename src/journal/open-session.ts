@@ -13,7 +13,8 @@ import { StoreError } from '../store/index.ts';
 import { advance, previousPutId, termOf, type JournalCursor } from './cursor.ts';
 import { AppendUnknownError, FencedError, StaleTermError } from './errors.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
-import { checkJournal, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
+import { lowestSlot } from './lowest-slot.ts';
+import { checkJournal, type Journal } from './names.ts';
 import { sessionOptions, type SessionOptions } from './options.ts';
 import { putSlot, type SlotDecision } from './put-slot.ts';
 import { readSlot } from './read-slot.ts';
@@ -133,9 +134,7 @@ function fenceSlot(cursor: JournalCursor, open: OpenSession): Slot {
 
 /** F3: one LIST above the fence. @throws FencedError when anything stands there. */
 async function checkFloor(journal: Journal, fenceSeq: number, options: RetryOptions): Promise<void> {
-  const call = { startAfter: slotKey(journal, fenceSeq), limit: 1, signal: options.signal };
-  const page = await retrying(() => journal.store.list(slotPrefix(journal), call), options);
-  const above = page.objects.map((object) => slotSeq(journal, object.key)).find((seq) => seq !== undefined);
+  const above = await retrying(() => lowestSlot(journal, fenceSeq + 1, options.signal), options);
   if (above !== undefined)
     throw new FencedError(
       journal.name,

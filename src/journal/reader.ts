@@ -1,16 +1,19 @@
 /**
  * Reading a journal from its beginning, then following its tail (s3log.md §6.5).
  *
- * D1  Slots are delivered strictly in order; GETs run ahead in parallel only while catching up, and hold at most READ_AHEAD slots.
+ * D1  Slots are delivered strictly in order, to one caller at a time; GETs run ahead in parallel while slots keep coming, the more of them the longer,
+ *     and hold at most READ_AHEAD slots.
  * D2  A 404 is the tail only when a LIST above it is empty (hazard H9). Slots above a hole are data loss, with the range, unless the lowest is a
  *     leap fence whose holes its owner is still filling.
  * D3  At the tail it polls from MIN_POLL_MS, growing to the pace's limit, and starts over with every slot or wake(); the LIST of D2 is repeated
  *     after RELIST_MS of silence, so that a journal that lost its head in mid-silence is noticed.
- * D4  An error that may pass is retried for as long as the caller waits; what is wrong meanwhile is in `problem`. Damage is thrown.
+ * D4  An error that may pass is retried for as long as the caller waits; what is wrong meanwhile is in `problem`. Damage is thrown, and met again by
+ *     the next call: the cursor never passes what was not delivered.
  *
  * The plan says where content comes from. Without compaction it is always the slots from zero; fragments and a floor come from CHECKPOINT slots.
  */
 import {
+  assert,
   backoffMs,
   isAbortOf,
   raceAbort,
@@ -22,7 +25,8 @@ import {
 import { advance, START, type JournalCursor } from './cursor.ts';
 import { DataLossError, JournalVersionError } from './errors.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
-import { checkJournal, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
+import { lowestSlot } from './lowest-slot.ts';
+import { checkJournal, type Journal } from './names.ts';
 import { readSlot } from './read-slot.ts';
 import { isRetryable, RETRY } from './retry.ts';
 import type { Registers, Slot } from './slot.ts';
@@ -63,8 +67,8 @@ export interface ReaderOptions {
 
 /** GETs in flight while catching up; at most this many slots of 8 MiB in memory (D1). */
 const READ_AHEAD = 8;
-/** GETs sent at once after a slot arrived at the tail: a busy writer is usually one or two slots further. */
-const TAIL_AHEAD = 2;
+/** With each slot that was there, this many times as many GETs: two after one at the tail, where a busy writer is usually a slot further. */
+const AHEAD_GROWTH = 2;
 const MIN_POLL_MS = 50;
 const POLL_GROWTH = 1.5;
 const MAX_POLL_MS = { hot: 500, cold: 2000 } as const;
@@ -82,10 +86,13 @@ export class JournalReader {
   #cursor: JournalCursor = START;
   #problem: Error | undefined;
   #atTail = false;
-  #catchingUp = true;
+  /** GETs to keep in flight. */
+  #window = READ_AHEAD;
+  #reading = false;
   #pollMs = MIN_POLL_MS;
   #listedAtMs = Number.NEGATIVE_INFINITY;
-  #woken: PromiseWithResolvers<void> = Promise.withResolvers();
+  /** Ends the rest at the tail, while there is one. */
+  #endRest: (() => void) | undefined;
 
   constructor(journal: Journal, options: ReaderOptions) {
     this.journal = checkJournal(journal);
@@ -107,13 +114,24 @@ export class JournalReader {
   /** A hint that something was appended: poll now. */
   wake(): void {
     this.#pollMs = MIN_POLL_MS;
-    const waiting = this.#woken;
-    this.#woken = Promise.withResolvers();
-    waiting.resolve();
+    this.#endRest?.();
   }
 
-  /** The next event, waiting at the tail. @throws DataLossError, CorruptSlotError, StoreError that will not pass, the signal's reason. */
+  /**
+   * The next event, waiting at the tail. One call at a time (D1).
+   * @throws DataLossError, CorruptSlotError, JournalVersionError, StoreError that will not pass, the signal's reason.
+   */
   async next(signal?: AbortSignal): Promise<JournalEvent> {
+    assert(!this.#reading, 'D1: one call of next() at a time');
+    this.#reading = true;
+    try {
+      return await this.#next(signal);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #next(signal: AbortSignal | undefined): Promise<JournalEvent> {
     for (let attempt = 0; ;) {
       signal?.throwIfAborted();
       try {
@@ -141,7 +159,7 @@ export class JournalReader {
     const seq = this.#cursor.nextSeq;
     const slot = await this.#get(seq, signal);
     if (slot) return this.#deliver(slot);
-    this.#catchingUp = false;
+    this.#window = 1;
     this.#ahead.clear(); // answers from beyond a 404 may be older than what is there by now
     const now = this.#options.clock.monotonicMs();
     if (!this.#atTail || now - this.#listedAtMs >= RELIST_MS) {
@@ -161,8 +179,7 @@ export class JournalReader {
   async #get(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
     if (signal !== this.#aheadSignal) this.#ahead.clear();
     this.#aheadSignal = signal;
-    const window = this.#catchingUp ? READ_AHEAD : this.#atTail ? 1 : TAIL_AHEAD;
-    for (let at = seq; at < seq + window; at++) {
+    for (let at = seq; at < seq + this.#window; at++) {
       if (this.#ahead.has(at)) continue;
       const read = readSlot(this.journal, at, signal);
       read.catch(() => undefined); // seen when its turn comes
@@ -176,14 +193,15 @@ export class JournalReader {
   #deliver(slot: Slot): JournalEvent | undefined {
     const before = this.#cursor;
     const { cursor, live } = advance(before, slot);
+    if (live && (slot.kind === 'checkpoint' || slot.codec !== 'raw'))
+      throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
     this.#cursor = cursor;
+    this.#window = Math.min(READ_AHEAD, this.#window * AHEAD_GROWTH);
     this.#atTail = false;
     this.#pollMs = MIN_POLL_MS;
     if (!live || slot.kind === 'filler') return undefined;
     if (slot.kind === 'fence')
       return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: slot.registers };
-    if (slot.kind === 'checkpoint' || slot.codec !== 'raw')
-      throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
     this.#metrics.slotRead(slot.end - slot.begin);
     const from = Math.max(slot.begin, this.#options.from ?? 0);
     if (from >= slot.end) return undefined;
@@ -199,11 +217,7 @@ export class JournalReader {
 
   /** D2. True when slot `seq` is the tail; false when it should be read again. @throws DataLossError */
   async #proveTail(seq: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const startAfter = seq === 0 ? undefined : slotKey(this.journal, seq - 1);
-    const page = await this.journal.store.list(slotPrefix(this.journal), { startAfter, limit: 2, signal });
-    const above = page.objects
-      .map((object) => slotSeq(this.journal, object.key))
-      .find((found) => found !== undefined);
+    const above = await lowestSlot(this.journal, seq, signal);
     if (above === undefined) return true;
     if (above === seq) return false; // it came into being between the GET and the LIST
     if (await readSlot(this.journal, seq, signal)) return false;
@@ -224,16 +238,19 @@ export class JournalReader {
     const { clock, random, pace = 'hot' } = this.#options;
     const delayMs = this.#pollMs * (0.75 + random.unit() / 4);
     this.#pollMs = Math.min(this.#pollMs * POLL_GROWTH, MAX_POLL_MS[pace]);
-    const rested = new AbortController();
-    const onAbort = (): void => rested.abort(signal?.reason);
+    signal?.throwIfAborted();
+    const rest = new AbortController();
+    const onAbort = (): void => rest.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const asleep = clock.sleep(delayMs, rested.signal);
-    asleep.catch(() => undefined); // woken early: the sleep that nobody waits for any more is cancelled below
+    const woken = new Error('woken');
+    this.#endRest = () => rest.abort(woken);
     try {
-      await raceAbort(Promise.race([asleep, this.#woken.promise]), signal);
+      await clock.sleep(delayMs, rest.signal);
+    } catch (error) {
+      if (error !== woken) throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);
-      rested.abort(new Error('woken'));
+      this.#endRest = undefined;
     }
   }
 }

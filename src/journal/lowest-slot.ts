@@ -1,0 +1,28 @@
+/**
+ * What a LIST shows above a slot: the question of every proof that something is the end of the log.
+ *
+ * Names of strangers (a copy that somebody kept beside the original) are passed over, so that they can hide nothing.
+ */
+import { slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
+
+/** Keys asked for at first: nearly always there are none (s3log.md §6.5 T3). */
+const FIRST_PAGE = 2;
+
+/** The lowest slot numbered `from` or higher that a LIST shows; undefined when it shows none. @throws StoreError, the signal's reason. */
+export async function lowestSlot(
+  journal: Journal,
+  from: number,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
+  const prefix = slotPrefix(journal);
+  let startAfter = from === 0 ? undefined : slotKey(journal, from - 1);
+  for (let limit: number | undefined = FIRST_PAGE; ; limit = undefined) {
+    const { objects, truncated } = await journal.store.list(prefix, { startAfter, limit, signal });
+    for (const { key } of objects) {
+      const seq = slotSeq(journal, key);
+      if (seq !== undefined) return seq;
+    }
+    startAfter = objects.at(-1)?.key;
+    if (!truncated || startAfter === undefined) return undefined;
+  }
+}
