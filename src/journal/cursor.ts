@@ -77,8 +77,9 @@ function fence(
   if (slot.session !== slot.seq) throw bad('is a FENCE of another session');
   if (!slot.leap && slot.begin !== cursor.offset)
     throw bad(`fences at byte ${slot.begin}, the log ends at ${cursor.offset}`);
-  const unknown = slot.leap || !cursor.lastPutId || equalBytes(slot.previousPutId, ZERO_PUT_ID);
-  if (!unknown && !equalBytes(slot.previousPutId, cursor.lastPutId!))
+  const { lastPutId } = cursor;
+  const unknown = slot.leap || !lastPutId || equalBytes(slot.previousPutId, ZERO_PUT_ID);
+  if (!unknown && !equalBytes(slot.previousPutId, lastPutId))
     throw bad('fences behind another slot than the one before it');
   if (termOf(slot.registers) < termOf(cursor.registers)) {
     throw bad(`term ${termOf(slot.registers)} after term ${termOf(cursor.registers)}`);

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
 import { StoreError } from '../store/index.ts';
-import { JournalReader, openSession, slotKey, slotPrefix, type Session } from './index.ts';
+import { type JournalReader, openSession, slotKey, slotPrefix, type Session } from './index.ts';
 import { decodeSlot, encodeSlot } from './slot.ts';
 import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
 

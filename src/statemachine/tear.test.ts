@@ -7,7 +7,7 @@ import { ClientHistory, cutLog, until, withReplicas } from './testing/index.ts';
 
 const MIB = 1024 * 1024;
 /** Every operation of a long write in a slot of its own. */
-const session = { maxBatchBytes: 1.05 * MIB };
+const session = { maxBatchBytes: Math.ceil(1.05 * MIB) };
 
 test('a log that ends inside a long command: the next primary goes on behind it, takes a snapshot, and is followed and read back', () =>
   withReplicas(async (start, log) => {
