@@ -229,6 +229,19 @@ describe('the end of a container', () => {
     expect(isReady(pod)).toBe(false);
   });
 
+  test('with FallbackToLogsOnError: what a container that failed wrote last is in the status, as much of it as a kubelet takes', async () => {
+    const container = {
+      terminationMessagePolicy: 'FallbackToLogsOnError',
+      command: ['sh', '-c', 'for i in $(seq 1 3000); do echo line $i; done; echo the reason; exit 3'],
+    };
+    await create(PODS, testPod('last-words', { spec: { restartPolicy: 'Never' }, container }));
+    const pod = await cluster.waitForPod('default', 'last-words', ended);
+    const { message } = pod.status!.containerStatuses![0]!.state.terminated!;
+    expect(message!.split('\n').at(-1)).toBe('the reason');
+    expect(message!.split('\n')).toHaveLength(80);
+    expect(message!.length).toBeLessThanOrEqual(2048);
+  });
+
   test('by SIGKILL is a failed pod with exit code 137, and nothing of its process group is left', async () => {
     const pod = await runPod(cluster, 'victim');
     const child = await ask<{ pid: number }>(cluster, pod, '/child');

@@ -5,8 +5,11 @@
  * 2. The container's main process gets SIGTERM first; after the grace, and whenever it ended, everything left in its
  *    process group gets SIGKILL, as the end of a PID namespace would.
  * 3. The back-off is the kubelet's: first restart at once, then the base doubling to 300 s, forgotten after 600 s of running.
+ * 4. With FallbackToLogsOnError the end of the log of a container that failed becomes its termination message. There is no termination message
+ *    file: a process has no /dev of its own.
  */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, type Exit, startChild } from './child.ts';
@@ -28,6 +31,9 @@ const PREPARE_RETRY_MIN_MS = 50;
 const PREPARE_RETRY_MAX_MS = 1000;
 /** Exit code that container runtimes give to a container that vanished with its machine. */
 const VANISHED = 255;
+/** What a kubelet takes of a log as termination message: the last 80 lines, at most 2 KiB. */
+const FALLBACK_LINES = 80;
+const FALLBACK_BYTES = 2048;
 
 /** What a container needs of its pod. */
 export interface ContainerHost {
@@ -194,7 +200,10 @@ export class ContainerRunner {
     life.abort();
     await node.awake();
     const code = exitCode(exit);
-    const end = ended(code, code === 0 ? 'Completed' : 'Error', startedAt, containerID);
+    const end = {
+      ...ended(code, code === 0 ? 'Completed' : 'Error', startedAt, containerID),
+      ...terminationMessage(this.spec, code, child.logFile),
+    };
     this.#started = false;
     this.#ready = false;
     this.#set({ terminated: end }, containerID);
@@ -258,6 +267,14 @@ export class ContainerRunner {
   #pause(ms: number): Promise<void> {
     return sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {});
   }
+}
+
+/** Invariant 4. */
+function terminationMessage(spec: Container, code: number, logFile: string): Pick<Terminated, 'message'> {
+  if (spec.terminationMessagePolicy !== 'FallbackToLogsOnError' || code === 0) return {};
+  const log = readFileSync(logFile).subarray(-FALLBACK_BYTES).toString();
+  const message = log.trimEnd().split('\n').slice(-FALLBACK_LINES).join('\n');
+  return message === '' ? {} : { message };
 }
 
 function exitCode({ code, signal }: Exit): number {

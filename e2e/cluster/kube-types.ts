@@ -77,6 +77,7 @@ export interface Container {
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly lifecycle?: object;
+  readonly terminationMessagePolicy?: string;
   readonly restartPolicy?: string;
 }
 

@@ -85,15 +85,15 @@ export async function getObject(
 export async function untilCondition(
   cluster: Cluster,
   [plural, name, type]: readonly [Plural, string, string],
-  wanted: { readonly status: string; readonly reason?: string },
+  wanted: { readonly status: string; readonly reason?: string; readonly containing?: string },
   timeoutMs = 60_000,
 ): Promise<string> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const conditions = (await getObject(cluster, plural, name))?.status?.conditions ?? [];
     const found = conditions.find((condition) => condition.type === type);
-    if (found?.status === wanted.status && (wanted.reason ?? found.reason) === found.reason)
-      return found.message;
+    const isIt = found?.status === wanted.status && (wanted.reason ?? found.reason) === found.reason;
+    if (isIt && found.message.includes(wanted.containing ?? '')) return found.message;
     if (performance.now() > deadline) {
       throw new HarnessError(
         'TIMEOUT',
@@ -104,23 +104,24 @@ export async function untilCondition(
   }
 }
 
-/** Waits for an event about the object; resolves with its message. Throws HarnessError TIMEOUT with the events there are. */
+/** Waits for an event about the object whose message has `containing` in it; resolves with its message. Throws HarnessError TIMEOUT with the events there are. */
 export async function untilEvent(
   cluster: Cluster,
   [kind, name]: readonly [kind: string, name: string],
   reason: string,
+  containing = '',
   timeoutMs = 10_000,
 ): Promise<string> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const { items } = await cluster.api.get<{ items: EventShape[] }>('/api/v1/namespaces/default/events');
     const own = items.filter(({ involvedObject: of }) => of.kind === kind && of.name === name);
-    const found = own.find((event) => event.reason === reason);
+    const found = own.find((event) => event.reason === reason && event.message?.includes(containing));
     if (found !== undefined) return found.message ?? '';
     if (performance.now() > deadline)
       throw new HarnessError(
         'TIMEOUT',
-        `no event ${reason} about ${kind} ${name}; there are ${JSON.stringify(own)}`,
+        `no event ${reason} '${containing}' about ${kind} ${name}; there are ${JSON.stringify(own)}`,
       );
     await sleep(POLL_MS);
   }

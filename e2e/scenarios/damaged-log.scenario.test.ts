@@ -95,6 +95,9 @@ test('two pods are told the same term: the log lets one of them append, the othe
   for (const { namespace, name } of operators) cluster.thawPod(namespace, name);
   expect(loser.end).toMatch(/Fenced|FENCED|StaleTerm|STALE_TERM/);
   expect(loser.end).toMatch(new RegExp(`^(exit code ${EXIT.fenced}, )?\\{`));
+  expect(await untilEvent(cluster, ['Shard', OTHER], 'PodEnded', loser.pod)).toMatch(
+    new RegExp(`exit code ${EXIT.fenced}, Fenced: `),
+  );
   await installation.settled(OTHER, RECOVERY_MS);
   await stage.workload(OTHER).moreWrites(STEADY_WRITES, RECOVERY_MS);
   expect(await stage.workload(OTHER).finish()).toMatchObject({ lost: 0, staleReads: 0 });
@@ -124,8 +127,11 @@ test('a log whose first slot is gone is data loss with its place, never an empty
     },
     RECOVERY_MS,
   );
-  const message = await untilCondition(cluster, ['shards', SHARD, 'Ready'], { status: 'False' });
-  expect(message).not.toBe('');
+  await untilCondition(cluster, ['shards', SHARD, 'Ready'], { status: 'False' });
+  const lost = `exit code ${EXIT.dataLoss}, DataLoss: `;
+  await untilEvent(cluster, ['Shard', SHARD], 'PodEnded', lost);
+  const crashing = { status: 'False', reason: 'CrashLoop', containing: lost };
+  await untilCondition(cluster, ['shards', SHARD, 'Progressing'], crashing);
   await rename(join(store.directory, 'kept-slot'), slot);
   await installation.settled(SHARD, RECOVERY_MS);
   await workload.moreWrites(STEADY_WRITES, RECOVERY_MS);

@@ -30,6 +30,9 @@ async function fillDiskOf(role: 'primary' | 'standby'): Promise<string> {
   const end = installation.exitOf(pod, RECOVERY_MS);
   cluster.killPod(installation.namespace, pod, 'SIGUSR2');
   expect(await end).toMatch(new RegExp(`^(exit code ${EXIT.localDisk}, )?\\{.*ENOSPC`));
+  expect(await untilEvent(stage.cluster, ['Shard', SHARD], 'PodEnded', pod)).toMatch(
+    new RegExp(`exit code ${EXIT.localDisk}, DiskFull: .*ENOSPC`),
+  );
   return pod;
 }
 

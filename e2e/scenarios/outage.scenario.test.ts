@@ -75,6 +75,9 @@ test('a store that is away for longer than a primary waits: it stops by itself, 
   await store.restart();
   expect(await end).toContain('STORE_UNREACHABLE');
   expect(await end).toMatch(new RegExp(`^(exit code ${EXIT.storeRefused}, )?\\{`));
+  expect(await untilEvent(cluster, ['Shard', 'hasty'], 'PodEnded', primary)).toMatch(
+    new RegExp(`exit code ${EXIT.storeRefused}, StoreUnreachable: `),
+  );
   await untilCondition(cluster, ['shards', 'hasty', 'Ready'], { status: 'True' });
   expect(await untilEvent(cluster, ['Shard', 'hasty'], 'HandoffCompleted')).toContain('hasty-');
   await stage.workload('hasty').moreWrites(STEADY_WRITES, RECOVERY_MS);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ANNOTATIONS, KINDS } from '../../src/api/index.ts';
+import { ANNOTATIONS, EXIT, KINDS, LABELS, lastWords } from '../../src/api/index.ts';
 import { RESOURCES } from '../../src/kube/index.ts';
 import { NAMESPACE, ScriptedCluster } from './testing/scripted-cluster.ts';
 
@@ -242,7 +242,24 @@ describe('pods that end by errors again and again', () => {
       }
     }
     expect(crashes).toBeLessThan(14); // one a second without the pause
-    expect(cluster.condition(KINDS.shard, 'orders', 'Progressing')?.reason).toBe('CrashLoop');
+    const said = cluster.condition(KINDS.shard, 'orders', 'Progressing');
+    expect(said?.reason).toBe('CrashLoop');
+    expect(said?.message).toMatch(/Last one: orders-\w+: exit code 137: ended by signal 9/);
+  });
+
+  test('say why: what a pod wrote last is an event of its shard, told once', async () => {
+    const { cluster } = await healthy();
+    const standby = cluster.podsOf('orders').find((pod) => pod.metadata.labels?.[LABELS.role] === 'standby')!;
+    const exit = { code: EXIT.localDisk, reason: 'DiskFull', detail: 'ENOSPC: no space left on device' };
+    const log = `{"message":"the agent stops"}\n${JSON.stringify({ message: 'the agent ends', ...lastWords(exit) })}`;
+    cluster.pods.fail(standby.metadata.name, EXIT.localDisk, log);
+    await cluster.until('the shard is whole again', () => cluster.isSettled('orders'));
+    await cluster.pass(30_000);
+    const told = cluster.events('PodEnded');
+    expect(told).toHaveLength(1);
+    expect(JSON.stringify(told[0])).toContain(
+      `Pod ${standby.metadata.name} ended: exit code 40, DiskFull: ENOSPC: no space left on device`,
+    );
   });
 });
 

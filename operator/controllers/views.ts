@@ -7,6 +7,7 @@ import {
   parseJournalStore,
   parseRecoveryLog,
   parseShard,
+  readLastWords,
   type JournalStore,
   type RecoveryLog,
   type Shard,
@@ -14,20 +15,24 @@ import {
 import type { KubeObject } from '../../src/kube/index.ts';
 import type { NodeView, PodView, Role } from '../plan/index.ts';
 
+/** Exit codes above this one stand for signals. */
+const SIGNAL_EXIT = 128;
 const ROLES: readonly string[] = ['primary', 'standby', 'none'];
+
+const terminated = z.looseObject({ exitCode: z.number(), message: z.string().optional() });
 
 const podParts = z.looseObject({
   spec: z.looseObject({ nodeName: z.string().optional() }).optional(),
   status: z
     .looseObject({
       phase: z.string().optional(),
+      reason: z.string().optional(),
+      message: z.string().optional(),
       podIP: z.string().optional(),
       containerStatuses: z
         .array(
           z.looseObject({
-            state: z
-              .looseObject({ terminated: z.looseObject({ exitCode: z.number() }).optional() })
-              .optional(),
+            state: z.looseObject({ terminated: terminated.optional() }).optional(),
           }),
         )
         .optional(),
@@ -61,18 +66,36 @@ export const podView: (object: KubeObject) => PodView = once((object) => {
   const { spec, status } = podParts.parse(object);
   const { metadata } = object;
   const role = metadata.labels?.[LABELS.role];
-  const exits = (status?.containerStatuses ?? []).flatMap((c) => c.state?.terminated?.exitCode ?? []);
+  const ended = (status?.containerStatuses ?? []).flatMap((c) => c.state?.terminated ?? [])[0];
   return {
     name: metadata.name,
     uid: metadata.uid,
     node: spec?.nodeName,
     address: status?.podIP === '' ? undefined : status?.podIP,
     phase: phase(status?.phase),
-    exitCode: exits[0],
+    exitCode: ended?.exitCode,
+    end: describeEnd(ended, status),
     deleting: metadata.deletionTimestamp !== undefined,
     role: role !== undefined && ROLES.includes(role) ? (role as Role) : undefined,
   };
 });
+
+/** The agent's own words if it had time for them, else what Kubernetes says. */
+function describeEnd(
+  ended: z.infer<typeof terminated> | undefined,
+  status: z.infer<typeof podParts>['status'],
+): string | undefined {
+  if (!ended) {
+    const reason = status?.reason === undefined ? '' : ` (${status.reason}: ${status.message ?? ''})`;
+    return status?.phase === 'Failed' || status?.phase === 'Succeeded'
+      ? `${status.phase}${reason}`
+      : undefined;
+  }
+  const said = readLastWords(ended.message ?? '');
+  const code = `exit code ${ended.exitCode}`;
+  if (said) return `${code}, ${said.reason}: ${said.detail}`;
+  return ended.exitCode > SIGNAL_EXIT ? `${code}: ended by signal ${ended.exitCode - SIGNAL_EXIT}` : code;
+}
 
 function phase(text: string | undefined): PodView['phase'] {
   switch (text) {

@@ -168,10 +168,11 @@ function progress(
     return is('True', 'HandoffInProgress', `Pod ${view.assignment?.primary} is taking over.`);
   if (pods.createNotBeforeMs !== undefined) {
     const seconds = Math.ceil((pods.createNotBeforeMs - view.nowMs) / 1000);
+    const last = view.lastFailure === undefined ? '' : ` Last one: ${view.lastFailure}`;
     return is(
       'False',
       'CrashLoop',
-      `Pods of this shard end by errors; the next one is made in about ${seconds} s.`,
+      `Pods of this shard end by errors; the next one is made in about ${seconds} s.${last}`,
     );
   }
   if (view.paused) return is('False', 'Paused', 'The shard is paused: no automatic handoff or replacement.');

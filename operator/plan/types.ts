@@ -55,6 +55,8 @@ export interface PodView {
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
   /** Set once the shard's container has terminated; pods are never restarted in place. */
   readonly exitCode?: number | undefined;
+  /** How it ended, for people; set with the exit code or the phase that says so. */
+  readonly end?: string | undefined;
   /** Has a deletion timestamp. */
   readonly deleting: boolean;
   /** The role label it carries now. */
@@ -119,6 +121,8 @@ export interface ShardView {
   readonly logTerm: number;
   /** Handoffs of this shard in the last ten minutes that silence, not proof, brought about. */
   readonly recentSilenceHandoffs: number;
+  /** The last end by an error that this process saw, for people. */
+  readonly lastFailure?: string | undefined;
   readonly replicas: readonly ReplicaView[];
   readonly nodes: readonly NodeView[];
   /** True when the assigned pod is known not to exist: its deletion was seen or the API server said so just now. */

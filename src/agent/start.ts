@@ -1,7 +1,7 @@
 /**
  * From a pod's environment to a running agent: the real clock, store, API server and hints.
  */
-import { ANNOTATIONS, KINDS, parseRecoveryLog } from '../api/index.ts';
+import { ANNOTATIONS, EXIT, KINDS, lastWords, parseRecoveryLog } from '../api/index.ts';
 import { createMetrics, systemClock, systemRandom, type Logger } from '../base/index.ts';
 import { connectKube } from '../kube/index.ts';
 import { hintsSlots } from '../persistence/index.ts';
@@ -11,6 +11,7 @@ import { agentConfig } from './config.ts';
 import { runAgent } from './life.ts';
 import { exitFor } from './outcome.ts';
 import { watchShard } from './shard-watch.ts';
+import type { AgentExit } from './state.ts';
 
 export interface StartOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -68,10 +69,16 @@ export async function startAgent({ env, application, log: root, signal }: StartO
       signal,
     );
     await Promise.all([store.close(), kube.close()]);
-    return exit.code;
+    return sayEnd(log, exit);
   } catch (error) {
-    const { code, reason, message } = exitFor(error);
-    root.error('the agent cannot run', { code, reason, detail: message, error });
-    return code;
+    const exit = exitFor(error);
+    root.error('the agent cannot run', { code: exit.code, reason: exit.reason, error });
+    return sayEnd(root, exit);
   }
+}
+
+/** Nothing is logged after this: it is what the pod's status tells (api: last-words). */
+function sayEnd(log: Logger, { code, reason, message }: AgentExit): number {
+  log[code === EXIT.ok ? 'info' : 'error']('the agent ends', lastWords({ code, reason, detail: message }));
+  return code;
 }

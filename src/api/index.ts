@@ -4,6 +4,7 @@
 export { setCondition, type ConditionNews } from './conditions.ts';
 export { renderCrds, type RenderedCrd } from './crd.ts';
 export { parseHeartbeatLine, type HeartbeatLine } from './heartbeat.ts';
+export { lastWords, readLastWords, type LastWords } from './last-words.ts';
 export {
   ANNOTATIONS,
   EXIT,

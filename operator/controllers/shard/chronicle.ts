@@ -89,6 +89,14 @@ export class Chronicle {
     }
   }
 
+  /** Pods that ended since the last look. */
+  podEnds(shard: KubeObject, memory: ShardMemory, log: Logger): void {
+    for (const { pod, byError, how } of memory.untoldEnds.splice(0)) {
+      this.#tell(shard, byError ? 'Warning' : 'Normal', 'PodEnded', `Pod ${pod} ended: ${how}`);
+      log.info('a pod ended', { pod, how });
+    }
+  }
+
   /** A decision against acting, or against one's own eyes (C1). */
   withheld(shard: KubeObject, decision: FailoverDecision, memory: ShardMemory, log: Logger): void {
     if (decision.kind === 'keep' || decision.kind === 'promote') {

@@ -54,14 +54,16 @@ describe('what a process remembers of a shard', () => {
   test('each end by error counts once, however often it is looked at', () => {
     const memory = new ShardMemories(new VirtualClock()).of('shop/orders');
     const ends = [
-      { uid: 'a', byError: true },
-      { uid: 'b', byError: false },
+      { uid: 'a', pod: 'orders-a', byError: true, how: 'exit code 40' },
+      { uid: 'b', pod: 'orders-b', byError: false, how: 'exit code 0' },
     ];
     countCrashes(memory, ends, 1_000);
     countCrashes(memory, ends, 2_000);
     expect(memory.crashes).toEqual({ failures: 1, lastAtMs: 1_000 });
-    countCrashes(memory, [{ uid: 'c', byError: true }], 3_000);
+    countCrashes(memory, [{ uid: 'c', pod: 'orders-c', byError: true, how: 'exit code 30' }], 3_000);
     expect(memory.crashes).toEqual({ failures: 2, lastAtMs: 3_000 });
     expect([...memory.countedEnds]).toEqual(['c']);
+    expect(memory.untoldEnds.map(({ pod }) => pod)).toEqual(['orders-a', 'orders-b', 'orders-c']);
+    expect(memory.lastFailure).toBe('orders-c: exit code 30');
   });
 });

@@ -30,6 +30,10 @@ export interface ShardMemory {
   crashes: CrashHistory | undefined;
   /** UIDs of pods whose end has been counted. */
   readonly countedEnds: Set<string>;
+  /** Ends that were counted and not told yet. */
+  readonly untoldEnds: PodEnd[];
+  /** The last end by an error, for people. */
+  lastFailure: string | undefined;
   /** Names of pods whose creation got no answer, with when it was sent: tried again under the same name, so that none is made twice. */
   readonly unansweredPods: Map<string, number>;
   /** A switchover request that was answered; its annotation may still be in the cache. */
@@ -81,6 +85,8 @@ export class ShardMemories {
       handoff: undefined,
       crashes: undefined,
       countedEnds: new Set(),
+      untoldEnds: [],
+      lastFailure: undefined,
       unansweredPods: new Map(),
       answeredRequest: undefined,
       requestSinceMs: undefined,
@@ -130,7 +136,10 @@ export function recentSilenceHandoffs(memory: ShardMemory, nowMs: number): numbe
 /** An ended pod, as the count of crashes sees it. */
 export interface PodEnd {
   readonly uid: string;
+  readonly pod: string;
   readonly byError: boolean;
+  /** For people. */
+  readonly how: string;
 }
 
 /** Counts ends by error that were not counted yet, and forgets pods that no longer exist. */
@@ -138,6 +147,10 @@ export function countCrashes(memory: ShardMemory, ends: readonly PodEnd[], nowMs
   const fresh = ends.filter((end) => !memory.countedEnds.has(end.uid));
   const existing = new Set(ends.map((end) => end.uid));
   for (const uid of memory.countedEnds) if (!existing.has(uid)) memory.countedEnds.delete(uid);
-  for (const { uid } of fresh) memory.countedEnds.add(uid);
+  for (const end of fresh) {
+    memory.countedEnds.add(end.uid);
+    memory.untoldEnds.push(end);
+    if (end.byError) memory.lastFailure = `${end.pod}: ${end.how}`;
+  }
   memory.crashes = noteCrashes(memory.crashes, fresh.filter((end) => end.byError).length, nowMs);
 }

@@ -119,6 +119,7 @@ export class ShardReconciler {
     const { signal, log } = context;
     this.#chronicle.prerequisites(shard, prerequisites, memory, log);
     const view = this.#view(key, shard, memory, false);
+    this.#chronicle.podEnds(shard, memory, log);
     const decision = planFailover(view);
     const look: Look = {
       key,

@@ -218,6 +218,8 @@ function container(inputs: PodInputs): Manifest {
     // Readiness follows the agent's state at once through the operator; the probe is the backstop for Services.
     readinessProbe: probe('/readyz', 1, 3),
     livenessProbe: probe('/livez', 10, 6),
+    // The last lines of an agent that failed say why, in its pod's status (api: last-words).
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     resources: shard.spec.template.resources ?? {},
     securityContext: {
       allowPrivilegeEscalation: false,

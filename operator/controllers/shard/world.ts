@@ -11,7 +11,7 @@ import { BY_SHARD, logKeyOf, type Caches } from '../caches.ts';
 import { readHints } from '../hints.ts';
 import { asShard, isOwnedBy, nodeView, podView } from '../views.ts';
 import type { MeasuredSteps } from './handoffs.ts';
-import { countCrashes, recentSilenceHandoffs, type ShardMemory } from './memory.ts';
+import { countCrashes, recentSilenceHandoffs, type PodEnd, type ShardMemory } from './memory.ts';
 import type { HeartbeatStreams } from './streams.ts';
 
 /** How well this process sees, apart from the streams. */
@@ -77,6 +77,7 @@ export class World {
       // Above what this process has seen, too: the object may have been rolled back.
       logTerm: Math.max(memory.term, log ? readHints(log).term : 0),
       recentSilenceHandoffs: recentSilenceHandoffs(memory, nowMs),
+      lastFailure: memory.lastFailure,
       replicas,
       nodes,
       primaryAbsenceConfirmed: gathered.primaryAbsent || this.#sawPrimaryDeleted(asShard(shard)),
@@ -135,11 +136,11 @@ function requestOf(
 }
 
 /** Clean ends and fenced old primaries are no errors. */
-function endOf({ pod }: ReplicaView): readonly { uid: string; byError: boolean }[] {
+function endOf({ pod }: ReplicaView): readonly PodEnd[] {
   if (pod.exitCode === undefined && pod.phase !== 'Failed' && pod.phase !== 'Succeeded') return [];
   const byError =
     pod.exitCode === undefined
       ? pod.phase === 'Failed'
       : pod.exitCode !== EXIT.ok && pod.exitCode !== EXIT.fenced;
-  return [{ uid: pod.uid, byError }];
+  return [{ uid: pod.uid, pod: pod.name, byError, how: pod.end ?? 'no exit code' }];
 }

@@ -110,6 +110,11 @@ export class ScriptedPods {
     this.#exit(this.pod(name), 137);
   }
 
+  /** Ends by itself, with the end of its log as the kubelet reports it. */
+  fail(name: string, code: number, message: string): void {
+    this.#exit(this.pod(name), code, message);
+  }
+
   /** SIGSTOP, or a silent node: no line, no closed connection. */
   freeze(name: string, ms: number): void {
     this.pod(name).frozenUntilMs = this.clock.monotonicMs() + ms;
@@ -269,14 +274,14 @@ export class ScriptedPods {
     for (const listener of pod.listeners) listener.hear(this.line(pod));
   }
 
-  #exit(pod: Pod, code: number): void {
+  #exit(pod: Pod, code: number, message = ''): void {
     if (pod.exitCode !== undefined) return;
     pod.exitCode = code;
     for (const listener of pod.listeners) listener.closed();
     pod.listeners.clear();
     const status = {
       phase: code === 0 ? 'Succeeded' : 'Failed',
-      containerStatuses: [{ name: 'shard', state: { terminated: { exitCode: code } } }],
+      containerStatuses: [{ name: 'shard', state: { terminated: { exitCode: code, message } } }],
     };
     // The kubelet notices a while after the connection is gone.
     this.clock.timer(300, () => {
