@@ -12,6 +12,7 @@ export interface JournalMetrics {
   fenced(): void;
   readProof(by: 'get' | 'put'): void;
   slotRead(contentBytes: number): void;
+  fragmentRead(contentBytes: number): void;
   lagBytes(bytes: number): void;
 }
 
@@ -84,6 +85,7 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
       slots.add(1);
       read.add(contentBytes);
     },
+    fragmentRead: (contentBytes) => read.add(contentBytes),
     lagBytes: (value) => lag.set(value),
   };
 }
