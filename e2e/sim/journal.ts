@@ -285,7 +285,7 @@ async function readAll(
   for (;;) {
     const event = await reader.next();
     if (event.kind === 'data') content.add(event.begin, event.bytes);
-    if (event.kind === 'fence')
+    if (event.kind === 'fence' && event.registers)
       registers.push({ term: Number(event.registers['term']), author: event.registers['author'] ?? '' });
     if (event.kind === 'tail') return;
   }

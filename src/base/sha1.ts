@@ -8,7 +8,7 @@ import { toHex } from './bytes.ts';
 const INLINE_BYTES = 256 * 1024;
 
 /** SHA-1 of `data` in lower-case hex. The data must not change meanwhile. */
-export async function sha1HexOf(data: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function sha1HexOf(data: Uint8Array): Promise<string> {
   if (data.length <= INLINE_BYTES) return sha1Hex(data);
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-1', data)));
+  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-1', data as Uint8Array<ArrayBuffer>)));
 }

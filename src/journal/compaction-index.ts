@@ -163,7 +163,9 @@ export function indexProblem(index: CompactionIndex): string | undefined {
   if (gap !== undefined) return gap;
   const unordered = index.fences.findIndex(
     (fence, i) =>
-      fence.seq >= index.floor || (i > 0 && !isAfter(index.fences[i - 1]!, fence)) || fence.offset > index.end,
+      fence.seq >= index.floor ||
+      (i > 0 && !isAfter(index.fences[i - 1]!, fence)) ||
+      fence.offset > index.end,
   );
   return unordered < 0 ? undefined : `fence ${index.fences[unordered]!.seq} is out of order`;
 }
@@ -174,7 +176,8 @@ function coverageProblem({ fragments, pruned, end }: CompactionIndex): string | 
   const spans = [...fragments, ...pruned].sort((a, b) => a.begin - b.begin);
   let at = 0;
   for (const span of spans) {
-    if (span.begin !== at) return `content from byte ${at} to ${span.begin} is in neither fragments nor pruned`;
+    if (span.begin !== at)
+      return `content from byte ${at} to ${span.begin} is in neither fragments nor pruned`;
     if (span.end <= span.begin) return `an empty span at byte ${at}`;
     at = span.end;
   }
@@ -186,7 +189,8 @@ export function mergeRanges(ranges: readonly Range[]): readonly Range[] {
   const merged: Range[] = [];
   for (const range of [...ranges].sort((a, b) => a.begin - b.begin)) {
     const last = merged.at(-1);
-    if (last && range.begin <= last.end) merged[merged.length - 1] = { begin: last.begin, end: Math.max(last.end, range.end) };
+    if (last && range.begin <= last.end)
+      merged[merged.length - 1] = { begin: last.begin, end: Math.max(last.end, range.end) };
     else merged.push(range);
   }
   return merged;

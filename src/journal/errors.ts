@@ -53,6 +53,16 @@ export class JournalDeletedError extends HoldfastError {
   }
 }
 
+/** A compaction that cannot go on; nothing has changed for readers or the writer, and the next one begins anew. */
+export class CompactionError extends HoldfastError {
+  constructor(journal: string, why: string, cause?: unknown) {
+    super('COMPACTION_FAILED', `Journal ${journal} cannot be compacted now: ${why}.`, {
+      fields: { journal, why },
+      cause,
+    });
+  }
+}
+
 /** Bytes of the journal are gone although nothing announced it (I9). */
 export class DataLossError extends HoldfastError {
   readonly begin: number;

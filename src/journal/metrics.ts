@@ -13,6 +13,10 @@ export interface JournalMetrics {
   readProof(by: 'get' | 'put'): void;
   slotRead(contentBytes: number): void;
   fragmentRead(contentBytes: number): void;
+  compacted(contentBytes: number, seconds: number): void;
+  compactionFailed(cause: string): void;
+  pruned(contentBytes: number): void;
+  reclaimed(slots: number, fragments: number): void;
   lagBytes(bytes: number): void;
 }
 
@@ -67,6 +71,30 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     name: 'holdfast_journal_lag_bytes',
     help: 'Known head minus position of the reader.',
   });
+  const compactions = metrics.histogram({
+    name: 'holdfast_journal_compaction_seconds',
+    help: 'Compactions, from the first read to the CHECKPOINT.',
+    buckets: DURATION_BUCKETS_SECONDS,
+  });
+  const compacted = metrics.counter({
+    name: 'holdfast_journal_compacted_bytes_total',
+    help: 'Content bytes moved from slots to fragments.',
+  });
+  const failures = metrics.counter({
+    name: 'holdfast_journal_compaction_failures_total',
+    help: 'Compactions that failed, by cause.',
+    labels: ['cause'],
+  });
+  const pruned = metrics.counter({
+    name: 'holdfast_journal_pruned_bytes_total',
+    help: 'Content bytes given up because nobody needs them.',
+  });
+  const reclaimed = metrics.counter({
+    name: 'holdfast_journal_reclaimed_objects_total',
+    help: 'Objects deleted after their grace, by kind.',
+    labels: ['kind'],
+  });
+  for (const kind of ['slot', 'fragment']) reclaimed.add(0, { kind });
   fences.add(0, { outcome: 'won' });
   fences.add(0, { outcome: 'lost' });
   return {
@@ -86,6 +114,16 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
       read.add(contentBytes);
     },
     fragmentRead: (contentBytes) => read.add(contentBytes),
+    compacted: (contentBytes, seconds) => {
+      compacted.add(contentBytes);
+      compactions.observe(seconds);
+    },
+    compactionFailed: (cause) => failures.add(1, { cause }),
+    pruned: (contentBytes) => pruned.add(contentBytes),
+    reclaimed: (slotCount, fragmentCount) => {
+      reclaimed.add(slotCount, { kind: 'slot' });
+      reclaimed.add(fragmentCount, { kind: 'fragment' });
+    },
     lagBytes: (value) => lag.set(value),
   };
 }

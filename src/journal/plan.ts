@@ -90,7 +90,8 @@ async function readIndexObject(
   const found = await journal.store.get(indexKey(journal, sha1), { signal });
   if (!found) throw new CorruptSlotError(where, `its index object ${sha1} is gone`);
   const bytes = found.body.slice();
-  if ((await sha1HexOf(bytes)) !== sha1) throw new CorruptSlotError(where, `its index object ${sha1} is damaged`);
+  if ((await sha1HexOf(bytes)) !== sha1)
+    throw new CorruptSlotError(where, `its index object ${sha1} is damaged`);
   return decodeIndex(bytes, where);
 }
 

@@ -34,10 +34,10 @@ export async function readFragment(
 /** The content, or what is wrong with it. */
 async function contentOf(
   { codec, begin, end, sha1 }: Fragment,
-  stored: Uint8Array<ArrayBuffer> | 'wrong size',
+  stored: Uint8Array | 'wrong size',
 ): Promise<Uint8Array | string> {
   if (stored === 'wrong size') return 'the object has another length than its index says';
-  let content: Uint8Array<ArrayBuffer>;
+  let content: Uint8Array;
   try {
     content = await decompress(codec, stored, end - begin);
   } catch (error) {
@@ -55,7 +55,7 @@ async function fetchObject(
   bytes: number,
   freshConnection: boolean,
   signal: AbortSignal | undefined,
-): Promise<Uint8Array<ArrayBuffer> | 'wrong size' | undefined> {
+): Promise<Uint8Array | 'wrong size' | undefined> {
   const whole = new Uint8Array(bytes);
   const stop = new AbortController();
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;

@@ -213,7 +213,9 @@ export class JournalReader {
     const known = this.#plan?.newest;
     if (!known || (plan && plan.seq > known.seq)) this.#plan = { newest: plan };
     if (!plan || plan.index.floor <= this.#cursor.nextSeq) return false;
-    assert(termOf(plan.registers) >= termOf(this.#cursor.registers), 'U3: terms only grow', { seq: plan.seq });
+    assert(termOf(plan.registers) >= termOf(this.#cursor.registers), 'U3: terms only grow', {
+      seq: plan.seq,
+    });
     const { nextSeq, offset } = this.#cursor;
     const from = Math.max(offset, this.#options.from ?? 0);
     this.#compacted = new CompactedPart(this.journal, plan, from, nextSeq);
@@ -262,8 +264,7 @@ export class JournalReader {
   async #deliver(slot: Slot, signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
     const before = this.#cursor;
     const { cursor, live } = advance(before, slot);
-    if (live && slot.kind === 'checkpoint')
-      this.#plan = { newest: await planOf(this.journal, slot, signal) };
+    if (live && slot.kind === 'checkpoint') this.#plan = { newest: await planOf(this.journal, slot, signal) };
     this.#cursor = cursor;
     this.#slotBytes = Math.max(slot.payload.length, this.#slotBytes / 2);
     const room = Math.max(READ_AHEAD_LEAST, Math.floor(READ_AHEAD_BYTES / Math.max(1, this.#slotBytes)));
