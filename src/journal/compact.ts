@@ -77,10 +77,11 @@ export function splitForMerge(
   newBytes: number,
   fragmentBytes: number,
 ): { readonly kept: readonly Fragment[]; readonly merged: readonly Fragment[] } {
+  if (newBytes === 0) return { kept: fragments, merged: [] };
   let first = fragments.length;
   let at = begin;
   let bytes = newBytes;
-  while (first > 0 && newBytes > 0) {
+  while (first > 0) {
     const fragment = fragments[first - 1]!;
     const length = fragment.end - fragment.begin;
     if (fragment.end !== at || length > bytes || length + bytes > fragmentBytes) break;

@@ -104,6 +104,7 @@ export class Compactor {
     this.#ports = ports;
     this.#options = { ...DEFAULT_COMPACTOR_OPTIONS, ...options };
     this.#plan = ports.plan;
+    this.#swept = ports.plan === undefined; // nobody has made anything superfluous yet
     this.#lastMs = ports.clock.monotonicMs();
     void ports.session.ended.then(() => this.#stop.abort(new Error('the session is over'))); // never rejects
     this.ended = this.#run();

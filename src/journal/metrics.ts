@@ -71,6 +71,34 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     name: 'holdfast_journal_lag_bytes',
     help: 'Known head minus position of the reader.',
   });
+  fences.add(0, { outcome: 'won' });
+  fences.add(0, { outcome: 'lost' });
+  return {
+    committed: (contentBytes, seconds) => {
+      commits.add(1);
+      bytes.add(contentBytes);
+      batch.observe(contentBytes);
+      latency.observe(seconds);
+    },
+    retried: (cause) => retries.add(1, { cause }),
+    ambiguityResolved: () => resolved.add(1),
+    fence: (outcome) => fences.add(1, { outcome }),
+    fenced: () => fenced.add(1),
+    readProof: (by) => proofs.add(1, { by }),
+    slotRead: (contentBytes) => {
+      slots.add(1);
+      read.add(contentBytes);
+    },
+    fragmentRead: (contentBytes) => read.add(contentBytes),
+    lagBytes: (value) => lag.set(value),
+    ...compactionMetrics(metrics),
+  };
+}
+
+/** What compaction, pruning and reclaiming did. */
+function compactionMetrics(
+  metrics: Metrics,
+): Pick<JournalMetrics, 'compacted' | 'compactionFailed' | 'pruned' | 'reclaimed'> {
   const compactions = metrics.histogram({
     name: 'holdfast_journal_compaction_seconds',
     help: 'Compactions, from the first read to the CHECKPOINT.',
@@ -95,25 +123,7 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     labels: ['kind'],
   });
   for (const kind of ['slot', 'fragment']) reclaimed.add(0, { kind });
-  fences.add(0, { outcome: 'won' });
-  fences.add(0, { outcome: 'lost' });
   return {
-    committed: (contentBytes, seconds) => {
-      commits.add(1);
-      bytes.add(contentBytes);
-      batch.observe(contentBytes);
-      latency.observe(seconds);
-    },
-    retried: (cause) => retries.add(1, { cause }),
-    ambiguityResolved: () => resolved.add(1),
-    fence: (outcome) => fences.add(1, { outcome }),
-    fenced: () => fenced.add(1),
-    readProof: (by) => proofs.add(1, { by }),
-    slotRead: (contentBytes) => {
-      slots.add(1);
-      read.add(contentBytes);
-    },
-    fragmentRead: (contentBytes) => read.add(contentBytes),
     compacted: (contentBytes, seconds) => {
       compacted.add(contentBytes);
       compactions.observe(seconds);
@@ -124,6 +134,5 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
       reclaimed.add(slotCount, { kind: 'slot' });
       reclaimed.add(fragmentCount, { kind: 'fragment' });
     },
-    lagBytes: (value) => lag.set(value),
   };
 }
