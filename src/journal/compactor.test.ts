@@ -41,7 +41,7 @@ async function takeOver(
     random,
   });
   const compactor = new Compactor(
-    { session, plan: reader.plan, needed, clock, random, log: silentLogger, metrics: journalMetrics() },
+    { session, needed, clock, random, log: silentLogger, metrics: journalMetrics() },
     { ...SMALL, ...options },
   );
   return { session, reader, compactor };

@@ -10,9 +10,11 @@
 import { backoffMs, ensureError, errorCode, type Clock, type Logger, type Random } from '../base/index.ts';
 import type { Codec } from './codec.ts';
 import { compact, publish, type CompactOptions } from './compact.ts';
+import { DataLossError } from './errors.ts';
 import { MAX_FRAGMENT_BYTES } from './fragment.ts';
 import type { JournalMetrics } from './metrics.ts';
-import type { Plan } from './plan.ts';
+import { planOf, type Plan } from './plan.ts';
+import { readSlot } from './read-slot.ts';
 import { prunedIndex, type PruneEvidence } from './prune.ts';
 import { reclaim, sweep, type Superfluous } from './reclaim.ts';
 import type { Session } from './session.ts';
@@ -46,8 +48,6 @@ export const DEFAULT_COMPACTOR_OPTIONS: CompactorOptions = {
 
 export interface CompactorPorts {
   readonly session: Session;
-  /** The newest plan as the opener of the session has read it (JournalReader.plan). */
-  readonly plan: Plan | undefined;
   /** Undefined: not everybody's needs are known now, so nothing may be pruned. Absent: never prune. */
   readonly needed?: ((signal: AbortSignal) => Promise<PruneEvidence | undefined>) | undefined;
   readonly clock: Clock;
@@ -95,16 +95,15 @@ export class Compactor {
   #plan: Plan | undefined;
   #pending: Pending[] = [];
   #verified = false;
-  /** What predecessors left below the floor is known. */
-  #swept = false;
+  #published = 0;
+  /** The plan of the journal as it was fenced is known, and what predecessors left below its floor. */
+  #begun = false;
   #lastMs: number;
   #problem: Error | undefined;
 
   constructor(ports: CompactorPorts, options: Partial<CompactorOptions> = {}) {
     this.#ports = ports;
     this.#options = { ...DEFAULT_COMPACTOR_OPTIONS, ...options };
-    this.#plan = ports.plan;
-    this.#swept = ports.plan === undefined; // nobody has made anything superfluous yet
     this.#lastMs = ports.clock.monotonicMs();
     void ports.session.ended.then(() => this.#stop.abort(new Error('the session is over'))); // never rejects
     this.ended = this.#run();
@@ -113,6 +112,11 @@ export class Compactor {
   /** The newest plan: what this session has published, or found. */
   get plan(): Plan | undefined {
     return this.#plan;
+  }
+
+  /** CHECKPOINTs published. */
+  get published(): number {
+    return this.#published;
   }
 
   /** What keeps it from working, if anything (M2). */
@@ -138,11 +142,13 @@ export class Compactor {
       } catch (thrown) {
         if (signal.aborted) return;
         const error = ensureError(thrown);
-        this.#problem = error;
         failures++;
         metrics.compactionFailed(errorCode(error) ?? 'UNKNOWN');
         const journal = session.journal.name;
-        if (DAMAGE.has(errorCode(error) ?? '')) {
+        const isDamage = DAMAGE.has(errorCode(error) ?? '');
+        if (isDamage && (await this.#isFenced())) return;
+        this.#problem = error;
+        if (isDamage) {
           log.error('the journal is damaged; compaction and deletion have stopped', { journal, error });
           return;
         }
@@ -151,9 +157,19 @@ export class Compactor {
     }
   }
 
+  /** Objects that are gone are no damage for a session that is over and does not know it yet: its successor has compacted them. */
+  async #isFenced(): Promise<boolean> {
+    try {
+      await this.#ports.session.readIndex();
+      return false;
+    } catch {
+      return true; // the session ends, or has ended, with the reason
+    }
+  }
+
   async #work(signal: AbortSignal): Promise<void> {
     const { clock, session } = this.#ports;
-    if (this.#plan && !this.#swept) await this.#sweep(this.#plan, signal);
+    if (!this.#begun) await this.#begin(signal);
     if (isDue(session, this.#plan, clock.monotonicMs() - this.#lastMs, this.#options)) {
       await this.#compact(signal);
       await this.#prune(signal);
@@ -161,11 +177,18 @@ export class Compactor {
     await this.#reclaim(signal);
   }
 
-  /** What a predecessor left, and what its last index retires: with a grace of our own (K2). */
-  async #sweep(plan: Plan, signal: AbortSignal): Promise<void> {
-    const slots = await sweep(this.#ports.session.journal, plan.index.floor, signal);
-    this.#swept = true;
-    this.#later({ slots, fragments: plan.index.retired });
+  /** The newest CHECKPOINT below the fence; what predecessors left, and what its index retires, with a grace of our own (K2). */
+  async #begin(signal: AbortSignal): Promise<void> {
+    const { journal, confirmed } = this.#ports.session;
+    const seq = confirmed.checkpointSeq;
+    if (seq !== undefined) {
+      const slot = await readSlot(journal, seq, signal);
+      if (!slot) throw new DataLossError(journal.name, 0, undefined, `CHECKPOINT slot ${seq} is missing`);
+      this.#plan = await planOf(journal, slot, signal);
+      const slots = await sweep(journal, this.#plan.index.floor, signal);
+      this.#later({ slots, fragments: this.#plan.index.retired });
+    }
+    this.#begun = true;
   }
 
   async #compact(signal: AbortSignal): Promise<void> {
@@ -231,6 +254,7 @@ export class Compactor {
 
   #adopt(plan: Plan): void {
     this.#plan = plan;
+    this.#published++;
     this.#lastMs = this.#ports.clock.monotonicMs();
   }
 

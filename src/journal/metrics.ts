@@ -65,12 +65,6 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     help: 'Proofs for linearizable reads, by kind.',
     labels: ['by'],
   });
-  const read = metrics.counter({ name: 'holdfast_journal_read_bytes_total', help: 'Content bytes read.' });
-  const slots = metrics.counter({ name: 'holdfast_journal_slots_read_total', help: 'Slots read.' });
-  const lag = metrics.gauge({
-    name: 'holdfast_journal_lag_bytes',
-    help: 'Known head minus position of the reader.',
-  });
   fences.add(0, { outcome: 'won' });
   fences.add(0, { outcome: 'lost' });
   return {
@@ -85,12 +79,7 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     fence: (outcome) => fences.add(1, { outcome }),
     fenced: () => fenced.add(1),
     readProof: (by) => proofs.add(1, { by }),
-    slotRead: (contentBytes) => {
-      slots.add(1);
-      read.add(contentBytes);
-    },
-    fragmentRead: (contentBytes) => read.add(contentBytes),
-    lagBytes: (value) => lag.set(value),
+    ...readerMetrics(metrics),
     ...compactionMetrics(metrics),
   };
 }
@@ -134,5 +123,23 @@ function compactionMetrics(
       reclaimed.add(slotCount, { kind: 'slot' });
       reclaimed.add(fragmentCount, { kind: 'fragment' });
     },
+  };
+}
+
+/** What readers do. */
+function readerMetrics(metrics: Metrics): Pick<JournalMetrics, 'slotRead' | 'fragmentRead' | 'lagBytes'> {
+  const read = metrics.counter({ name: 'holdfast_journal_read_bytes_total', help: 'Content bytes read.' });
+  const slots = metrics.counter({ name: 'holdfast_journal_slots_read_total', help: 'Slots read.' });
+  const lag = metrics.gauge({
+    name: 'holdfast_journal_lag_bytes',
+    help: 'Known head minus position of the reader.',
+  });
+  return {
+    slotRead: (contentBytes) => {
+      slots.add(1);
+      read.add(contentBytes);
+    },
+    fragmentRead: (contentBytes) => read.add(contentBytes),
+    lagBytes: (value) => lag.set(value),
   };
 }

@@ -12,10 +12,13 @@
  *
  * D5  The plan (plan.ts) says where content comes from: fragments up to the floor, slots from there. It is looked up at the start, and again when slots
  *     are gone because the floor has passed the reader: it goes on at the same byte from the fragments.
+ * D6  A FENCE or FILLER is believed when the slot after it continues it, or when the floor is not above it: somebody whose knowledge was very old may
+ *     have put it where a slot had been reclaimed (hazards H5, H6), and nobody else will ever follow it.
  */
 import {
   assert,
   backoffMs,
+  equalBytes,
   isAbortOf,
   raceAbort,
   silentLogger,
@@ -25,7 +28,7 @@ import {
 } from '../base/index.ts';
 import { CompactedPart } from './compacted-part.ts';
 import { advance, START, termOf, type JournalCursor } from './cursor.ts';
-import { DataLossError } from './errors.ts';
+import { DataLossError, FencedError, JournalVersionError } from './errors.ts';
 import type { Fragment } from './fragment.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { lowestSlot } from './lowest-slot.ts';
@@ -33,6 +36,7 @@ import { checkJournal, type Journal } from './names.ts';
 import { findEnd, floorCursor, planOf, type Plan } from './plan.ts';
 import { readSlot } from './read-slot.ts';
 import { isRetryable, RETRY } from './retry.ts';
+import type { Session } from './session.ts';
 import type { Registers, Slot } from './slot.ts';
 
 export type JournalEvent =
@@ -101,6 +105,7 @@ export class JournalReader {
   #reading = false;
   #pollMs = MIN_POLL_MS;
   #listedAtMs = Number.NEGATIVE_INFINITY;
+  #believedSeq = -1;
   /** Ends the rest at the tail, while there is one. */
   #endRest: (() => void) | undefined;
 
@@ -111,7 +116,7 @@ export class JournalReader {
     this.#metrics = options.metrics ?? journalMetrics();
   }
 
-  /** State after the last slot that was delivered; below the floor that of the floor, with the offset reached so far. */
+  /** State after the last slot that was delivered; while fragments are read it is that of the last slot before them, with the offset reached. */
   get cursor(): JournalCursor {
     return this.#cursor;
   }
@@ -124,6 +129,25 @@ export class JournalReader {
   /** What keeps the reader from reading right now, if anything (D4). */
   get problem(): Error | undefined {
     return this.#problem;
+  }
+
+  /** For whoever has opened a session: its FENCE stands at the tail, and everything up to it is as it should be (open-session.ts F3; D6). */
+  believe(fenceSeq: number): void {
+    this.#believedSeq = fenceSeq;
+  }
+
+  /**
+   * For whoever has opened a session and read on to its fence: whether what was read ends exactly there. It does not when a later session has
+   * already compacted beyond the fence; then everything read is right, and the session is over. @throws FencedError
+   */
+  checkReached({ fenceSeq, fenceOffset }: Pick<Session, 'fenceSeq' | 'fenceOffset'>): void {
+    if (this.#cursor.offset === fenceOffset) return;
+    const plan = this.#plan?.newest;
+    assert(plan !== undefined && plan.index.floor > fenceSeq, 'what was read ends at the fence', {
+      read: this.#cursor.offset,
+      fence: fenceOffset,
+    });
+    throw new FencedError(this.journal.name, `the session of slot ${plan.session}`, 'not-appended');
   }
 
   /** A hint that something was appended: poll now. */
@@ -219,7 +243,7 @@ export class JournalReader {
     const { nextSeq, offset } = this.#cursor;
     const from = Math.max(offset, this.#options.from ?? 0);
     this.#compacted = new CompactedPart(this.journal, plan, from, nextSeq);
-    this.#cursor = { ...floorCursor(plan), offset: Math.min(from, plan.index.end) };
+    this.#cursor = { ...this.#cursor, offset: Math.min(from, plan.index.end) };
     return true;
   }
 
@@ -258,12 +282,23 @@ export class JournalReader {
       throw new DataLossError(this.journal.name, begin, end, 'the fragment that holds it does not exist');
     this.#plan = { newest: plan };
     this.#compacted = new CompactedPart(this.journal, plan, part.offset, part.nextFence);
-    this.#cursor = { ...floorCursor(plan), offset: part.offset };
+  }
+
+  /** D6. False when reading goes on below the floor instead. */
+  async #isGenuine(slot: Slot, signal: AbortSignal | undefined): Promise<boolean> {
+    if (slot.seq <= this.#believedSeq) return true;
+    const next = await (this.#ahead.get(slot.seq + 1) ?? readSlot(this.journal, slot.seq + 1, signal));
+    if (next && equalBytes(next.previousPutId, slot.putId)) return true;
+    return !(await this.#lookUp(signal));
   }
 
   async #deliver(slot: Slot, signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
+    if ((slot.kind === 'fence' || slot.kind === 'filler') && !(await this.#isGenuine(slot, signal)))
+      return undefined;
     const before = this.#cursor;
     const { cursor, live } = advance(before, slot);
+    if (live && slot.codec !== 'raw')
+      throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
     if (live && slot.kind === 'checkpoint') this.#plan = { newest: await planOf(this.journal, slot, signal) };
     this.#cursor = cursor;
     this.#slotBytes = Math.max(slot.payload.length, this.#slotBytes / 2);

@@ -351,7 +351,7 @@ export class Session {
         this.#reads.slotConfirmed(this.#sentSeq);
         return true;
       case 'foreign':
-        this.#endFenced(decision.header, false);
+        this.#endFenced(decision.header, decision.maybe);
         return false;
       case 'reclaimed': // ours and durable at depth one, but confirmed to nobody (s3log.md §6.4b F4)
         this.#endFenced(undefined, true);
