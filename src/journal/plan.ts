@@ -3,7 +3,8 @@
  *
  * A1  LIST only hints: it gives a slot to start from; what counts is that slot's own back-pointer. An old hint gives an older plan, which is
  *     right too until its objects are deleted; whoever meets their absence asks again.
- * A2  A leap fence or a FILLER may not know the newest CHECKPOINT (its writer had not read that far): the next slot below is asked.
+ * A2  A leap fence or a FILLER may not know the newest CHECKPOINT (its writer had not read that far), and a damaged slot tells nothing: the next
+ *     slot below is asked. Whoever reads the damaged one says so.
  */
 import { sha1HexOf } from '../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from './compaction-index.ts';
@@ -120,8 +121,17 @@ async function knowingSlot(
       continue; // a hole that the owner of a leap fence is filling
     }
     isTop = false;
-    const header = decodeSlotHead(found.body, `${journal.name} #${at}`);
-    if (header.kind !== 'filler' && !header.leap) return header;
+    const header = headOf(found.body, `${journal.name} #${at}`);
+    if (header && header.kind !== 'filler' && !header.leap) return header;
   }
   return undefined;
+}
+
+function headOf(bytes: Uint8Array, where: string): SlotHeader | undefined {
+  try {
+    return decodeSlotHead(bytes, where);
+  } catch (error) {
+    if (error instanceof CorruptSlotError) return undefined; // A2
+    throw error;
+  }
 }

@@ -287,7 +287,8 @@ export class JournalReader {
   /** D6. False when reading goes on below the floor instead. */
   async #isGenuine(slot: Slot, signal: AbortSignal | undefined): Promise<boolean> {
     if (slot.seq <= this.#believedSeq) return true;
-    const next = await (this.#ahead.get(slot.seq + 1) ?? readSlot(this.journal, slot.seq + 1, signal));
+    const following = this.#ahead.get(slot.seq + 1) ?? readSlot(this.journal, slot.seq + 1, signal);
+    const next = await following.catch(() => undefined); // what is wrong with it is said when its turn comes
     if (next && equalBytes(next.previousPutId, slot.putId)) return true;
     return !(await this.#lookUp(signal));
   }
