@@ -193,7 +193,7 @@ export class JournalReader {
   #deliver(slot: Slot): JournalEvent | undefined {
     const before = this.#cursor;
     const { cursor, live } = advance(before, slot);
-    if (live && (slot.kind === 'checkpoint' || slot.codec !== 'raw'))
+    if (live && (slot.kind === 'checkpoint' || (slot.kind !== 'data' && slot.codec !== 'raw')))
       throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
     this.#cursor = cursor;
     this.#window = Math.min(READ_AHEAD, this.#window * AHEAD_GROWTH);
