@@ -104,7 +104,7 @@ export class AppendBuffer {
   /** The promise for bytes up to `end`: that of the latest waiter when it is decided with it (B4). */
   #wait(begin: number, end: number, joins: Batch | 'empty' | undefined): Promise<void> {
     const latest = this.#waiters.last;
-    if (latest && joins !== undefined && latest.joins === joins && latest.end === begin) {
+    if (latest && joins !== undefined && latest.joins === joins) {
       latest.end = end;
       return latest.committed;
     }
