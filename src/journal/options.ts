@@ -80,10 +80,11 @@ export function sessionOptions(given: Partial<SessionOptions> = {}): SessionOpti
     const min = name === 'bufferLimitBytes' ? options.maxBatchBytes : least;
     const value = options[name];
     const whole = name.endsWith('Bytes');
-    if (!(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+    const isNumber = typeof value === 'number'; // options also come from outside, as JSON
+    if (!isNumber || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
       throw new SessionOptionsError(
         name,
-        value,
+        isNumber ? value : JSON.stringify(value),
         `${whole ? 'a whole number ' : ''}between ${min} and ${max}`,
       );
   }
