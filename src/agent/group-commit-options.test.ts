@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { parseJournalStore, renderCrds } from '../api/index.ts';
@@ -65,6 +66,21 @@ describe("a JournalStore's spec.groupCommit and the options of a session", () =>
       .map(([name, { minimum, maximum }]) => [name, [minimum, maximum]]);
     expect(Object.fromEntries(ranges)).toEqual(SESSION_OPTION_RANGES);
     expect(properties['compression']?.enum).toEqual(COMPRESSIONS);
+  });
+
+  test('are what the documentation says', () => {
+    const page = readFileSync(new URL('../../docs/group-commit.md', import.meta.url), 'utf8');
+    const rows = [...page.matchAll(/^\| `(\w+)` \| (\w+) \| ([^|]*) \|/gm)];
+    expect(Object.fromEntries(rows.map(([, name, value]) => [name, value]))).toEqual(
+      Object.fromEntries(
+        Object.entries(DEFAULT_SESSION_OPTIONS).map(([name, value]) => [name, String(value)]),
+      ),
+    );
+    for (const [, name, , range] of rows) {
+      const { minimum, maximum, enum: names } = properties[name!]!;
+      const words = names ?? [String(minimum), String(maximum)];
+      expect([name, words.every((word) => range!.includes(word))]).toEqual([name, true]);
+    }
   });
 
   test.each(numbers)('agree at the bounds of %s', (name, [min, max]) => {
