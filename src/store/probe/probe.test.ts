@@ -4,7 +4,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { seededRandom, VirtualClock } from '../../base/testing/index.ts';
 import { StoreError } from '../errors.ts';
-import { adversary, FaultyStore, LIES, MemoryStore, type FaultRule, type Lie } from '../testing/index.ts';
+import { adversary, FaultyStore, LIES, MemoryStore, NAMED_BY, type FaultRule } from '../testing/index.ts';
 import type { ObjectStore } from '../types.ts';
 import { skewOf } from './clock-skew.ts';
 import { probeStore, requireFitStore, StoreUnfitError, type ProbeReport } from './probe.ts';
@@ -27,28 +27,6 @@ function probe({ clock, store }: Bed, signal?: AbortSignal): Promise<ProbeReport
 
 const broken = (report: ProbeReport): string[] =>
   report.properties.filter(({ ok }) => !ok).map(({ name }) => name);
-
-/** The property that has to name each lie; others may break with it. */
-const NAMED_BY: Readonly<Record<Lie, string>> = {
-  'condition-ignored': 'create-refused-if-present',
-  'race-has-two-winners': 'one-winner-in-a-race',
-  'refused-create-overwrites': 'create-refused-if-present',
-  'create-forgotten': 'create-and-read',
-  'deleted-key-stays-taken': 'create-after-delete',
-  'stale-get': 'reads-are-fresh',
-  'missing-is-empty': 'absence-is-told',
-  'delete-ignored': 'reads-are-fresh',
-  'range-ignored': 'ranges',
-  'range-short': 'ranges',
-  'size-of-range': 'ranges',
-  'list-unordered': 'list-in-order',
-  'start-after-ignored': 'list-in-order',
-  'start-after-inclusive': 'list-in-order',
-  'prefix-ignored': 'list-in-order',
-  'list-incomplete': 'list-in-order',
-  'truncation-hidden': 'list-in-order',
-  'bytes-changed': 'create-and-read',
-};
 
 describe('a store that lies is refused, and the broken promise is named', () => {
   test.each(LIES.map((lie) => [lie, NAMED_BY[lie]] as const))('%s: %s', async (lie, name) => {
