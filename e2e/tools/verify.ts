@@ -13,6 +13,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureCeph } from './ceph.ts';
 import { ensureServers } from './servers.ts';
 
 interface StepResult {
@@ -146,6 +147,15 @@ const steps: readonly Step[] = [
   },
   jest('real', 'real', ['--runInBand', '--testTimeout=120000']),
   jest('scenarios', 'scenarios', ['--runInBand', '--testTimeout=180000']),
+  {
+    name: 'Ceph',
+    group: 'full',
+    run: async () => {
+      await ensureCeph();
+      return { passed: 1, failed: 0 };
+    },
+  },
+  jest('full', 'full', ['--runInBand', '--testTimeout=180000']),
   command('full', 'simulation, 5,000 seeds', 'node', ['e2e/sim/main.ts', '--seeds', '5000']),
 ];
 
