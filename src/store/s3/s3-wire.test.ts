@@ -2,7 +2,8 @@
  * What the S3 adapter puts on the wire and makes of answers, against a scripted S3 peer on loopback.
  *
  * The peer answers what the test says, request by request; it checks no signature and stores nothing. Real behaviour of a real server is
- * tested in s3.real.test.ts; here are the answers that a healthy server never gives. Deadlines run on a clock that is FASTER times faster.
+ * tested in s3.real.test.ts; here are the answers that a healthy server never gives. Where a deadline has to pass, the clock is FASTER times
+ * faster; everywhere else it is real, so that a slow machine is not taken for a silent store.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -34,6 +35,7 @@ let server: Server;
 let scripts: Script[];
 let seen: Seen[];
 let store: ObjectStore;
+const opened: ObjectStore[] = [];
 let endpoint: string;
 
 /** The next request gets the first script that is left; the last one stays for all that follow. */
@@ -52,7 +54,13 @@ const hangUp: Script = (response) => void response.destroy();
 const silent: Script = () => undefined;
 
 function open(options: OpenStoreOptions = {}): ObjectStore {
-  return openStore(`s3://bucket?endpoint=${endpoint}`, { credentials, clock: fastClock, ...options });
+  return openStore(`s3://bucket?endpoint=${endpoint}`, { credentials, ...options });
+}
+
+/** From here on deadlines pass quickly. */
+function hurry(): void {
+  opened.push(store);
+  store = open({ clock: fastClock });
 }
 
 beforeEach(async () => {
@@ -79,7 +87,7 @@ beforeEach(async () => {
   store = open();
 });
 afterEach(async () => {
-  await store.close();
+  for (const one of [store, ...opened.splice(0)]) await one.close();
   server.closeAllConnections();
   await new Promise((resolve) => void server.close(resolve));
 });
@@ -129,6 +137,7 @@ describe('a create on the wire', () => {
   });
 
   test('a store that never answers ends by its own limit, undecided', async () => {
+    hurry();
     scripts = [silent];
     const outcome = await store.create('k', utf8('x'));
     expect(outcome).toMatchObject({ kind: 'undecided', cause: { code: 'STORE_TIMEOUT' } });
@@ -141,6 +150,48 @@ describe('a create on the wire', () => {
     await store.create('c', utf8('x'), { freshConnection: true });
     await store.create('d', utf8('x'));
     expect(seen.map(({ connection }) => connection)).toEqual([1, 1, 2, 1]);
+  });
+
+  test('of a fragment (64 MiB) has time for its bytes: a store that takes a minute is waited for', async () => {
+    hurry();
+    scripts = [
+      (response, request) => void systemClock.timer(60_000 / FASTER, () => reply(200)(response, request)),
+    ];
+    const body = new Uint8Array(64 * 1024 * 1024).fill(7);
+    expect(await store.create('fragment', body)).toEqual({ kind: 'created' });
+    expect(seen[0]?.headers['expect']).toBeUndefined();
+    expect(seen[0]?.body.equals(body)).toBe(true);
+  });
+
+  describe('of a large body, repeated,', () => {
+    const body = new Uint8Array(1024 * 1024);
+    const again = { freshConnection: true };
+
+    test('asks first whether the key is taken: the bytes need not travel to hear it', async () => {
+      scripts = [reply(200, '', { 'content-length': '9' })];
+      expect(await store.create('k', body, again)).toEqual({ kind: 'exists' });
+      expect(seen.map(({ method }) => method)).toEqual(['HEAD']);
+    });
+
+    test.each([404, 403, 500])('sends them when that is answered %i', async (status) => {
+      scripts = [reply(status), reply(200)];
+      expect(await store.create('k', body, again)).toEqual({ kind: 'created' });
+      expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'PUT']);
+    });
+
+    test('is undecided when its caller leaves during the question, and then sends nothing', async () => {
+      const stop = new AbortController();
+      scripts = [() => stop.abort(new Error('left'))];
+      const outcome = await store.create('k', body, { ...again, signal: stop.signal });
+      expect(outcome).toMatchObject({ kind: 'undecided', cause: { code: 'STORE_ABORTED' } });
+      expect(seen.map(({ method }) => method)).toEqual(['HEAD']);
+    });
+
+    test('asks nothing the first time, and nothing for a small body', async () => {
+      await store.create('k', body);
+      await store.create('k', utf8('small'), again);
+      expect(seen.map(({ method }) => method)).toEqual(['PUT', 'PUT']);
+    });
   });
 
   test('a burst of reads does not take its connections', async () => {
@@ -199,11 +250,13 @@ describe('a read', () => {
   });
 
   test('of a silent store is given up and repeated', async () => {
+    hurry();
     scripts = [silent, whole('late')];
     expect((await store.get('k'))?.body).toEqual(utf8('late'));
   });
 
   test('whose body stands still is given up and repeated; one that only trickles is waited for', async () => {
+    hurry();
     const stall: Script = (response) => void response.writeHead(200, { 'content-length': '9' }).write('abc');
     const trickle: Script = (response) => {
       response.writeHead(200, { 'content-length': '9' });
@@ -212,6 +265,15 @@ describe('a read', () => {
     };
     scripts = [stall, trickle];
     expect((await store.get('k'))?.body).toEqual(utf8('abcdefghi'));
+  });
+
+  test('waits for its turn without being counted as silence: 150 at once need one request each, over 64 connections', async () => {
+    scripts = [(response, request) => void systemClock.timer(900, () => whole('slow')(response, request))];
+    // three rounds: who is in the last is answered after 2.7 s, where a silent store is given up after 2 s
+    const found = await Promise.all(Array.from({ length: 150 }, (_, i) => store.get(`r/${i}`)));
+    expect(found.every((object) => object?.size === 4)).toBe(true);
+    expect(seen.length).toBe(150);
+    expect(Math.max(...seen.map(({ connection }) => connection))).toBeLessThanOrEqual(64);
   });
 
   test('ends at once with the caller’s reason, also in the middle of a body', async () => {
