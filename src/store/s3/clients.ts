@@ -10,7 +10,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Logger } from '../../base/index.ts';
 import type { S3Location } from '../url.ts';
-import { asRequestHandler, ConnectionChoice } from './fresh-connections.ts';
+import { asRequestHandler, ConnectionChoice, type OnSent } from './fresh-connections.ts';
 
 export interface S3Credentials {
   readonly accessKeyId: string;
@@ -34,6 +34,7 @@ export function s3Clients(
   location: S3Location,
   credentials: S3Credentials | undefined,
   log: Logger,
+  onSent: OnSent,
 ): S3Clients {
   const custom = location.endpoint !== undefined;
   const region = location.region ?? (custom ? CUSTOM_ENDPOINT_REGION : undefined);
@@ -50,12 +51,12 @@ export function s3Clients(
   };
   const append = new S3Client({
     ...shared,
-    requestHandler: asRequestHandler(new ConnectionChoice(APPEND_SOCKETS, log)),
+    requestHandler: asRequestHandler(new ConnectionChoice(APPEND_SOCKETS, log, onSent)),
   });
   const read = new S3Client({
     ...shared,
     credentials: append.config.credentials, // one chain, asked once
-    requestHandler: asRequestHandler(new ConnectionChoice(READ_SOCKETS, log)),
+    requestHandler: asRequestHandler(new ConnectionChoice(READ_SOCKETS, log, onSent)),
   });
   return { append, read };
 }

@@ -40,7 +40,7 @@ import { classifyCreate, saysAbsent } from './classify.ts';
 import { READ_SOCKETS, s3Clients, type S3Clients, type S3Credentials } from './clients.ts';
 import { checkOrder, checkRangeAnswer, sizeFromRange } from './answers.ts';
 import { readBody } from './read-body.ts';
-import type { SendOptions } from './fresh-connections.ts';
+import type { OnSent, SendOptions } from './fresh-connections.ts';
 import { withRetries, type Attempt } from './read-retry.ts';
 import { failureHeader, failureOf, s3Error } from './s3-error.ts';
 import { Turns } from './turns.ts';
@@ -52,6 +52,8 @@ export interface S3StoreOptions {
   readonly log: Logger;
   /** Told of every repetition inside a read. */
   readonly onRetry: (operation: string, code: string) => void;
+  /** Told of every request as it was answered. */
+  readonly onSent: OnSent;
 }
 
 /** Longest wait for one create when its caller sets none, besides the time for the bytes. */
@@ -75,7 +77,7 @@ export class S3Store implements ObjectStore {
     this.url = formatStoreUrl(location);
     this.#location = location;
     this.#options = options;
-    this.#clients = s3Clients(location, options.credentials, options.log);
+    this.#clients = s3Clients(location, options.credentials, options.log, options.onSent);
   }
 
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {

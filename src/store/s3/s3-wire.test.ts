@@ -9,16 +9,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createLogger, systemClock, utf8, type Clock } from '../../base/index.ts';
+import { createLogger, createMetrics, systemClock, utf8, type Clock } from '../../base/index.ts';
 import { openStore, type ObjectStore, type OpenStoreOptions } from '../index.ts';
 
 const FASTER = 50;
-const fastClock: Clock = {
+const fastClock = (times: number): Clock => ({
   wallMs: () => systemClock.wallMs(),
-  monotonicMs: () => systemClock.monotonicMs() * FASTER,
-  timer: (ms, fire) => systemClock.timer(ms / FASTER, fire),
-  sleep: (ms, signal) => systemClock.sleep(ms / FASTER, signal),
-};
+  monotonicMs: () => systemClock.monotonicMs() * times,
+  timer: (ms, fire) => systemClock.timer(ms / times, fire),
+  sleep: (ms, signal) => systemClock.sleep(ms / times, signal),
+});
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'very-secret-text' };
 
 interface Seen {
@@ -58,9 +58,9 @@ function open(options: OpenStoreOptions = {}): ObjectStore {
 }
 
 /** From here on deadlines pass quickly. */
-function hurry(): void {
+function hurry(times: number = FASTER): void {
   opened.push(store);
-  store = open({ clock: fastClock });
+  store = open({ clock: fastClock(times) });
 }
 
 beforeEach(async () => {
@@ -152,10 +152,10 @@ describe('a create on the wire', () => {
     expect(seen.map(({ connection }) => connection)).toEqual([1, 1, 2, 1]);
   });
 
-  test('of a fragment (64 MiB) has time for its bytes: a store that takes a minute is waited for', async () => {
-    hurry();
+  test('of a fragment (64 MiB) has time for its bytes: a store that takes 45 s, more than 8 MiB would get, is waited for', async () => {
+    hurry(10); // not more: sending the bytes takes real time
     scripts = [
-      (response, request) => void systemClock.timer(60_000 / FASTER, () => reply(200)(response, request)),
+      (response, request) => void systemClock.timer(45_000 / 10, () => reply(200)(response, request)),
     ];
     const body = new Uint8Array(64 * 1024 * 1024).fill(7);
     expect(await store.create('fragment', body)).toEqual({ kind: 'created' });
@@ -347,6 +347,48 @@ describe('a read', () => {
     });
     expect((await store.list('p/')).objects).toEqual([{ key: 'p/a', size: 1, lastModifiedMs: undefined }]);
   });
+});
+
+test('every request that the peer saw is counted by name and answer, and nothing else: what is billed', async () => {
+  const metrics = createMetrics();
+  store = open({ metrics });
+  const large = new Uint8Array(1024 * 1024);
+  const page = reply(200, '<ListBucketResult></ListBucketResult>');
+  const found = reply(200, '', { 'content-length': '9' });
+  const steps: [Script[], () => Promise<unknown>][] = [
+    [[reply(200)], () => store.create('a', utf8('x'))],
+    [[fail(412, 'PreconditionFailed')], () => store.create('a', utf8('x'))],
+    [[hangUp], () => store.create('a', utf8('x'))],
+    [[found], () => store.create('a', large, { freshConnection: true })],
+    [[fail(500, 'InternalError'), reply(200, 'x')], () => store.get('a')],
+    [[fail(416, 'InvalidRange'), found], () => store.get('a', { range: { start: 9, end: 10 } })],
+    [[found], () => store.head('a')],
+    [[page], () => store.list('')],
+    [[reply(204)], () => store.delete('a')],
+    [[reply(200, '<VersioningConfiguration/>')], async () => await store.versioning?.()],
+  ];
+  for (const [answers, step] of steps) {
+    scripts = answers;
+    await step();
+  }
+  const text = await metrics.render();
+  const counted = [
+    ...text.matchAll(/^holdfast_store_sent_total\{request="(\w+)",status="(\w+)"\} (\d+)$/gm),
+  ].map(([, request, status, count]) => `${request} ${status} ${count}`);
+  expect(counted.toSorted()).toEqual([
+    'DeleteObject 204 1',
+    'GetBucketVersioning 200 1',
+    'GetObject 200 1',
+    'GetObject 416 1',
+    'GetObject 500 1',
+    'HeadObject 200 3',
+    'ListObjectsV2 200 1',
+    'PutObject 200 1',
+    'PutObject 412 1',
+    'PutObject none 1',
+  ]);
+  expect(seen.length).toBe(12);
+  expect(text).toContain('holdfast_store_retries_total{operation="get",code="STORE_SERVER_ERROR"} 1');
 });
 
 test('nothing that is logged or thrown holds a credential; decided creates are logged with their request id', async () => {
