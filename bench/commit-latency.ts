@@ -10,7 +10,7 @@ import { startS3Server } from '../e2e/cluster/s3-server.ts';
 import { systemClock, systemRandom } from '../src/base/index.ts';
 import { JournalReader, openSession, type Session } from '../src/journal/index.ts';
 import { openStore, type ObjectStore } from '../src/store/index.ts';
-import { summarize, type Summary } from './stats.ts';
+import { summarize, type Summary } from './support/stats.ts';
 
 const BLOCK = 25;
 const WARM_UP_BLOCKS = 8;
