@@ -70,6 +70,7 @@ interface Sample {
   readonly getMs: number[];
 }
 
+/** Appends at random, without waiting for the reader: what it is behind with one must not spare it the next. */
 async function follow(
   session: Session,
   tailer: Tailer,
@@ -79,18 +80,20 @@ async function follow(
 ): Promise<void> {
   const body = systemRandom.bytes(bytes);
   const untilMs = performance.now() + seconds * 1000;
+  const delivered: Promise<unknown>[] = [];
   while (performance.now() < untilMs) {
     await sleep(-gapMs * Math.log(1 - systemRandom.unit()));
     const { end, committed } = session.append(body, { barrier: true });
     const has = tailer.has(end);
     await committed;
     const acknowledgedMs = performance.now();
-    const late = sleep(LOST_AFTER_MS, undefined, { ref: false }).then(() => {
-      throw new Error(`the reader did not have byte ${end} after ${LOST_AFTER_MS} ms`);
-    });
-    into.tailMs.push((await Promise.race([has, tailer.failure, late])) - acknowledgedMs);
+    delivered.push(has.then((atMs) => into.tailMs.push(atMs - acknowledgedMs)));
     into.getMs.push(await timed(() => store.get(PROBE_KEY)));
   }
+  const late = sleep(LOST_AFTER_MS, undefined, { ref: false }).then(() => {
+    throw new Error(`the reader does not have what was appended ${LOST_AFTER_MS} ms ago`);
+  });
+  await Promise.race([Promise.all(delivered), tailer.failure, late]);
 }
 
 const memory = watchMemory();
