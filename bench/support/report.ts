@@ -13,11 +13,17 @@ const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const SAMPLE_MS = 20;
 
-/** Numbers from the command line, each with a default, and `--json FILE`. @throws RangeError when one is not a positive number. */
-export function benchArguments<Name extends string>(
-  defaults: Readonly<Record<Name, number>>,
-): Readonly<Record<Name, number>> & { readonly json: string | undefined } {
-  const names = Object.keys(defaults) as Name[];
+/** Options by their defaults: where the default is a number, a number. */
+type Given<Defaults> = { readonly [Name in keyof Defaults]: Defaults[Name] extends number ? number : string };
+
+/**
+ * What the command line says, each with a default, and `--json FILE`.
+ * @throws RangeError when one that counts something is not a positive number.
+ */
+export function benchArguments<Defaults extends Readonly<Record<string, number | string>>>(
+  defaults: Defaults,
+): Given<Defaults> & { readonly json: string | undefined } {
+  const names = Object.keys(defaults);
   const { values } = parseArgs({
     options: {
       json: { type: 'string' },
@@ -25,13 +31,16 @@ export function benchArguments<Name extends string>(
     },
   });
   const given = values as Readonly<Record<string, string | undefined>>;
-  const numbers = names.map((name): [Name, number] => {
-    const value = given[name] === undefined ? defaults[name] : Number(given[name]);
+  const chosen = names.map((name) => {
+    const fallback = defaults[name]!;
+    const text = given[name];
+    if (text === undefined || typeof fallback === 'string') return [name, text ?? fallback];
+    const value = Number(text);
     if (!(value > 0 && value < Number.POSITIVE_INFINITY))
-      throw new RangeError(`--${name} is ${given[name]}; give a positive number`);
+      throw new RangeError(`--${name} is ${text}; give a positive number`);
     return [name, value];
   });
-  return { ...(Object.fromEntries(numbers) as Record<Name, number>), json: given['json'] };
+  return { ...(Object.fromEntries(chosen) as Given<Defaults>), json: given['json'] };
 }
 
 /** The machine as a report names it, with the load it has right now. */
@@ -79,14 +88,15 @@ export interface Conclusion {
 
 /** Prints what was reached, writes the JSON, and sets the exit code (1). */
 export async function conclude({ bench, figures, reaches, memory, json }: Conclusion): Promise<void> {
-  console.table(
-    Object.fromEntries(
-      reaches.map((reach) => [
-        reach.figure,
-        { measured: reach.measured, reach: boundInWords(reach), reached: reached(reach) },
-      ]),
-    ),
-  );
+  if (reaches.length > 0)
+    console.table(
+      Object.fromEntries(
+        reaches.map((reach) => [
+          reach.figure,
+          { measured: reach.measured, reach: boundInWords(reach), reached: reached(reach) },
+        ]),
+      ),
+    );
   console.log(`memory at most: heap with buffers ${memory.heap} MiB, process ${memory.rss} MiB`);
   console.log(`${machine()}; npm run bench -- ${[bench, ...process.argv.slice(2)].join(' ')}`);
   if (json !== undefined) {
