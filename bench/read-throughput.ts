@@ -17,7 +17,7 @@ import { withS3, withStore } from './support/journal.ts';
 import { RCLONE_WAYS, rcloneCopy, rcloneStartMs } from './support/rclone-leg.ts';
 import { CONTENT_FILE, type ReadResult, type ReadTask } from './support/read-leg.ts';
 import { benchArguments, conclude, watchMemory, type PeakMemory } from './support/report.ts';
-import { mibPerSecond, rounded, summarize, turns, type Reach } from './support/stats.ts';
+import { mibPerSecond, middleRatio, rounded, summarize, turns, type Reach } from './support/stats.ts';
 
 const {
   gib,
@@ -125,13 +125,17 @@ async function measure(
   return measured;
 }
 
+const total = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0);
+
+/** Round by round against the peer that was the fastest over all of them. */
 function reachesOf(measured: readonly Measured[]): readonly Reach[] {
   const journal = measured.find(({ name }) => name === JOURNAL);
-  const peers = measured.filter((leg) => leg !== journal).map(({ tookMs }) => summarize(tookMs).p50);
-  if (!journal) return [];
-  const ratio = Math.min(...peers) / summarize(journal.tookMs).p50;
+  const peers = measured.filter((leg) => leg !== journal);
+  if (!journal || peers.length === 0) return [];
+  const best = peers.reduce((a, b) => (total(b.tookMs) < total(a.tookMs) ? b : a));
+  const ratio = middleRatio(best.tookMs, journal.tookMs);
   return [
-    { figure: 'throughput over the best peer', measured: rounded(ratio, 3), bound: { atLeast: LEAST_RATIO } },
+    { figure: `throughput over ${best.name}`, measured: ratio, bound: { atLeast: LEAST_RATIO } },
     { figure: 'heap while reading, MiB', measured: journal.heapMiB, bound: { below: MOST_HEAP_MIB } },
   ];
 }
@@ -153,9 +157,9 @@ console.table(
     measured.map(({ name, tookMs, heapMiB }) => [
       name,
       {
-        'MiB/s p50': mibPerSecond(bytes, summarize(tookMs).p50),
-        'MiB/s best': mibPerSecond(bytes, summarize(tookMs).min),
-        's p50': rounded(summarize(tookMs).p50 / 1000, 2),
+        'MiB/s': mibPerSecond(bytes * tookMs.length, total(tookMs)),
+        'best round': mibPerSecond(bytes, summarize(tookMs).min),
+        's a round': rounded(total(tookMs) / tookMs.length / 1000, 2),
         'heap MiB': heapMiB === 0 ? 'not a Node process' : heapMiB,
       },
     ]),
