@@ -7,7 +7,7 @@
  * 3. A leg that did not get all the bytes fails: it has no figure.
  */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
@@ -36,8 +36,43 @@ export interface ReadResult {
   readonly memory: PeakMemory;
 }
 
+/** A system call for every 64 KiB that a socket gives would be most of the work. */
+const WRITE_BYTES = 1024 * 1024;
 /** File of the journal leg, with the whole content. */
 export const CONTENT_FILE = 'content';
+
+/** A file, written from its beginning: what comes in small pieces is gathered, and one write is under way beside the next pieces. */
+class Sink {
+  readonly #file: FileHandle;
+  #gathered: Uint8Array[] = [];
+  #bytes = 0;
+  #pending: Promise<unknown> = Promise.resolve();
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async take(piece: Uint8Array): Promise<void> {
+    this.#gathered.push(piece);
+    this.#bytes += piece.length;
+    if (this.#bytes >= WRITE_BYTES) await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    const pieces = this.#gathered;
+    this.#gathered = [];
+    this.#bytes = 0;
+    await this.#pending;
+    this.#pending = this.#file.writev(pieces);
+    this.#pending.catch(() => undefined); // met again by whoever writes or closes next
+  }
+
+  async close(): Promise<void> {
+    if (this.#bytes > 0) await this.#write();
+    await this.#pending;
+    await this.#file.close();
+  }
+}
 
 /** The bare script: whole fragments with the plain client, so many at a time, each to a file of its own. Returns the bytes read. */
 async function readBare(task: ReadTask): Promise<number> {
@@ -55,15 +90,13 @@ async function readBare(task: ReadTask): Promise<number> {
       if (!(Body instanceof Readable)) throw new Error('an answer without a body');
       const file = await open(join(task.directory, `${fragment.begin}`), 'wx');
       const hash = createHash('sha1');
-      let pending: Promise<unknown> = Promise.resolve();
+      const sink = new Sink(file);
       for await (const chunk of Body as AsyncIterable<Uint8Array>) {
         hash.update(chunk);
         bytes += chunk.length;
-        await pending; // one write under way beside the next chunk
-        pending = file.write(chunk);
+        await sink.take(chunk);
       }
-      await pending;
-      await file.close();
+      await sink.close();
       if (hash.digest('hex') !== fragment.sha1) throw new Error(`the digest of ${fragment.key} is wrong`);
     }
   };
@@ -77,20 +110,17 @@ async function readBare(task: ReadTask): Promise<number> {
  * bytes read. @throws when the tail comes before all content did.
  */
 export async function readJournal(journal: Journal, directory: string, expected: number): Promise<number> {
-  const file = await open(join(directory, CONTENT_FILE), 'wx');
+  const sink = new Sink(await open(join(directory, CONTENT_FILE), 'wx'));
   const reader = new JournalReader(journal, PORTS);
   let bytes = 0;
-  let pending: Promise<unknown> = Promise.resolve();
   for (let event = await reader.next(); event.kind !== 'tail'; event = await reader.next()) {
     if (event.kind === 'hole')
       throw new Error(`bytes ${event.begin} to ${event.end} are announced as pruned`);
     if (event.kind !== 'data') continue;
-    await pending;
-    pending = file.write(event.bytes);
     bytes += event.bytes.length;
+    await sink.take(event.bytes);
   }
-  await pending;
-  await file.close();
+  await sink.close();
   if (bytes !== expected)
     throw new Error(
       `the journal's reader came to its tail after ${bytes} bytes of ${expected}: it does not read these fragments`,
