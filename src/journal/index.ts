@@ -2,7 +2,7 @@
  * journal: an append-only byte stream on an object store, with one writer at a time that cannot be two.
  *
  * Read first: slot.ts (the format), cursor.ts (what the slots mean), put-slot.ts (how one is decided), session.ts (the writer),
- * open-session.ts (the fence), read-index.ts (reads without a lease), reader.ts (following).
+ * open-session.ts (the fence), read-index.ts (reads without a lease), reader.ts (following), inspect/ (looking into one from outside).
  */
 export type { Appended } from './append-buffer.ts';
 export { authorOf, START, termOf, type JournalCursor } from './cursor.ts';
@@ -19,10 +19,37 @@ export {
   type AppendOutcome,
 } from './errors.ts';
 export { estimateHead } from './head.ts';
+export {
+  describeSlot,
+  describeSlots,
+  type DescribeOptions,
+  type SlotDescription,
+} from './inspect/describe.ts';
+export {
+  findingLine,
+  type ContentRange,
+  type Finding,
+  type FindingKind,
+  type Severity,
+} from './inspect/finding.ts';
+export {
+  listJournals,
+  listSlots,
+  type FoundJournal,
+  type ListedObject,
+  type ListOptions,
+} from './inspect/list-slots.ts';
+export { EMPTY_SUMMARY, summarize, type JournalSummary } from './inspect/summary.ts';
+export {
+  verifyJournal,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyReport,
+} from './inspect/verify.ts';
 export { journalMetrics, type JournalMetrics } from './metrics.ts';
 export { checkJournal, isJournalName, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
 export { openSession, type OpenSession } from './open-session.ts';
 export { DEFAULT_SESSION_OPTIONS, SessionOptionsError, type SessionOptions } from './options.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions, type ReadPlan } from './reader.ts';
 export type { Session, SessionEnd } from './session.ts';
-export type { Registers, SlotKind } from './slot.ts';
+export type { Registers, SlotHeader, SlotKind } from './slot.ts';
