@@ -20,11 +20,22 @@ export {
 } from './errors.ts';
 export { estimateHead } from './head.ts';
 export {
+  commitsPerSecond,
+  costOf,
+  SECONDS_PER_MONTH,
+  usageOf,
+  type Cost,
+  type CostLine,
+  type Usage,
+  type Workload,
+} from './inspect/cost.ts';
+export {
   describeSlot,
   describeSlots,
   type DescribeOptions,
   type SlotDescription,
 } from './inspect/describe.ts';
+export { findJournal, GenerationError, JournalNotFoundError } from './inspect/find-journal.ts';
 export {
   findingLine,
   type ContentRange,
@@ -39,6 +50,13 @@ export {
   type ListedObject,
   type ListOptions,
 } from './inspect/list-slots.ts';
+export { PRICES, PRICES_SOURCE, type Prices } from './inspect/prices.ts';
+export {
+  MetricsTextError,
+  readStoreCounters,
+  usageOfCounters,
+  type StoreCounters,
+} from './inspect/store-counters.ts';
 export { EMPTY_SUMMARY, summarize, type JournalSummary } from './inspect/summary.ts';
 export {
   verifyJournal,
