@@ -1,35 +1,18 @@
 /**
  * The program as a user runs it: what it prints and how it ends.
  */
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { EXIT } from '../api/index.ts';
-
-const MAIN = join(import.meta.dirname, 'main.ts');
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function holdfast(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
-  return new Promise((resolve) => {
-    const options = { env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...env } };
-    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
-    });
-  });
-}
+import { holdfast } from './testing/index.ts';
 
 describe('holdfast', () => {
   test('says what it can do', async () => {
     const { code, stdout } = await holdfast(['--help']);
     expect(code).toBe(EXIT.ok);
-    for (const command of ['agent', 'operator', 'store']) expect(stdout).toContain(command);
+    for (const command of ['agent', 'operator', 'store', 'journal']) expect(stdout).toContain(command);
   });
 
   test.each([

@@ -172,7 +172,7 @@ describe('described slots', () => {
     const summary = slots.reduce(summarize, EMPTY_SUMMARY);
     expect(summary).toMatchObject({
       objects: 4,
-      missing: 1,
+      absent: 1,
       strangers: 1,
       damaged: 0,
       kinds: { data: 2, fence: 2, filler: 0, checkpoint: 0 },

@@ -11,8 +11,8 @@ export interface JournalSummary {
   readonly kinds: Readonly<Record<SlotKind, number>>;
   readonly damaged: number;
   readonly strangers: number;
-  /** Slot numbers without an object below the newest. */
-  readonly missing: number;
+  /** Slot numbers below the newest without an object. */
+  readonly absent: number;
   readonly firstSeq: number | undefined;
   readonly lastSeq: number | undefined;
   /** End of the content. */
@@ -39,7 +39,7 @@ export const EMPTY_SUMMARY: JournalSummary = {
   kinds: { data: 0, fence: 0, filler: 0, checkpoint: 0 },
   damaged: 0,
   strangers: 0,
-  missing: 0,
+  absent: 0,
   firstSeq: undefined,
   lastSeq: undefined,
   head: 0,
@@ -62,7 +62,7 @@ export function summarize(summary: JournalSummary, slot: SlotDescription): Journ
     ...summary,
     objects: summary.objects + 1,
     objectBytes: summary.objectBytes + size,
-    missing: summary.missing + seq - ((summary.lastSeq ?? -1) + 1),
+    absent: summary.absent + seq - ((summary.lastSeq ?? -1) + 1),
     firstSeq: summary.firstSeq ?? seq,
     lastSeq: seq,
     oldestMs: least(summary.oldestMs, atMs),
