@@ -1,7 +1,8 @@
 /**
  * Deterministic simulation of the journal: the production code of src/journal under virtual time and an adversarial store.
  *
- * Three writers fence each other, append, read linearizably, are paused for up to an hour, and crash at any moment; two tailers follow.
+ * Three writers fence each other, append, compact and delete, read linearizably, are paused for up to an hour, and crash at any moment; two
+ * tailers follow.
  * At the end a fresh reader reads everything. Checked (s3log.md §7.2):
  *   X1  acknowledged records are in the log exactly once, at the offsets they were given
  *   X2  records known not to be appended are not in the log
@@ -9,10 +10,13 @@
  *   X4  every tailer's content is a prefix of the log, and every session opened on a true prefix
  *   X5  a linearizable read reflects everything that was acknowledged before it arrived
  *   X6  terms along the log never fall, and never repeat for two authors
+ *   X7  no compactor meets damage: what it deletes nobody misses
+ *   X8  every fence that a tailer meets is in the log, where it met it
  */
-import { errorCode, type Clock } from '../../src/base/index.ts';
+import { errorCode, silentLogger, type Clock } from '../../src/base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../src/base/testing/index.ts';
 import {
+  Compactor,
   JournalReader,
   journalMetrics,
   openSession,
@@ -29,6 +33,7 @@ export interface JournalRun {
   readonly unknown: number;
   readonly sessions: number;
   readonly fenced: number;
+  readonly compacting: number;
   readonly reads: number;
   readonly virtualMs: number;
 }
@@ -62,6 +67,11 @@ interface World {
   nextTerm: number;
   unknown: number;
   fenced: number;
+  /** Sessions that published a CHECKPOINT. */
+  compacting: number;
+  readonly damage: Error[];
+  /** Fences that tailers met. */
+  readonly fencesRead: { readonly seq: number; readonly offset: number; readonly who: string }[];
 }
 
 function encodeRecord(id: number): Uint8Array {
@@ -143,7 +153,25 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
     maxBatchBytes: 1024,
   };
   const session = await openSession(journal, { cursor, author, term, options, clock, random, metrics });
+  const compactor = new Compactor(
+    { session, clock, random, log: silentLogger, metrics },
+    {
+      codec: 'raw', // compressing is done by threads, which virtual time does not wait for
+      triggerSlots: random.pick([5, 20, 100_000]),
+      intervalMs: 5_000,
+      graceMs: random.pick([0, 3000]),
+      fragmentBytes: random.pick([100, 2000, 1_000_000]),
+      giveUpMs: 5_000,
+    },
+  );
+  void compactor.ended.then(() => {
+    if (compactor.published > 0) world.compacting++;
+    if (/^(DATA_LOSS|CORRUPT|INVARIANT)/.test(errorCode(compactor.problem) ?? ''))
+      world.damage.push(compactor.problem!);
+  });
+  reader.believe(session.fenceSeq);
   await readToTail(reader, content, session.fenceSeq);
+  reader.checkReached(session);
   if (content.end !== session.fenceOffset)
     throw new Error(`X4: replayed to ${content.end}, the fence stands at ${session.fenceOffset}`);
   world.fences.push({ seq: session.fenceSeq, offset: session.fenceOffset });
@@ -211,6 +239,7 @@ async function tailer(world: World, name: string): Promise<void> {
     for (;;) {
       const event = await reader.next(stop.signal);
       if (event.kind === 'data') content.add(event.begin, event.bytes);
+      if (event.kind === 'fence') world.fencesRead.push({ seq: event.seq, offset: event.offset, who: name });
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error;
@@ -241,6 +270,9 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     nextTerm: 1,
     unknown: 0,
     fenced: 0,
+    compacting: 0,
+    damage: [],
+    fencesRead: [],
   };
   const actors = [
     ...Array.from({ length: WRITERS }, () => writer(world)),
@@ -255,8 +287,9 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     });
     const content = new Content();
     const registers: { term: number; author: string }[] = [];
-    await clock.run(readAll(late.journal, clock, late.random, content, registers));
-    check(world, content, registers);
+    const fences = new Map<number, number>();
+    await clock.run(readAll(late.journal, clock, late.random, content, registers, fences));
+    check(world, content, registers, fences);
   } catch (error) {
     throw error instanceof SimulationError
       ? error
@@ -269,6 +302,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     unknown: world.unknown,
     sessions: world.fences.length,
     fenced: world.fenced,
+    compacting: world.compacting,
     reads: world.reads.length,
     virtualMs: clock.monotonicMs(),
   };
@@ -280,21 +314,29 @@ async function readAll(
   random: SeededRandom,
   content: Content,
   registers: { term: number; author: string }[],
+  fences: Map<number, number>,
 ): Promise<void> {
   const reader = new JournalReader(journal, { clock, random });
   for (;;) {
     const event = await reader.next();
     if (event.kind === 'data') content.add(event.begin, event.bytes);
-    if (event.kind === 'fence')
+    if (event.kind === 'fence') fences.set(event.seq, event.offset);
+    if (event.kind === 'fence' && event.registers)
       registers.push({ term: Number(event.registers['term']), author: event.registers['author'] ?? '' });
     if (event.kind === 'tail') return;
   }
 }
 
-function check(world: World, log: Content, registers: readonly { term: number; author: string }[]): void {
+function check(
+  world: World,
+  log: Content,
+  registers: readonly { term: number; author: string }[],
+  fences: ReadonlyMap<number, number>,
+): void {
   const fail = (what: string): never => {
     throw new SimulationError(world.seed, what);
   };
+  if (world.damage[0]) fail(`X7: ${world.damage[0].message}`);
   const positions = new Map<number, number>();
   log.ids.forEach((id, i) => {
     if (positions.has(id)) fail(`X1: record ${id} is in the log twice`);
@@ -315,6 +357,10 @@ function check(world: World, log: Content, registers: readonly { term: number; a
     content.forEach((id, i) => {
       if (log.ids[i] !== id) fail(`X4: ${who} holds record ${id} at ${i}, the log ${log.ids[i]}`);
     });
+  }
+  for (const { seq, offset, who } of world.fencesRead) {
+    if (fences.get(seq) !== offset)
+      fail(`X8: ${who} met a fence at slot ${seq}, byte ${offset}; the log has it at ${fences.get(seq)}`);
   }
   for (const { ackedEnd, head } of world.reads) {
     if (head < ackedEnd)

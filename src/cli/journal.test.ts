@@ -138,8 +138,6 @@ describe('holdfast journal cat', () => {
     expect(rows[0]).toEqual({
       begin: 6,
       end: 8,
-      seq: 2,
-      session: 0,
       base64: Buffer.from('o\n').toString('base64'),
     });
     expect(rows.map(({ base64 }) => Buffer.from(String(base64), 'base64').toString()).join('')).toBe(

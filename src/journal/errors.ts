@@ -31,6 +31,38 @@ export class CorruptSlotError extends HoldfastError {
   }
 }
 
+/** A fragment whose bytes are not the content that its name promises. */
+export class CorruptFragmentError extends HoldfastError {
+  constructor(key: string, begin: number, end: number, problem: string) {
+    super(
+      'CORRUPT_FRAGMENT',
+      `Fragment ${key} (content from byte ${begin} to ${end}) is damaged: ${problem}. Restore the object from a copy, or the journal's owner must start from a snapshot.`,
+      { fields: { key, begin, end, problem } },
+    );
+  }
+}
+
+/** The journal was deleted on purpose. */
+export class JournalDeletedError extends HoldfastError {
+  constructor(journal: string, seq: number) {
+    super(
+      'JOURNAL_DELETED',
+      `Journal ${journal} was deleted (slot ${seq} says so): nobody reads or writes it again. A new journal of the name needs a new generation.`,
+      { fields: { journal, seq } },
+    );
+  }
+}
+
+/** A compaction that cannot go on; nothing has changed for readers or the writer, and the next one begins anew. */
+export class CompactionError extends HoldfastError {
+  constructor(journal: string, why: string, cause?: unknown) {
+    super('COMPACTION_FAILED', `Journal ${journal} cannot be compacted now: ${why}.`, {
+      fields: { journal, why },
+      cause,
+    });
+  }
+}
+
 /** Bytes of the journal are gone although nothing announced it (I9). */
 export class DataLossError extends HoldfastError {
   readonly begin: number;

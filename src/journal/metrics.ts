@@ -12,6 +12,11 @@ export interface JournalMetrics {
   fenced(): void;
   readProof(by: 'get' | 'put'): void;
   slotRead(contentBytes: number): void;
+  fragmentRead(contentBytes: number): void;
+  compacted(contentBytes: number, seconds: number): void;
+  compactionFailed(cause: string): void;
+  pruned(contentBytes: number): void;
+  reclaimed(slots: number, fragments: number): void;
   lagBytes(bytes: number): void;
 }
 
@@ -60,12 +65,6 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     help: 'Proofs for linearizable reads, by kind.',
     labels: ['by'],
   });
-  const read = metrics.counter({ name: 'holdfast_journal_read_bytes_total', help: 'Content bytes read.' });
-  const slots = metrics.counter({ name: 'holdfast_journal_slots_read_total', help: 'Slots read.' });
-  const lag = metrics.gauge({
-    name: 'holdfast_journal_lag_bytes',
-    help: 'Known head minus position of the reader.',
-  });
   fences.add(0, { outcome: 'won' });
   fences.add(0, { outcome: 'lost' });
   return {
@@ -80,10 +79,67 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     fence: (outcome) => fences.add(1, { outcome }),
     fenced: () => fenced.add(1),
     readProof: (by) => proofs.add(1, { by }),
+    ...readerMetrics(metrics),
+    ...compactionMetrics(metrics),
+  };
+}
+
+/** What compaction, pruning and reclaiming did. */
+function compactionMetrics(
+  metrics: Metrics,
+): Pick<JournalMetrics, 'compacted' | 'compactionFailed' | 'pruned' | 'reclaimed'> {
+  const compactions = metrics.histogram({
+    name: 'holdfast_journal_compaction_seconds',
+    help: 'Compactions, from the first read to the CHECKPOINT.',
+    buckets: DURATION_BUCKETS_SECONDS,
+  });
+  const compacted = metrics.counter({
+    name: 'holdfast_journal_compacted_bytes_total',
+    help: 'Content bytes moved from slots to fragments.',
+  });
+  const failures = metrics.counter({
+    name: 'holdfast_journal_compaction_failures_total',
+    help: 'Compactions that failed, by cause.',
+    labels: ['cause'],
+  });
+  const pruned = metrics.counter({
+    name: 'holdfast_journal_pruned_bytes_total',
+    help: 'Content bytes given up because nobody needs them.',
+  });
+  const reclaimed = metrics.counter({
+    name: 'holdfast_journal_reclaimed_objects_total',
+    help: 'Objects deleted after their grace, by kind.',
+    labels: ['kind'],
+  });
+  for (const kind of ['slot', 'fragment']) reclaimed.add(0, { kind });
+  return {
+    compacted: (contentBytes, seconds) => {
+      compacted.add(contentBytes);
+      compactions.observe(seconds);
+    },
+    compactionFailed: (cause) => failures.add(1, { cause }),
+    pruned: (contentBytes) => pruned.add(contentBytes),
+    reclaimed: (slotCount, fragmentCount) => {
+      reclaimed.add(slotCount, { kind: 'slot' });
+      reclaimed.add(fragmentCount, { kind: 'fragment' });
+    },
+  };
+}
+
+/** What readers do. */
+function readerMetrics(metrics: Metrics): Pick<JournalMetrics, 'slotRead' | 'fragmentRead' | 'lagBytes'> {
+  const read = metrics.counter({ name: 'holdfast_journal_read_bytes_total', help: 'Content bytes read.' });
+  const slots = metrics.counter({ name: 'holdfast_journal_slots_read_total', help: 'Slots read.' });
+  const lag = metrics.gauge({
+    name: 'holdfast_journal_lag_bytes',
+    help: 'Known head minus position of the reader.',
+  });
+  return {
     slotRead: (contentBytes) => {
       slots.add(1);
       read.add(contentBytes);
     },
+    fragmentRead: (contentBytes) => read.add(contentBytes),
     lagBytes: (value) => lag.set(value),
   };
 }

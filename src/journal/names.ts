@@ -49,3 +49,8 @@ export function slotSeq(journal: Journal, key: string): number | undefined {
   const digits = key.startsWith(prefix) ? key.slice(prefix.length) : '';
   return /^[0-9a-f]{16}$/.test(digits) ? Number.parseInt(digits, 16) : undefined;
 }
+
+/** Key of a compaction index that is too large for a CHECKPOINT slot; named by the digest of its bytes. */
+export function indexKey(journal: Journal, sha1: string): string {
+  return `_slots/${journal.name}/${journal.generation}/index/${sha1}`;
+}

@@ -91,7 +91,12 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
     if (decision.kind !== 'foreign') throw openError(journal, fence.seq, decision);
     metrics.fence('lost');
     const winner = await retrying(() => readSlot(journal, fence.seq, open.signal), { ...options, ...open });
-    assert(winner !== undefined, 'a slot that was read is there', { seq: fence.seq });
+    if (!winner)
+      throw new FencedError(
+        journal.name,
+        `a later session, which has already removed slot ${fence.seq}`,
+        'not-appended',
+      );
     cursor = advance(cursor, winner).cursor;
   }
   throw new FencedError(

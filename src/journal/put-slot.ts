@@ -4,8 +4,7 @@
  * P1  The bytes never change between attempts; the random put-id inside them tells our own success from somebody else's slot (H1-H3).
  * P2  Every attempt has a deadline of its own and a retry uses a fresh connection; the store adapter repeats nothing (H2).
  *     A store that hears no signal is not waited for: what it still answers comes too late to be believed.
- * P3  Whatever is not known is said to be unknown. "Not appended" is only said when the store refused the very first attempt or the key holds a
- *     foreign slot.
+ * P3  Whatever is not known is said to be unknown. "Not appended" is only said when the very first attempt was refused, or found a foreign slot.
  */
 import {
   backoffMs,
@@ -24,8 +23,11 @@ import { decodeSlotHead, SLOT_HEAD_BYTES, type SlotHeader } from './slot.ts';
 
 export type SlotDecision =
   | { readonly kind: 'committed' }
-  /** The key holds a slot that is not ours: our bytes are not there and never will be. */
-  | { readonly kind: 'foreign'; readonly header: SlotHeader }
+  /**
+   * The key holds a slot that is not ours. `maybe`: an earlier attempt may have landed, been compacted away by a successor, and made room for this
+   * slot of somebody whose knowledge was older still (hazard H6).
+   */
+  | { readonly kind: 'foreign'; readonly header: SlotHeader; readonly maybe: boolean }
   /** The store says the key exists and then that it does not: it was ours, confirmed by nobody, and has been reclaimed (s3log.md §6.4b F4). */
   | { readonly kind: 'reclaimed' }
   /** The store said no (A8). `maybe`: an earlier attempt may have landed. */
@@ -86,7 +88,7 @@ export async function putSlot(
       const whose = await whoseSlot(journal, key, seq, putId, limit.signal, attempt > 0);
       if (whose.kind !== 'unread') {
         if (whose.kind === 'committed') metrics.ambiguityResolved();
-        return whose;
+        return whose.kind === 'foreign' ? { ...whose, maybe } : whose;
       }
       cause = whose.cause;
       maybe = true;
@@ -118,7 +120,8 @@ async function createOnce(
 }
 
 type Whose =
-  | Extract<SlotDecision, { kind: 'committed' | 'foreign' | 'reclaimed' }>
+  | Extract<SlotDecision, { kind: 'committed' | 'reclaimed' }>
+  | { readonly kind: 'foreign'; readonly header: SlotHeader }
   | { readonly kind: 'unread'; readonly cause: unknown };
 
 async function whoseSlot(

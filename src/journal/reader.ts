@@ -10,11 +10,15 @@
  * D4  An error that may pass is retried for as long as the caller waits; what is wrong meanwhile is in `problem`. Damage is thrown, and met again by
  *     the next call: the cursor never passes what was not delivered.
  *
- * The plan says where content comes from. Without compaction it is always the slots from zero; fragments and a floor come from CHECKPOINT slots.
+ * D5  The plan (plan.ts) says where content comes from: fragments up to the floor, slots from there. It is looked up at the start, and again when slots
+ *     are gone because the floor has passed the reader: it goes on at the same byte from the fragments.
+ * D6  A FENCE or FILLER is believed when the slot after it continues it, or when the floor is not above it: somebody whose knowledge was very old may
+ *     have put it where a slot had been reclaimed (hazards H5, H6), and nobody else will ever follow it.
  */
 import {
   assert,
   backoffMs,
+  equalBytes,
   isAbortOf,
   raceAbort,
   silentLogger,
@@ -22,37 +26,38 @@ import {
   type Logger,
   type Random,
 } from '../base/index.ts';
-import { advance, START, type JournalCursor } from './cursor.ts';
-import { DataLossError, JournalVersionError } from './errors.ts';
+import { CompactedPart } from './compacted-part.ts';
+import { advance, START, termOf, type JournalCursor } from './cursor.ts';
+import { DataLossError, FencedError, JournalVersionError } from './errors.ts';
+import type { Fragment } from './fragment.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { lowestSlot } from './lowest-slot.ts';
 import { checkJournal, type Journal } from './names.ts';
+import { findEnd, floorCursor, planOf, type Plan } from './plan.ts';
 import { readSlot } from './read-slot.ts';
 import { isRetryable, RETRY } from './retry.ts';
+import type { Session } from './session.ts';
 import type { Registers, Slot } from './slot.ts';
 
 export type JournalEvent =
   /** Content bytes [begin, end), durable. A view that the receiver may keep. */
   | {
       readonly kind: 'data';
-      readonly seq: number;
       readonly begin: number;
       readonly end: number;
       readonly bytes: Uint8Array;
-      readonly session: number;
     }
-  | { readonly kind: 'fence'; readonly seq: number; readonly offset: number; readonly registers: Registers }
+  /** A session begins. Registers are not known of a fence that was compacted away, but for the last of those. */
+  | {
+      readonly kind: 'fence';
+      readonly seq: number;
+      readonly offset: number;
+      readonly registers: Registers | undefined;
+    }
   /** Content that was pruned on purpose, announced in the log. */
   | { readonly kind: 'hole'; readonly begin: number; readonly end: number }
   /** Everything that exists has been delivered: proven by a 404 at slot `seq` with nothing above it. Told once for each arrival at the tail. */
   | { readonly kind: 'tail'; readonly seq: number; readonly offset: number };
-
-/** Where content comes from: fragments up to the floor, slots from there. */
-export interface ReadPlan {
-  readonly fragments: readonly never[];
-  /** First slot that counts. */
-  readonly floor: number;
-}
 
 export interface ReaderOptions {
   readonly clock: Clock;
@@ -65,8 +70,12 @@ export interface ReaderOptions {
   readonly metrics?: JournalMetrics;
 }
 
-/** GETs in flight while catching up; at most this many slots of 8 MiB in memory (D1). */
-const READ_AHEAD = 8;
+/** GETs in flight while catching up (D1): with 64 of them a store of 5 ms a request gives 10,000 small slots in under a second. */
+const READ_AHEAD = 64;
+/** At least this many are, however large the slots. */
+const READ_AHEAD_LEAST = 4;
+/** Bytes that may wait in answers; slots are expected to be as large as those before them. */
+const READ_AHEAD_BYTES: number = 64 * 1024 * 1024;
 /** With each slot that was there, this many times as many GETs: two after one at the tail, where a busy writer is usually a slot further. */
 const AHEAD_GROWTH = 2;
 export const MIN_POLL_MS = 50;
@@ -76,7 +85,6 @@ export const RELIST_MS = 60_000;
 
 export class JournalReader {
   readonly journal: Journal;
-  readonly plan: ReadPlan = { fragments: [], floor: 0 };
   readonly #options: ReaderOptions;
   readonly #log: Logger;
   readonly #metrics: JournalMetrics;
@@ -84,13 +92,20 @@ export class JournalReader {
   /** What ends the GETs in `#ahead`: those of a caller who has gone must not fail the next one. */
   #aheadSignal: AbortSignal | undefined;
   #cursor: JournalCursor = START;
+  /** Undefined until the first look (D5). */
+  #plan: { readonly newest: Plan | undefined } | undefined;
+  /** What is being read below the floor, if anything. */
+  #compacted: CompactedPart | undefined;
   #problem: Error | undefined;
   #atTail = false;
   /** GETs to keep in flight. */
-  #window = READ_AHEAD;
+  #window = READ_AHEAD_LEAST;
+  /** Bytes of the slots read of late: the larger of the last one and the fading memory of those before. */
+  #slotBytes = 0;
   #reading = false;
   #pollMs = MIN_POLL_MS;
   #listedAtMs = Number.NEGATIVE_INFINITY;
+  #believedSeq = -1;
   /** Ends the rest at the tail, while there is one. */
   #endRest: (() => void) | undefined;
 
@@ -101,14 +116,38 @@ export class JournalReader {
     this.#metrics = options.metrics ?? journalMetrics();
   }
 
-  /** State after the last slot that was delivered. */
+  /** State after the last slot that was delivered; while fragments are read it is that of the last slot before them, with the offset reached. */
   get cursor(): JournalCursor {
     return this.#cursor;
+  }
+
+  /** The newest CHECKPOINT met; undefined before the first read and when there is none. */
+  get plan(): Plan | undefined {
+    return this.#plan?.newest;
   }
 
   /** What keeps the reader from reading right now, if anything (D4). */
   get problem(): Error | undefined {
     return this.#problem;
+  }
+
+  /** For whoever has opened a session: its FENCE stands at the tail, and everything up to it is as it should be (open-session.ts F3; D6). */
+  believe(fenceSeq: number): void {
+    this.#believedSeq = fenceSeq;
+  }
+
+  /**
+   * For whoever has opened a session and read on to its fence: whether what was read ends exactly there. It does not when a later session has
+   * already compacted beyond the fence; then everything read is right, and the session is over. @throws FencedError
+   */
+  checkReached({ fenceSeq, fenceOffset }: Pick<Session, 'fenceSeq' | 'fenceOffset'>): void {
+    if (this.#cursor.offset === fenceOffset) return;
+    const plan = this.#plan?.newest;
+    assert(plan !== undefined && plan.index.floor > fenceSeq, 'what was read ends at the fence', {
+      read: this.#cursor.offset,
+      fence: fenceOffset,
+    });
+    throw new FencedError(this.journal.name, `the session of slot ${plan.session}`, 'not-appended');
   }
 
   /** A hint that something was appended: poll now. */
@@ -119,7 +158,7 @@ export class JournalReader {
 
   /**
    * The next event, waiting at the tail. One call at a time (D1).
-   * @throws DataLossError, CorruptSlotError, JournalVersionError, StoreError that will not pass, the signal's reason.
+   * @throws DataLossError, CorruptSlotError, CorruptFragmentError, JournalDeletedError, StoreError that will not pass, the signal's reason.
    */
   async next(signal?: AbortSignal): Promise<JournalEvent> {
     assert(!this.#reading, 'D1: one call of next() at a time');
@@ -156,9 +195,11 @@ export class JournalReader {
 
   /** Reads one slot, or finds the tail, or waits there; undefined when there is nothing to deliver yet. */
   async #step(signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
+    if (!this.#plan) await this.#lookUp(signal);
+    if (this.#compacted) return await this.#stepCompacted(this.#compacted, signal);
     const seq = this.#cursor.nextSeq;
     const slot = await this.#get(seq, signal);
-    if (slot) return this.#deliver(slot);
+    if (slot) return await this.#deliver(slot, signal);
     this.#window = 1;
     this.#ahead.clear(); // answers from beyond a 404 may be older than what is there by now
     const now = this.#options.clock.monotonicMs();
@@ -190,16 +231,83 @@ export class JournalReader {
     return slot;
   }
 
-  #deliver(slot: Slot): JournalEvent | undefined {
+  /** Looks for the newest plan, and enters what lies below its floor when this reader needs it (D5). Whether it does. */
+  async #lookUp(signal: AbortSignal | undefined): Promise<boolean> {
+    const { plan } = await findEnd(this.journal, signal);
+    const known = this.#plan?.newest;
+    if (!known || (plan && plan.seq > known.seq)) this.#plan = { newest: plan };
+    if (!plan || plan.index.floor <= this.#cursor.nextSeq) return false;
+    assert(termOf(plan.registers) >= termOf(this.#cursor.registers), 'U3: terms only grow', {
+      seq: plan.seq,
+    });
+    const { nextSeq, offset } = this.#cursor;
+    const from = Math.max(offset, this.#options.from ?? 0);
+    this.#compacted = new CompactedPart(this.journal, plan, from, nextSeq);
+    this.#cursor = { ...this.#cursor, offset: Math.min(from, plan.index.end) };
+    return true;
+  }
+
+  async #stepCompacted(
+    part: CompactedPart,
+    signal: AbortSignal | undefined,
+  ): Promise<JournalEvent | undefined> {
+    const event = await part.next(signal);
+    switch (event.kind) {
+      case 'end':
+        this.#cursor = floorCursor(part.plan);
+        this.#compacted = undefined;
+        return undefined;
+      case 'moved':
+        return await this.#replace(part, event.fragment, signal);
+      case 'data':
+        this.#metrics.fragmentRead(event.end - event.begin);
+        this.#cursor = { ...this.#cursor, offset: event.end };
+        return event;
+      case 'hole':
+        this.#cursor = { ...this.#cursor, offset: event.end };
+        return event;
+      case 'fence':
+        return event;
+    }
+  }
+
+  /** A fragment of the plan is gone: a newer plan says where its content is now, or it is lost. @throws DataLossError */
+  async #replace(
+    part: CompactedPart,
+    { begin, end }: Fragment,
+    signal: AbortSignal | undefined,
+  ): Promise<undefined> {
+    const { plan } = await findEnd(this.journal, signal);
+    if (!plan || plan.seq <= part.plan.seq)
+      throw new DataLossError(this.journal.name, begin, end, 'the fragment that holds it does not exist');
+    this.#plan = { newest: plan };
+    this.#compacted = new CompactedPart(this.journal, plan, part.offset, part.nextFence);
+  }
+
+  /** D6. False when reading goes on below the floor instead. */
+  async #isGenuine(slot: Slot, signal: AbortSignal | undefined): Promise<boolean> {
+    if (slot.seq <= this.#believedSeq) return true;
+    const following = this.#ahead.get(slot.seq + 1) ?? readSlot(this.journal, slot.seq + 1, signal);
+    const next = await following.catch(() => undefined); // what is wrong with it is said when its turn comes
+    if (next && equalBytes(next.previousPutId, slot.putId)) return true;
+    return !(await this.#lookUp(signal));
+  }
+
+  async #deliver(slot: Slot, signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
+    if ((slot.kind === 'fence' || slot.kind === 'filler') && !(await this.#isGenuine(slot, signal)))
+      return undefined;
     const before = this.#cursor;
     const { cursor, live } = advance(before, slot);
-    if (live && (slot.kind === 'checkpoint' || slot.codec !== 'raw'))
+    if (live && slot.codec !== 'raw')
       throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
+    if (live && slot.kind === 'checkpoint') this.#plan = { newest: await planOf(this.journal, slot, signal) };
     this.#cursor = cursor;
-    this.#window = Math.min(READ_AHEAD, this.#window * AHEAD_GROWTH);
+    this.#slotBytes = Math.max(slot.payload.length, this.#slotBytes / 2);
+    const room = Math.max(READ_AHEAD_LEAST, Math.floor(READ_AHEAD_BYTES / Math.max(1, this.#slotBytes)));
+    this.#window = Math.min(READ_AHEAD, room, this.#window * AHEAD_GROWTH);
     this.#atTail = false;
     this.#pollMs = MIN_POLL_MS;
-    if (!live || slot.kind === 'filler') return undefined;
+    if (!live || slot.kind === 'filler' || slot.kind === 'checkpoint') return undefined;
     if (slot.kind === 'fence')
       return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: slot.registers };
     this.#metrics.slotRead(slot.end - slot.begin);
@@ -207,11 +315,9 @@ export class JournalReader {
     if (from >= slot.end) return undefined;
     return {
       kind: 'data',
-      seq: slot.seq,
       begin: from,
       end: slot.end,
       bytes: slot.payload.subarray(from - slot.begin),
-      session: slot.session,
     };
   }
 
@@ -221,6 +327,7 @@ export class JournalReader {
     if (above === undefined) return true;
     if (above === seq) return false; // it came into being between the GET and the LIST
     if (await readSlot(this.journal, seq, signal)) return false;
+    if (await this.#lookUp(signal)) return false; // the floor has passed this reader
     const next = await readSlot(this.journal, above, signal);
     if (next?.kind === 'fence' && next.leap) {
       await this.#pause(signal);

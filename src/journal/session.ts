@@ -7,8 +7,10 @@
  * A3  Appends are acknowledged strictly in order, each only when its last byte is confirmed.
  * A4  A session that ended is dead for good; every caller learns whether its bytes are known not to be in the log.
  * A5  Reads are served only on proof (read-index.ts), and never once a foreign slot was seen.
+ * A6  A CHECKPOINT is a slot like any other: in its turn, and only of a session that nobody has fenced (hazard H12).
  */
 import {
+  assert,
   deadline,
   ensureError,
   equalBytes,
@@ -58,6 +60,17 @@ type State =
   | { readonly kind: 'closing' }
   | { readonly kind: 'ended'; readonly end: SessionEnd };
 
+/** What goes into the next slot. */
+type Outgoing =
+  | ({ readonly kind: 'data' } & Batch)
+  | { readonly kind: 'checkpoint'; readonly end: number; readonly waiter: CheckpointWaiter };
+
+interface CheckpointWaiter {
+  readonly payload: Uint8Array;
+  readonly resolve: (seq: number) => void;
+  readonly reject: (error: HoldfastError) => void;
+}
+
 /** Pause after a read probe that proved nothing, ms: a store in trouble is not asked in a tight loop. */
 const PROBE_PAUSE_MS = 50;
 
@@ -89,6 +102,8 @@ export class Session {
   #lastCommitMs: number;
   #lastFlushMs = Number.NEGATIVE_INFINITY;
   #barrierEnd = -1;
+  /** A CHECKPOINT that waits for its turn or is under way (A6). */
+  #checkpoint: CheckpointWaiter | undefined;
   #changed: PromiseWithResolvers<void> = Promise.withResolvers();
 
   /** `cursor`: the state after this session's own FENCE (open-session.ts makes it). */
@@ -126,6 +141,11 @@ export class Session {
   /** End of the confirmed content. */
   get head(): number {
     return this.#cursor.offset;
+  }
+
+  /** The log up to the last confirmed slot. */
+  get confirmed(): JournalCursor {
+    return this.#cursor;
   }
 
   /** End of the content appended so far, confirmed or not. */
@@ -167,6 +187,19 @@ export class Session {
     const { end, committed } = this.append([], { barrier: true });
     await committed;
     return end;
+  }
+
+  /**
+   * Commits a CHECKPOINT slot with this payload (compaction-index.ts), after the slot that is under way; resolves with its number. One at a time.
+   * @throws FencedError, AppendUnknownError, NotAppendedError, SessionEndedError
+   */
+  checkpoint(payload: Uint8Array): Promise<number> {
+    assert(this.#checkpoint === undefined, 'A6: one CHECKPOINT at a time');
+    if (this.#state.kind === 'ended') return Promise.reject(this.#errorFor(this.#state.end, false));
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#checkpoint = { payload, resolve, reject };
+    this.#wake();
+    return promise;
   }
 
   /** Back-pressure: resolves when there is room for more. */
@@ -213,17 +246,24 @@ export class Session {
       if (this.#stop.signal.aborted) return this.#endFailed(this.#stop.signal.reason as HoldfastError, false);
       if (!flush)
         return this.#end({ kind: 'closed', error: new SessionEndedError(this.journal.name) }, false);
-      const batch = this.#buffer.take(this.#options.maxBatchBytes);
-      const decision = await this.#put(batch);
-      if (!this.#settle(batch, decision)) return;
+      const outgoing = this.#outgoing();
+      const decision = await this.#put(outgoing);
+      if (!this.#settle(outgoing, decision)) return;
     }
   }
 
-  /** Waits until a batch is due; false when the session closes with nothing left. */
+  #outgoing(): Outgoing {
+    const waiter = this.#checkpoint;
+    if (waiter) return { kind: 'checkpoint', end: this.#cursor.offset, waiter };
+    return { kind: 'data', ...this.#buffer.take(this.#options.maxBatchBytes) };
+  }
+
+  /** Waits until a batch or a CHECKPOINT is due; false when the session closes with nothing left. */
   async #untilFlush(): Promise<boolean> {
     const { clock } = this.#ports;
     for (;;) {
       if (this.#foreign || this.#stop.signal.aborted) return false;
+      if (this.#checkpoint) return true;
       if (this.#buffer.bytes === 0) {
         if (this.#state.kind === 'closing') return false;
         await this.#changed.promise;
@@ -252,29 +292,30 @@ export class Session {
     return Math.min(byInterval, this.#lastFlushMs + barrierIntervalMs);
   }
 
-  async #put(batch: Batch): Promise<SlotDecision> {
+  async #put(outgoing: Outgoing): Promise<SlotDecision> {
     const { clock, random, metrics } = this.#ports;
     const seq = this.#cursor.nextSeq;
     const putId = random.bytes(PUT_ID_BYTES);
-    const payload = batch.parts.length === 1 ? batch.parts[0]! : Buffer.concat(batch.parts);
+    const begin = this.#cursor.offset;
+    const { kind, end } = outgoing;
     const bytes = encodeSlot({
-      kind: 'data',
+      kind,
       codec: 'raw',
       leap: false,
       seq,
-      begin: batch.begin,
-      end: batch.end,
+      begin,
+      end,
       session: this.fenceSeq,
       author: this.author,
       putId,
       previousPutId: previousPutId(this.#cursor),
       checkpoint: this.#cursor.checkpointSeq,
-      registers: {},
-      payload,
+      registers: kind === 'checkpoint' ? this.#cursor.registers : {},
+      payload: kind === 'checkpoint' ? outgoing.waiter.payload : contiguous(outgoing.parts),
     });
     this.#firstByteMs = this.#lastFlushMs = clock.monotonicMs();
     this.#sentSeq = seq;
-    this.#sentEnd = batch.end;
+    this.#sentEnd = end;
     this.#sentPutId = putId;
     this.#reads.slotSent(seq);
     this.#wake(); // room in the buffer
@@ -287,13 +328,14 @@ export class Session {
     });
     if (decision.kind !== 'committed') return decision;
     this.#lastCommitMs = clock.monotonicMs();
-    metrics.committed(batch.end - batch.begin, (this.#lastCommitMs - this.#lastFlushMs) / 1000);
-    this.#cursor = { ...this.#cursor, nextSeq: seq + 1, offset: batch.end, lastPutId: putId };
+    const checkpointSeq = kind === 'checkpoint' ? seq : this.#cursor.checkpointSeq;
+    if (kind === 'data') metrics.committed(end - begin, (this.#lastCommitMs - this.#lastFlushMs) / 1000);
+    this.#cursor = { ...this.#cursor, nextSeq: seq + 1, offset: end, lastPutId: putId, checkpointSeq };
     return decision;
   }
 
   /** Draws the consequence of a decided (or given-up) slot; false when the session is over. */
-  #settle(batch: Batch, decision: SlotDecision): boolean {
+  #settle(outgoing: Outgoing, decision: SlotDecision): boolean {
     const { name } = this.journal;
     if (this.#foreign && (decision.kind === 'undecided' || decision.kind === 'refused')) {
       this.#endFenced(this.#foreign, decision.kind === 'undecided' || decision.maybe); // what a read proved is why it is over
@@ -301,11 +343,15 @@ export class Session {
     }
     switch (decision.kind) {
       case 'committed':
-        this.#buffer.confirm(batch.end); // A3
+        this.#buffer.confirm(outgoing.end); // A3
+        if (outgoing.kind === 'checkpoint') {
+          this.#checkpoint = undefined;
+          outgoing.waiter.resolve(this.#sentSeq);
+        }
         this.#reads.slotConfirmed(this.#sentSeq);
         return true;
       case 'foreign':
-        this.#endFenced(decision.header, false);
+        this.#endFenced(decision.header, decision.maybe);
         return false;
       case 'reclaimed': // ours and durable at depth one, but confirmed to nobody (s3log.md §6.4b F4)
         this.#endFenced(undefined, true);
@@ -347,6 +393,8 @@ export class Session {
     this.#state = { kind: 'ended', end };
     this.#reads.end(end.error);
     this.#buffer.fail(this.#sentEnd, (sent) => this.#errorFor(end, sent && inFlightUnknown));
+    this.#checkpoint?.reject(this.#errorFor(end, inFlightUnknown));
+    this.#checkpoint = undefined;
     this.#wake();
     this.#ports.log.info('journal session ended', {
       journal: this.journal.name,
@@ -406,4 +454,8 @@ export class Session {
     this.#changed = Promise.withResolvers();
     waiting.resolve();
   }
+}
+
+function contiguous(parts: readonly Uint8Array[]): Uint8Array {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }

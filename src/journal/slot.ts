@@ -23,16 +23,16 @@ import {
   utf8,
   viewOf,
 } from '../base/index.ts';
+import type { Codec } from './codec.ts';
 import { CorruptSlotError } from './errors.ts';
 
 export type SlotKind = 'data' | 'fence' | 'filler' | 'checkpoint';
-export type SlotCodec = 'raw' | 'gzip' | 'zstd';
 /** Small key=value set that fences carry; always `author` and `term`. */
 export type Registers = Readonly<Record<string, string>>;
 
 export interface SlotHeader {
   readonly kind: SlotKind;
-  readonly codec: SlotCodec;
+  readonly codec: Codec;
   /** A fence put ahead of the tail: its offset was not known when it was written. */
   readonly leap: boolean;
   readonly seq: number;
@@ -68,7 +68,7 @@ export const VERSION = 1;
 const FLAG_LEAP = 1;
 const NO_CHECKPOINT = 0xffff_ffff_ffff_ffffn;
 const KINDS: readonly SlotKind[] = ['data', 'fence', 'filler', 'checkpoint'];
-const CODECS: readonly SlotCodec[] = ['raw', 'gzip', 'zstd'];
+const CODECS: readonly Codec[] = ['raw', 'gzip', 'zstd'];
 const ZERO_PUT_ID: Uint8Array = new Uint8Array(PUT_ID_BYTES);
 
 export { ZERO_PUT_ID };

@@ -231,9 +231,11 @@ export class Player {
       }),
     );
     const fencedMs = clock.monotonicMs();
+    this.#reader.believe(session.fenceSeq);
     try {
       while (this.#reader.cursor.nextSeq <= session.fenceSeq)
         await this.#handle(await this.#reader.next(signal));
+      this.#reader.checkReached(session);
       this.#cutOff('the fence');
       this.#checkHints();
       await Promise.all([this.#recordHandoff(session), this.#goLive(false)]);

@@ -1,5 +1,5 @@
 /**
- * holdfast journal cat: content to standard output, as it is; with --json one object a slot, content in base64.
+ * holdfast journal cat: content to standard output, as it is; with --json objects of content in base64, a line each.
  *
  * 1. What cannot be given is an error with an exit code, after everything before it was printed: a short output is never a silent one.
  */
@@ -74,14 +74,9 @@ async function printEvent(
         await out.write(content);
         return;
       }
-      const { begin, seq, session } = event;
-      await out.json({
-        begin,
-        end: begin + content.length,
-        seq,
-        session,
-        base64: Buffer.from(content).toString('base64'),
-      });
+      const { begin } = event;
+      const base64 = Buffer.from(content).toString('base64');
+      await out.json({ begin, end: begin + content.length, base64 });
       return;
     }
     case 'hole':

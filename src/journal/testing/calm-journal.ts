@@ -112,15 +112,21 @@ export interface CalmJournal<C extends Clock = VirtualClock> {
   readonly random: SeededRandom;
   readonly store: ScriptedStore;
   readonly journal: Journal;
-  /** A reader of the journal from its beginning. */
-  reader(): JournalReader;
+  /** A reader of the journal from its beginning, or from a byte. */
+  reader(options?: { readonly from?: number }): JournalReader;
 }
 
 function journalOn<C extends Clock>(clock: C, latencyMs: number, seed: number, name: string): CalmJournal<C> {
   const random = seededRandom(seed);
   const store = new ScriptedStore(clock, latencyMs);
   const journal: Journal = { store, name, generation: 'g1' };
-  return { clock, random, store, journal, reader: () => new JournalReader(journal, { clock, random }) };
+  return {
+    clock,
+    random,
+    store,
+    journal,
+    reader: (options) => new JournalReader(journal, { clock, random, ...options }),
+  };
 }
 
 /** Under virtual time. */
@@ -136,8 +142,9 @@ export function realTimeJournal(name = 'test/journal'): CalmJournal<Clock> {
 /** Everything up to the tail, by a fresh reader; and the reader, for its cursor. */
 export async function lastSlots(
   calm: Pick<CalmJournal, 'reader'>,
+  options?: { readonly from?: number },
 ): Promise<{ events: JournalEvent[]; reader: JournalReader; text: string }> {
-  const reader = calm.reader();
+  const reader = calm.reader(options);
   const events: JournalEvent[] = [];
   for (;;) {
     const event = await reader.next();

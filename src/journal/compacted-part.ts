@@ -1,0 +1,156 @@
+/**
+ * Reading what lies below a floor: fragments, announced holes and past fences, in the order of their offsets.
+ *
+ * M1  One fragment is being delivered while the next one is fetched: two of MAX_FRAGMENT_BYTES in memory, whatever the journal's length.
+ * M2  A fragment that is gone ends this part as 'moved': the plan was old, or content is lost; the owner finds out which.
+ * M3  Fences are delivered where they stood, also inside a fragment: what an old session left unfinished ends there.
+ */
+import type { CompactionIndex } from './compaction-index.ts';
+import type { Fragment } from './fragment.ts';
+import type { Journal } from './names.ts';
+import type { Plan } from './plan.ts';
+import { readFragment } from './read-fragment.ts';
+import type { Registers } from './slot.ts';
+
+/** Longest data event, bytes: what follows it may begin while the rest waits. */
+const MAX_PIECE_BYTES: number = 4 * 1024 * 1024;
+
+/** One step through the compacted content. */
+export type CompactedStep =
+  | { readonly kind: 'content'; readonly fragment: Fragment; readonly begin: number; readonly end: number }
+  | { readonly kind: 'hole'; readonly begin: number; readonly end: number }
+  | { readonly kind: 'fence'; readonly seq: number; readonly offset: number };
+
+export type CompactedEvent =
+  | { readonly kind: 'data'; readonly begin: number; readonly end: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'hole'; readonly begin: number; readonly end: number }
+  /** Registers are known of the last fence only; of the others the CHECKPOINT keeps no more than their place. */
+  | {
+      readonly kind: 'fence';
+      readonly seq: number;
+      readonly offset: number;
+      readonly registers: Registers | undefined;
+    }
+  /** This fragment does not exist (M2). */
+  | { readonly kind: 'moved'; readonly fragment: Fragment }
+  | { readonly kind: 'end' };
+
+/** Everything from byte `from` on, without the fences below slot `fromSeq`; pure. */
+export function compactedSteps(
+  index: CompactionIndex,
+  from: number,
+  fromSeq: number,
+): readonly CompactedStep[] {
+  const fences = index.fences.filter(({ seq, offset }) => seq >= fromSeq && offset >= from);
+  const steps: CompactedStep[] = [];
+  let next = 0;
+  const fencesAt = (offset: number): void => {
+    for (; next < fences.length && fences[next]!.offset <= offset; next++)
+      steps.push({ kind: 'fence', ...fences[next]! });
+  };
+  const spans = [
+    ...index.fragments.map((fragment) => ({ fragment, begin: fragment.begin, end: fragment.end })),
+    ...index.pruned.map((range) => ({ fragment: undefined, ...range })),
+  ].sort((a, b) => a.begin - b.begin);
+  for (const { fragment, begin, end } of spans) {
+    let at = Math.max(begin, from);
+    while (at < end) {
+      fencesAt(at);
+      const until = Math.min(end, fences[next]?.offset ?? end);
+      if (fragment) steps.push({ kind: 'content', fragment, begin: at, end: until });
+      else steps.push({ kind: 'hole', begin: at, end: until });
+      at = until;
+    }
+  }
+  fencesAt(Infinity);
+  return steps;
+}
+
+export class CompactedPart {
+  readonly plan: Plan;
+  readonly #journal: Journal;
+  readonly #steps: readonly CompactedStep[];
+  readonly #fetches = new Map<Fragment, Promise<Uint8Array | undefined>>();
+  #at = 0;
+  #nextFence: number;
+  #offset: number;
+  #fetchSignal: AbortSignal | undefined;
+
+  /** @param from first byte wanted; @param fromSeq first slot whose fence is wanted */
+  constructor(journal: Journal, plan: Plan, from: number, fromSeq: number) {
+    this.plan = plan;
+    this.#journal = journal;
+    this.#offset = from;
+    this.#nextFence = fromSeq;
+    this.#steps = compactedSteps(plan.index, from, fromSeq);
+  }
+
+  /** End of what was delivered. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** First slot whose fence was not delivered. */
+  get nextFence(): number {
+    return this.#nextFence;
+  }
+
+  /** The next event. After an error the same one is tried again. @throws StoreError, CorruptFragmentError, the signal's reason. */
+  async next(signal: AbortSignal | undefined): Promise<CompactedEvent> {
+    const step = this.#steps[this.#at];
+    if (!step) return { kind: 'end' };
+    if (step.kind === 'content') return await this.#content(step, signal);
+    this.#at++;
+    if (step.kind === 'hole') {
+      this.#offset = step.end;
+      return step;
+    }
+    this.#nextFence = step.seq + 1;
+    const isLast = step.seq === this.plan.session;
+    return { ...step, registers: isLast ? this.plan.registers : undefined };
+  }
+
+  async #content(
+    { fragment, end }: Extract<CompactedStep, { kind: 'content' }>,
+    signal: AbortSignal | undefined,
+  ): Promise<CompactedEvent> {
+    if (signal !== this.#fetchSignal) this.#fetches.clear(); // fetches of a caller who has gone end with him
+    this.#fetchSignal = signal;
+    const content = await this.#fetch(fragment, signal).catch((error: unknown) => {
+      this.#fetches.delete(fragment);
+      throw error;
+    });
+    if (!content) return { kind: 'moved', fragment };
+    this.#fetchNext(fragment, signal);
+    const begin = this.#offset;
+    const until = Math.min(end, begin + MAX_PIECE_BYTES);
+    this.#offset = until;
+    if (until === end) this.#at++;
+    if (until === fragment.end) this.#fetches.delete(fragment); // M1
+    return {
+      kind: 'data',
+      begin,
+      end: until,
+      bytes: content.subarray(begin - fragment.begin, until - fragment.begin),
+    };
+  }
+
+  #fetch(fragment: Fragment, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    const running = this.#fetches.get(fragment);
+    if (running) return running;
+    const fetch = readFragment(this.#journal, fragment, signal);
+    fetch.catch(() => undefined); // seen when its turn comes
+    this.#fetches.set(fragment, fetch);
+    return fetch;
+  }
+
+  /** M1 */
+  #fetchNext(current: Fragment, signal: AbortSignal | undefined): void {
+    for (let at = this.#at; at < this.#steps.length; at++) {
+      const step = this.#steps[at]!;
+      if (step.kind !== 'content' || step.fragment === current) continue;
+      void this.#fetch(step.fragment, signal); // its failure is seen when its turn comes
+      return;
+    }
+  }
+}
