@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { DEFAULT_SESSION_OPTIONS } from '../journal/index.ts';
 import { agentConfig } from './config.ts';
 
 const complete = {
@@ -20,7 +21,7 @@ describe('the environment of an agent', () => {
       agentPort: 8081,
       applicationPort: 8080,
       hintsIntervalMs: 30_000,
-      groupCommit: {},
+      groupCommit: DEFAULT_SESSION_OPTIONS,
     });
   });
 
@@ -29,5 +30,26 @@ describe('the environment of an agent', () => {
     expect(() =>
       agentConfig({ ...rest, HOLDFAST_AGENT_PORT: 'abc', HOLDFAST_GROUP_COMMIT: '{"x":' }),
     ).toThrow(/POD_IP.*HOLDFAST_JOURNAL.*HOLDFAST_GROUP_COMMIT.*HOLDFAST_AGENT_PORT/s);
+  });
+
+  test.each([
+    ['{"flushIntervalMs":-1}', /flushIntervalMs is -1; it must be between 0 and 60000/],
+    ['{"flushIntervalMs":"1"}', /flushIntervalMs is "1"/],
+    ['{"compression":"lzma"}', /compression is lzma; it must be raw, gzip, zstd/],
+    ['[1]', /HOLDFAST_GROUP_COMMIT/],
+  ])('has its group commit checked before it starts: %s', (text, problem) => {
+    expect(() => agentConfig({ ...complete, HOLDFAST_GROUP_COMMIT: text })).toThrow(problem);
+  });
+
+  test('takes the options that were set, and the defaults of the others', () => {
+    const config = agentConfig({
+      ...complete,
+      HOLDFAST_GROUP_COMMIT: '{"compression":"gzip","idleFlushMs":5,"ofALaterVersion":1}',
+    });
+    expect(config.groupCommit).toMatchObject({
+      ...DEFAULT_SESSION_OPTIONS,
+      compression: 'gzip',
+      idleFlushMs: 5,
+    });
   });
 });

@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { HoldfastError } from '../base/index.ts';
+import { sessionOptions, type SessionOptions } from '../journal/index.ts';
 
 export class ConfigError extends HoldfastError {
   constructor(problems: string) {
@@ -34,11 +35,11 @@ const environment = z.object({
     .default('{}')
     .transform((text, context) => {
       try {
-        return z.record(z.string(), z.number()).parse(JSON.parse(text));
+        return sessionOptions(z.record(z.string(), z.unknown()).parse(JSON.parse(text)));
       } catch (error) {
         context.addIssue({
           code: 'custom',
-          message: `HOLDFAST_GROUP_COMMIT is not a JSON object of numbers (${String(error)})`,
+          message: `HOLDFAST_GROUP_COMMIT is not a JSON object with the options of group commit (${String(error)})`,
         });
         return z.NEVER;
       }
@@ -63,7 +64,7 @@ export interface AgentConfig {
   readonly storeUrl: string;
   readonly journal: string;
   readonly generation: string;
-  readonly groupCommit: Readonly<Record<string, number>>;
+  readonly groupCommit: Partial<SessionOptions>;
   readonly dataDir: string;
   readonly agentPort: number;
   readonly applicationPort: number;

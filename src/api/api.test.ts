@@ -27,10 +27,15 @@ describe('objects at the boundary', () => {
     const store = parseJournalStore({ metadata: { name: 's' }, spec: { s3: { bucket: 'bucket' } } });
     expect(store.spec.groupCommit).toEqual({
       flushIntervalMs: 250,
+      idleFlushMs: 20,
       maxBatchBytes: 4_194_304,
       barrierIntervalMs: 0,
       bufferLimitBytes: 33_554_432,
       giveUpMs: 60_000,
+      firstAttemptMs: 2000,
+      laterAttemptMs: 4000,
+      compression: 'zstd',
+      compressAboveBytes: 65_536,
     });
   });
 

@@ -65,7 +65,7 @@ describe('a real API server', () => {
     const store = await create('JournalStore', { s3: { bucket: 'bucket' } });
     expect(store.spec).toMatchObject({
       s3: { region: 'us-east-1', forcePathStyle: false },
-      groupCommit: { flushIntervalMs: 250, giveUpMs: 60_000 },
+      groupCommit: { flushIntervalMs: 250, giveUpMs: 60_000, compression: 'zstd' },
     });
     expect((await create('RecoveryLog', { storeRef: { name: 's' }, journal: 'a/log' })).spec).toMatchObject({
       reclaimPolicy: 'Retain',
@@ -91,6 +91,24 @@ describe('a real API server', () => {
       /exactly one of s3 and file/,
     ],
     ['a store that is neither', 'JournalStore', {}, /exactly one of s3 and file/],
+    [
+      'a buffer that holds no batch',
+      'JournalStore',
+      { file: { path: '/x' }, groupCommit: { maxBatchBytes: 65_536, bufferLimitBytes: 65_535 } },
+      /bufferLimitBytes must be at least maxBatchBytes/,
+    ],
+    [
+      'a buffer smaller than the default batch',
+      'JournalStore',
+      { file: { path: '/x' }, groupCommit: { bufferLimitBytes: 65_536 } },
+      /bufferLimitBytes must be at least maxBatchBytes/,
+    ],
+    [
+      'a compression that is not known',
+      'JournalStore',
+      { file: { path: '/x' }, groupCommit: { compression: 'snappy' } },
+      /compression/,
+    ],
     [
       'an endpoint that is no URL',
       'JournalStore',

@@ -49,13 +49,26 @@ const s3 = z.object({
   credentials: z.object({ secretRef: reference }).optional(),
 });
 
-const groupCommit = z.object({
-  flushIntervalMs: z.number().int().min(0).max(60_000).default(250),
-  maxBatchBytes: z.number().int().min(65_536).max(8_388_608).default(4_194_304),
-  barrierIntervalMs: z.number().int().min(0).max(60_000).default(0),
-  bufferLimitBytes: z.number().int().min(65_536).max(1_073_741_824).default(33_554_432),
-  giveUpMs: z.number().int().min(1000).max(3_600_000).default(60_000),
-});
+const BUFFER_HOLDS_BATCH = 'bufferLimitBytes must be at least maxBatchBytes';
+
+/** Names, defaults and ranges of the journal's SessionOptions, which this room may not import; a test of the agent compares them. */
+const groupCommit = z
+  .object({
+    flushIntervalMs: z.number().int().min(0).max(60_000).default(250),
+    idleFlushMs: z.number().int().min(0).max(60_000).default(20),
+    maxBatchBytes: z.number().int().min(1024).max(8_388_608).default(4_194_304),
+    barrierIntervalMs: z.number().int().min(0).max(60_000).default(0),
+    bufferLimitBytes: z.number().int().min(1024).max(1_073_741_824).default(33_554_432),
+    giveUpMs: z.number().int().min(1).max(3_600_000).default(60_000),
+    firstAttemptMs: z.number().int().min(1).max(60_000).default(2000),
+    laterAttemptMs: z.number().int().min(1).max(60_000).default(4000),
+    compression: z.enum(['raw', 'gzip', 'zstd']).default('zstd'),
+    compressAboveBytes: z.number().int().min(0).max(8_388_608).default(65_536),
+  })
+  .refine((limits) => limits.bufferLimitBytes >= limits.maxBatchBytes, {
+    path: ['bufferLimitBytes'],
+    message: BUFFER_HOLDS_BATCH,
+  });
 
 export const journalStoreSpec = z
   .object({
@@ -73,6 +86,8 @@ export const journalStoreSpec = z
   .meta({
     'x-kubernetes-validations': [
       rule('has(self.s3) != has(self.file)', 'exactly one of s3 and file must be set'),
+      // Here for the same reason as the rule about failover below.
+      rule('self.groupCommit.bufferLimitBytes >= self.groupCommit.maxBatchBytes', BUFFER_HOLDS_BATCH),
     ],
   });
 

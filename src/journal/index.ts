@@ -78,7 +78,14 @@ export {
 export { journalMetrics, type JournalMetrics } from './metrics.ts';
 export { checkJournal, isJournalName, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
 export { openSession, type OpenSession } from './open-session.ts';
-export { DEFAULT_SESSION_OPTIONS, SessionOptionsError, type SessionOptions } from './options.ts';
+export {
+  COMPRESSIONS,
+  DEFAULT_SESSION_OPTIONS,
+  SESSION_OPTION_RANGES,
+  SessionOptionsError,
+  sessionOptions,
+  type SessionOptions,
+} from './options.ts';
 export { findEnd, type JournalEnd, type Plan } from './plan.ts';
 export type { PruneEvidence } from './prune.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions } from './reader.ts';

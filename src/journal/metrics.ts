@@ -4,7 +4,8 @@
 import { createMetrics, DURATION_BUCKETS_SECONDS, type Metrics } from '../base/index.ts';
 
 export interface JournalMetrics {
-  committed(contentBytes: number, seconds: number): void;
+  /** A slot: its content, what is stored of it, and how long its PUT took. */
+  committed(contentBytes: number, storedBytes: number, seconds: number): void;
   retried(cause: string): void;
   /** A PUT whose answer was lost turned out to be ours. */
   ambiguityResolved(): void;
@@ -24,24 +25,6 @@ const BATCH_BUCKETS_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576
 
 /** Metrics in `metrics`, or in a registry that nobody reads. */
 export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetrics {
-  const commits = metrics.counter({
-    name: 'holdfast_journal_commits_total',
-    help: 'Slots committed with content.',
-  });
-  const bytes = metrics.counter({
-    name: 'holdfast_journal_committed_bytes_total',
-    help: 'Content bytes committed.',
-  });
-  const batch = metrics.histogram({
-    name: 'holdfast_journal_batch_bytes',
-    help: 'Content bytes of one slot.',
-    buckets: BATCH_BUCKETS_BYTES,
-  });
-  const latency = metrics.histogram({
-    name: 'holdfast_journal_commit_seconds',
-    help: 'First PUT of a slot to its confirmation.',
-    buckets: DURATION_BUCKETS_SECONDS,
-  });
   const retries = metrics.counter({
     name: 'holdfast_journal_retries_total',
     help: 'Attempts repeated, by cause.',
@@ -68,12 +51,7 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
   fences.add(0, { outcome: 'won' });
   fences.add(0, { outcome: 'lost' });
   return {
-    committed: (contentBytes, seconds) => {
-      commits.add(1);
-      bytes.add(contentBytes);
-      batch.observe(contentBytes);
-      latency.observe(seconds);
-    },
+    committed: commitMetrics(metrics),
     retried: (cause) => retries.add(1, { cause }),
     ambiguityResolved: () => resolved.add(1),
     fence: (outcome) => fences.add(1, { outcome }),
@@ -141,5 +119,37 @@ function readerMetrics(metrics: Metrics): Pick<JournalMetrics, 'slotRead' | 'fra
     },
     fragmentRead: (contentBytes) => read.add(contentBytes),
     lagBytes: (value) => lag.set(value),
+  };
+}
+
+function commitMetrics(metrics: Metrics): JournalMetrics['committed'] {
+  const commits = metrics.counter({
+    name: 'holdfast_journal_commits_total',
+    help: 'Slots committed with content.',
+  });
+  const bytes = metrics.counter({
+    name: 'holdfast_journal_committed_bytes_total',
+    help: 'Content bytes committed.',
+  });
+  const stored = metrics.counter({
+    name: 'holdfast_journal_stored_bytes_total',
+    help: 'Payload bytes committed, as stored; committed_bytes divided by it is the compression ratio.',
+  });
+  const batch = metrics.histogram({
+    name: 'holdfast_journal_batch_bytes',
+    help: 'Content bytes of one slot.',
+    buckets: BATCH_BUCKETS_BYTES,
+  });
+  const latency = metrics.histogram({
+    name: 'holdfast_journal_commit_seconds',
+    help: 'First PUT of a slot to its confirmation.',
+    buckets: DURATION_BUCKETS_SECONDS,
+  });
+  return (contentBytes, storedBytes, seconds) => {
+    commits.add(1);
+    bytes.add(contentBytes);
+    stored.add(storedBytes);
+    batch.observe(contentBytes);
+    latency.observe(seconds);
   };
 }

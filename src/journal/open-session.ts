@@ -19,7 +19,7 @@ import { sessionOptions, type SessionOptions } from './options.ts';
 import { putSlot, type SlotDecision } from './put-slot.ts';
 import { readSlot } from './read-slot.ts';
 import { retrying, type RetryOptions } from './retry.ts';
-import { Session } from './session.ts';
+import { Session, type SessionPorts } from './session.ts';
 import { encodeSlot, PUT_ID_BYTES, type Registers, type Slot } from './slot.ts';
 
 export interface OpenSession {
@@ -37,6 +37,8 @@ export interface OpenSession {
   readonly log?: Logger;
   readonly metrics?: JournalMetrics;
   readonly signal?: AbortSignal | undefined;
+  /** How content is compressed, if not on the thread pool: a simulation has virtual time. */
+  readonly compress?: SessionPorts['compress'];
 }
 
 /** Slots that may win against a fence before opening is given up: a writer commits at most some tens of them a second. */
@@ -86,6 +88,7 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
         random: open.random,
         log,
         metrics,
+        compress: open.compress,
       });
     }
     if (decision.kind !== 'foreign') throw openError(journal, fence.seq, decision);

@@ -1,12 +1,16 @@
 /**
- * Options of a session, with the defaults and their reasons (s3log.md §6.6). A JournalStore's spec.groupCommit has the same names.
+ * Options of a session, with the defaults, the ranges and their reasons (s3log.md §6.6). A JournalStore's spec.groupCommit has the same names,
+ * defaults and ranges.
  */
 import { HoldfastError } from '../base/index.ts';
+import type { Codec } from './codec.ts';
 import { MAX_PAYLOAD_BYTES } from './slot.ts';
 
 export interface SessionOptions {
   /** Longest time that bytes without a barrier wait for company, ms. 250 keeps a busy shard at four PUTs a second, about 53 USD a month on S3. */
   readonly flushIntervalMs: number;
+  /** First write after an idle period flushes after at most this, ms: interactive latency without the steady-state cost. */
+  readonly idleFlushMs: number;
   /** A batch closes at this size, bytes. 4 MiB keeps the retry of a slot cheap and the body below the size where PUT latency grows. */
   readonly maxBatchBytes: number;
   /** Least time between two flushes made by barriers, ms. 0: one PUT in flight already bounds the rate (docs/decisions/0010). */
@@ -19,25 +23,49 @@ export interface SessionOptions {
   readonly firstAttemptMs: number;
   /** Deadline of every later attempt, ms. */
   readonly laterAttemptMs: number;
+  /** How the content of a large batch is compressed; raw: not at all (docs/decisions/0025). */
+  readonly compression: Codec;
+  /** Only batches above this size are compressed, bytes: below it a PUT takes as long whatever its size. */
+  readonly compressAboveBytes: number;
 }
 
 export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   flushIntervalMs: 250,
+  idleFlushMs: 20,
   maxBatchBytes: 4 * 1024 * 1024,
   barrierIntervalMs: 0,
   bufferLimitBytes: 32 * 1024 * 1024,
   giveUpMs: 60_000,
   firstAttemptMs: 2000,
   laterAttemptMs: 4000,
+  compression: 'zstd',
+  compressAboveBytes: 64 * 1024,
 };
 
-/** First write after an idle period flushes after at most this, ms: interactive latency without the steady-state cost. */
-export const IDLE_FLUSH_MS = 20;
+/** Least and greatest value of every number. bufferLimitBytes must also hold one batch. */
+export const SESSION_OPTION_RANGES: Readonly<
+  Record<Exclude<keyof SessionOptions, 'compression'>, readonly [min: number, max: number]>
+> = {
+  flushIntervalMs: [0, 60_000],
+  idleFlushMs: [0, 60_000],
+  maxBatchBytes: [1024, MAX_PAYLOAD_BYTES],
+  barrierIntervalMs: [0, 60_000],
+  bufferLimitBytes: [1024, 1024 * 1024 * 1024],
+  giveUpMs: [1, 3_600_000],
+  firstAttemptMs: [1, 60_000],
+  laterAttemptMs: [1, 60_000],
+  compressAboveBytes: [0, MAX_PAYLOAD_BYTES],
+};
+
+export const COMPRESSIONS: readonly Codec[] = ['raw', 'gzip', 'zstd'];
+
 /** append refuses beyond this multiple of bufferLimitBytes: a caller that does not wait for whenWritable must not exhaust memory. */
 export const HARD_BUFFER_FACTOR = 4;
+/** Compressed content is stored only when it is smaller by more than this part: less is not worth what every reader pays to decode it. */
+export const MIN_SAVING = 0.1;
 
 export class SessionOptionsError extends HoldfastError {
-  constructor(name: string, value: number, allowed: string) {
+  constructor(name: string, value: number | string, allowed: string) {
     super('SESSION_OPTIONS_INVALID', `${name} is ${value}; it must be ${allowed}.`, {
       fields: { name, value, allowed },
     });
@@ -47,22 +75,20 @@ export class SessionOptionsError extends HoldfastError {
 /** Fills in defaults and checks ranges. @throws SessionOptionsError */
 export function sessionOptions(given: Partial<SessionOptions> = {}): SessionOptions {
   const options = { ...DEFAULT_SESSION_OPTIONS, ...given };
-  const check = (name: keyof SessionOptions, min: number, max: number): void => {
+  for (const [key, [least, max]] of Object.entries(SESSION_OPTION_RANGES)) {
+    const name = key as keyof typeof SESSION_OPTION_RANGES;
+    const min = name === 'bufferLimitBytes' ? options.maxBatchBytes : least;
     const value = options[name];
     const whole = name.endsWith('Bytes');
-    if (!(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+    const isNumber = typeof value === 'number'; // options also come from outside, as JSON
+    if (!isNumber || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
       throw new SessionOptionsError(
         name,
-        value,
+        isNumber ? value : JSON.stringify(value),
         `${whole ? 'a whole number ' : ''}between ${min} and ${max}`,
       );
-  };
-  check('flushIntervalMs', 0, 60_000);
-  check('maxBatchBytes', 1024, MAX_PAYLOAD_BYTES);
-  check('barrierIntervalMs', 0, 60_000);
-  check('bufferLimitBytes', options.maxBatchBytes, 1024 * 1024 * 1024);
-  check('giveUpMs', 1, 3_600_000);
-  check('firstAttemptMs', 1, 60_000);
-  check('laterAttemptMs', 1, 60_000);
+  }
+  if (!COMPRESSIONS.includes(options.compression))
+    throw new SessionOptionsError('compression', options.compression, COMPRESSIONS.join(', '));
   return options;
 }

@@ -51,7 +51,7 @@ describe('a reader', () => {
       calm.store.objects.set(slotKey(calm.journal, 1), encodeSlot({ ...slot, codec: 'zstd' }));
       const reader = calm.reader();
       await reader.next();
-      for (let i = 0; i < 3; i++) expect(await codeOf(reader.next())).toBe('JOURNAL_TOO_NEW');
+      for (let i = 0; i < 3; i++) expect(await codeOf(reader.next())).toBe('CORRUPT_SLOT');
       expect(reader.cursor).toMatchObject({ nextSeq: 1, offset: 0 });
     }));
 

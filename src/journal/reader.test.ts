@@ -166,7 +166,10 @@ describe('damage is reported, with its place', () => {
     story(async (calm, session) => {
       await commit(session, 'a');
       const slot = decodeSlot(calm.store.objects.get(slotKey(calm.journal, 1))!, 1, 'test');
-      calm.store.objects.set(slotKey(calm.journal, 1), encodeSlot({ ...slot, codec: 'zstd' }));
+      calm.store.objects.set(
+        slotKey(calm.journal, 1),
+        encodeSlot({ ...slot, kind: 'filler', codec: 'zstd', end: 0 }),
+      );
       expect(await lost(calm)).toMatchObject({ code: 'JOURNAL_TOO_NEW' });
     }));
 });

@@ -298,7 +298,7 @@ export class JournalReader {
       return undefined;
     const before = this.#cursor;
     const { cursor, live } = advance(before, slot);
-    if (live && slot.codec !== 'raw')
+    if (live && slot.kind !== 'data' && slot.codec !== 'raw')
       throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
     if (live && slot.kind === 'checkpoint') this.#plan = { newest: await planOf(this.journal, slot, signal) };
     this.#cursor = cursor;

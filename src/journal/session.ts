@@ -3,7 +3,8 @@
  *
  * A1  One PUT in flight. What arrives meanwhile gathers into the next slot (group commit); depth above one loses acknowledged appends
  *     (s3log.md §6.4b F1).
- * A2  A slot's bytes are frozen before its first PUT and never change until it is decided (put-slot.ts).
+ * A2  A slot's bytes are frozen before its first PUT and never change until it is decided (put-slot.ts). A batch may be compressed before that:
+ *     until the PUT is handed over nothing of it counts as sent, and what ends the session meanwhile ends it there.
  * A3  Appends are acknowledged strictly in order, each only when its last byte is confirmed.
  * A4  A session that ended is dead for good; every caller learns whether its bytes are known not to be in the log.
  * A5  Reads are served only on proof (read-index.ts), and never once a foreign slot was seen.
@@ -22,21 +23,18 @@ import {
   type Timer,
 } from '../base/index.ts';
 import { AppendBuffer, type Appended, type Batch } from './append-buffer.ts';
+import { compress } from './codec.ts';
 import { authorOf, previousPutId, termOf, type JournalCursor } from './cursor.ts';
 import { AppendUnknownError, FencedError, NotAppendedError, SessionEndedError } from './errors.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { slotKey, type Journal } from './names.ts';
-import { HARD_BUFFER_FACTOR, IDLE_FLUSH_MS, type SessionOptions } from './options.ts';
+import { HARD_BUFFER_FACTOR, type SessionOptions } from './options.ts';
+import { slotBytes, type CheckpointWaiter, type Outgoing } from './outgoing.ts';
+import { isCompressed, packCompressed, packRaw, type Packed } from './pack.ts';
 import { putSlot, type SlotDecision } from './put-slot.ts';
 import { ReadIndex, type Probe } from './read-index.ts';
-import {
-  decodeSlotHead,
-  encodeSlot,
-  PUT_ID_BYTES,
-  SLOT_HEAD_BYTES,
-  type Registers,
-  type SlotHeader,
-} from './slot.ts';
+import { decodeSlotHead, PUT_ID_BYTES, SLOT_HEAD_BYTES, type Registers, type SlotHeader } from './slot.ts';
+import { Turnstile } from './turnstile.ts';
 
 export type SessionEnd =
   | { readonly kind: 'closed'; readonly error: SessionEndedError }
@@ -52,6 +50,8 @@ export interface SessionPorts {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: JournalMetrics;
+  /** How content is compressed; a simulation gives a way that takes virtual time. */
+  readonly compress?: typeof compress | undefined;
 }
 
 type State =
@@ -59,17 +59,6 @@ type State =
   /** close() was called: what is buffered is still committed, nothing new is taken. */
   | { readonly kind: 'closing' }
   | { readonly kind: 'ended'; readonly end: SessionEnd };
-
-/** What goes into the next slot. */
-type Outgoing =
-  | ({ readonly kind: 'data' } & Batch)
-  | { readonly kind: 'checkpoint'; readonly end: number; readonly waiter: CheckpointWaiter };
-
-interface CheckpointWaiter {
-  readonly payload: Uint8Array;
-  readonly resolve: (seq: number) => void;
-  readonly reject: (error: HoldfastError) => void;
-}
 
 /** Pause after a read probe that proved nothing, ms: a store in trouble is not asked in a tight loop. */
 const PROBE_PAUSE_MS = 50;
@@ -88,6 +77,7 @@ export class Session {
   readonly #ports: SessionPorts;
   readonly #options: SessionOptions;
   readonly #buffer: AppendBuffer;
+  readonly #writers: Turnstile;
   readonly #reads: ReadIndex;
   readonly #stop = new AbortController();
   readonly #resolveEnded: (end: SessionEnd) => void;
@@ -104,6 +94,7 @@ export class Session {
   #barrierEnd = -1;
   /** A CHECKPOINT that waits for its turn or is under way (A6). */
   #checkpoint: CheckpointWaiter | undefined;
+  /** Resolves when something changed that may make a batch due sooner, or end the session. */
   #changed: PromiseWithResolvers<void> = Promise.withResolvers();
 
   /** `cursor`: the state after this session's own FENCE (open-session.ts makes it). */
@@ -121,7 +112,8 @@ export class Session {
     this.#sentEnd = cursor.offset;
     this.#sentPutId = previousPutId(cursor);
     this.#lastCommitMs = Number.NEGATIVE_INFINITY;
-    this.#buffer = new AppendBuffer(cursor.offset);
+    this.#buffer = new AppendBuffer(cursor.offset, options.maxBatchBytes);
+    this.#writers = new Turnstile(ports.clock, () => this.#buffer.bytes < options.bufferLimitBytes);
     const { promise, resolve } = Promise.withResolvers<SessionEnd>();
     this.ended = promise;
     this.#resolveEnded = resolve;
@@ -174,11 +166,16 @@ export class Session {
         `${this.#buffer.bytes} bytes are waiting already; await whenWritable before appending`,
       );
     }
-    if (this.#buffer.bytes === 0) this.#firstByteMs = this.#ports.clock.monotonicMs();
+    const before = this.#buffer.bytes;
+    if (before === 0) this.#firstByteMs = this.#ports.clock.monotonicMs();
     const appended = this.#buffer.append(parts);
     if (appended.end <= this.#cursor.offset) this.#buffer.confirm(this.#cursor.offset); // nothing of it is pending
     if (options.barrier) this.#barrierEnd = appended.end;
-    this.#wake();
+    // The committer is woken when a batch may be due sooner; ten thousand appends that join one are no news to it.
+    const { maxBatchBytes } = this.#options;
+    const fillsBatch = before < maxBatchBytes && this.#buffer.bytes >= maxBatchBytes;
+    if (options.barrier || before === 0 || fillsBatch) this.#wake();
+    this.#writers.next();
     return appended;
   }
 
@@ -202,11 +199,12 @@ export class Session {
     return promise;
   }
 
-  /** Back-pressure: resolves when there is room for more. */
+  /**
+   * Back-pressure: resolves when there is room for more, for one caller after the other in the order they came (turnstile.ts); the caller appends
+   * right then. Also resolves when the session is over, which the append then tells. @throws the signal's reason, if that comes first.
+   */
   async whenWritable(signal?: AbortSignal): Promise<void> {
-    while (this.#state.kind !== 'ended' && this.#buffer.bytes >= this.#options.bufferLimitBytes) {
-      await raceAbort(this.#changed.promise, signal);
-    }
+    await this.#writers.pass(signal);
   }
 
   /** Resolves when a read that arrived before this call may be answered from all confirmed content (A5). @throws FencedError, SessionEndedError */
@@ -242,20 +240,51 @@ export class Session {
   async #commitLoop(): Promise<void> {
     for (;;) {
       const flush = await this.#untilFlush();
-      if (this.#foreign) return this.#endFenced(this.#foreign, false);
-      if (this.#stop.signal.aborted) return this.#endFailed(this.#stop.signal.reason as HoldfastError, false);
+      if (this.#isOver()) return;
       if (!flush)
         return this.#end({ kind: 'closed', error: new SessionEndedError(this.journal.name) }, false);
-      const outgoing = this.#outgoing();
+      const outgoing = await this.#outgoing();
+      if (this.#isOver()) return; // while compressing: nothing of the batch was sent
       const decision = await this.#put(outgoing);
       if (!this.#settle(outgoing, decision)) return;
     }
   }
 
-  #outgoing(): Outgoing {
+  async #outgoing(): Promise<Outgoing> {
     const waiter = this.#checkpoint;
     if (waiter) return { kind: 'checkpoint', end: this.#cursor.offset, waiter };
-    return { kind: 'data', ...this.#buffer.take(this.#options.maxBatchBytes) };
+    const batch = this.#buffer.take();
+    this.#firstByteMs = this.#lastFlushMs = this.#ports.clock.monotonicMs();
+    this.#writers.next(); // room in the buffer
+    return { kind: 'data', end: batch.end, packed: await this.#pack(batch) };
+  }
+
+  /** Ends the session if a foreign slot was seen or it was told to stop; to be asked only while nothing is in flight. */
+  #isOver(): boolean {
+    if (this.#foreign) this.#endFenced(this.#foreign, false);
+    else if (this.#stop.signal.aborted) this.#endFailed(this.#stop.signal.reason as HoldfastError, false);
+    return this.#state.kind === 'ended';
+  }
+
+  /** The batch as it will be stored; at once when it is small. Raw should the session be stopped meanwhile: it is not sent then. */
+  async #pack(batch: Batch): Promise<Packed> {
+    const raw = packRaw(batch);
+    if (!isCompressed(raw.payloadBytes, this.#options)) return raw;
+    const { compress: compressWith = compress, log } = this.#ports;
+    try {
+      const packing = packCompressed(raw, this.#options.compression, compressWith);
+      const packed = await raceAbort(packing, this.#stop.signal);
+      if (packed.problem)
+        log.warn('content could not be compressed; it is stored as it is', {
+          journal: this.journal.name,
+          bytes: raw.payloadBytes,
+          error: packed.problem,
+        });
+      return packed;
+    } catch (error) {
+      if (this.#stop.signal.aborted) return raw;
+      throw error;
+    }
   }
 
   /** Waits until a batch or a CHECKPOINT is due; false when the session closes with nothing left. */
@@ -281,12 +310,12 @@ export class Session {
 
   /** When the gathered bytes are due, by the rules of options.ts. */
   #dueMs(): number {
-    const { flushIntervalMs, maxBatchBytes, barrierIntervalMs } = this.#options;
+    const { flushIntervalMs, idleFlushMs, maxBatchBytes, barrierIntervalMs } = this.#options;
     if (this.#state.kind === 'closing' || this.#buffer.bytes >= maxBatchBytes)
       return Number.NEGATIVE_INFINITY;
     const wasIdle = this.#firstByteMs - this.#lastCommitMs > flushIntervalMs;
     const byInterval =
-      this.#firstByteMs + (wasIdle ? Math.min(flushIntervalMs, IDLE_FLUSH_MS) : flushIntervalMs);
+      this.#firstByteMs + (wasIdle ? Math.min(flushIntervalMs, idleFlushMs) : flushIntervalMs);
     const pendingBegin = this.#buffer.end - this.#buffer.bytes;
     if (this.#barrierEnd <= pendingBegin) return byInterval;
     return Math.min(byInterval, this.#lastFlushMs + barrierIntervalMs);
@@ -294,13 +323,13 @@ export class Session {
 
   async #put(outgoing: Outgoing): Promise<SlotDecision> {
     const { clock, random, metrics } = this.#ports;
+    const { kind, end } = outgoing;
+    const begin = this.#cursor.offset;
     const seq = this.#cursor.nextSeq;
     const putId = random.bytes(PUT_ID_BYTES);
-    const begin = this.#cursor.offset;
-    const { kind, end } = outgoing;
-    const bytes = encodeSlot({
+    const bytes = slotBytes(outgoing, {
       kind,
-      codec: 'raw',
+      codec: kind === 'data' ? outgoing.packed.codec : 'raw',
       leap: false,
       seq,
       begin,
@@ -311,14 +340,12 @@ export class Session {
       previousPutId: previousPutId(this.#cursor),
       checkpoint: this.#cursor.checkpointSeq,
       registers: kind === 'checkpoint' ? this.#cursor.registers : {},
-      payload: kind === 'checkpoint' ? outgoing.waiter.payload : contiguous(outgoing.parts),
     });
-    this.#firstByteMs = this.#lastFlushMs = clock.monotonicMs();
+    const sentMs = clock.monotonicMs();
     this.#sentSeq = seq;
     this.#sentEnd = end;
     this.#sentPutId = putId;
     this.#reads.slotSent(seq);
-    this.#wake(); // room in the buffer
     const decision = await putSlot(this.journal, seq, bytes, putId, {
       ...this.#options,
       clock,
@@ -329,7 +356,8 @@ export class Session {
     if (decision.kind !== 'committed') return decision;
     this.#lastCommitMs = clock.monotonicMs();
     const checkpointSeq = kind === 'checkpoint' ? seq : this.#cursor.checkpointSeq;
-    if (kind === 'data') metrics.committed(end - begin, (this.#lastCommitMs - this.#lastFlushMs) / 1000);
+    if (kind === 'data')
+      metrics.committed(end - begin, outgoing.packed.payloadBytes, (this.#lastCommitMs - sentMs) / 1000);
     this.#cursor = { ...this.#cursor, nextSeq: seq + 1, offset: end, lastPutId: putId, checkpointSeq };
     return decision;
   }
@@ -395,6 +423,7 @@ export class Session {
     this.#buffer.fail(this.#sentEnd, (sent) => this.#errorFor(end, sent && inFlightUnknown));
     this.#checkpoint?.reject(this.#errorFor(end, inFlightUnknown));
     this.#checkpoint = undefined;
+    this.#writers.open();
     this.#wake();
     this.#ports.log.info('journal session ended', {
       journal: this.journal.name,
@@ -454,8 +483,4 @@ export class Session {
     this.#changed = Promise.withResolvers();
     waiting.resolve();
   }
-}
-
-function contiguous(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }

@@ -13,16 +13,7 @@
  * T2  A decoder believes nothing: lengths, checksums, kinds and the relation of begin and end are checked before anything is used.
  * T3  A reader meets no unknown version or kind silently; a format only ever grows a new version.
  */
-import {
-  assert,
-  checkPosition,
-  concatBytes,
-  crc32c,
-  fromUtf8,
-  positionFromBigInt,
-  utf8,
-  viewOf,
-} from '../base/index.ts';
+import { assert, checkPosition, crc32c, fromUtf8, positionFromBigInt, utf8, viewOf } from '../base/index.ts';
 import type { Codec } from './codec.ts';
 import { CorruptSlotError } from './errors.ts';
 
@@ -52,6 +43,7 @@ export interface SlotHeader {
 }
 
 export interface Slot extends SlotHeader {
+  /** As stored, by `codec`; what `readSlot` returns has the content of a DATA slot here. */
   readonly payload: Uint8Array;
 }
 
@@ -112,9 +104,32 @@ function decodeRegisters(bytes: Uint8Array): Registers | undefined {
 
 /** The bytes of a slot. @throws InvariantError when the slot breaks the format's own rules. */
 export function encodeSlot(slot: Slot): Uint8Array {
-  checkShape(slot);
   const registers = encodeRegisters(slot.registers);
-  const header = new Uint8Array(HEADER_BYTES);
+  const bytes = new Uint8Array(HEADER_BYTES + registers.length + slot.payload.length);
+  bytes.set(registers, HEADER_BYTES);
+  bytes.set(slot.payload, HEADER_BYTES + registers.length);
+  return seal(bytes, registers.length, slot);
+}
+
+/** Room for a slot without registers and its payload, which the caller puts together there: a batch is copied once. `sealSlot` completes it. */
+export function slotRoom(payloadBytes: number): {
+  readonly bytes: Uint8Array;
+  readonly payload: Uint8Array;
+} {
+  const bytes = new Uint8Array(HEADER_BYTES + payloadBytes);
+  return { bytes, payload: bytes.subarray(HEADER_BYTES) };
+}
+
+/** Completes the bytes of `slotRoom` with their header. @throws InvariantError when the slot breaks the format's own rules. */
+export function sealSlot(bytes: Uint8Array, header: SlotHeader): Uint8Array {
+  assert(Object.keys(header.registers).length === 0, 'a slot with registers is encoded as a whole');
+  return seal(bytes, 0, header);
+}
+
+function seal(bytes: Uint8Array, registersLength: number, slot: SlotHeader): Uint8Array {
+  const payload = bytes.subarray(HEADER_BYTES + registersLength);
+  checkShape(slot, payload.length);
+  const header = bytes.subarray(0, HEADER_BYTES);
   const view = viewOf(header);
   view.setUint32(0, MAGIC, true);
   header[4] = VERSION;
@@ -126,31 +141,34 @@ export function encodeSlot(slot: Slot): Uint8Array {
   view.setBigUint64(24, BigInt(checkPosition('end offset', slot.end)), true);
   view.setBigUint64(32, BigInt(checkPosition('session', slot.session)), true);
   view.setUint32(40, slot.author, true);
-  view.setUint32(44, registers.length, true);
+  view.setUint32(44, registersLength, true);
   header.set(slot.putId, 48);
   header.set(slot.previousPutId, 64);
   view.setBigUint64(80, slot.checkpoint === undefined ? NO_CHECKPOINT : BigInt(slot.checkpoint), true);
-  view.setUint32(88, slot.payload.length, true);
-  view.setUint32(92, crc32c(slot.payload), true);
+  view.setUint32(88, payload.length, true);
+  view.setUint32(92, crc32c(payload), true);
+  const registers = bytes.subarray(HEADER_BYTES, HEADER_BYTES + registersLength);
   view.setUint32(124, crc32c(registers, crc32c(header.subarray(0, 124))), true);
-  return concatBytes([header, registers, slot.payload]);
+  return bytes;
 }
 
-function checkShape(slot: Slot): void {
+function checkShape(slot: SlotHeader, payloadBytes: number): void {
   const length = slot.end - slot.begin;
   assert(
     slot.putId.length === PUT_ID_BYTES && slot.previousPutId.length === PUT_ID_BYTES,
     'a put-id has 16 bytes',
   );
-  assert(slot.payload.length <= MAX_PAYLOAD_BYTES, 'a payload has at most 8 MiB', {
-    bytes: slot.payload.length,
-  });
+  assert(
+    payloadBytes <= MAX_PAYLOAD_BYTES && length <= MAX_PAYLOAD_BYTES,
+    'a payload has at most 8 MiB, as stored and as content',
+    { payloadBytes, length },
+  );
   assert(slot.kind === 'data' ? length > 0 : length === 0, 'only DATA slots carry content', {
     kind: slot.kind,
     length,
   });
   assert(
-    slot.kind !== 'data' || slot.codec !== 'raw' || slot.payload.length === length,
+    slot.kind !== 'data' || slot.codec !== 'raw' || payloadBytes === length,
     'raw content has the length of its range',
     { length },
   );
@@ -202,7 +220,7 @@ export function decodeSlotHead(
   };
 }
 
-/** Decodes a whole slot and checks that it is the one numbered `seq`. The payload is a view of `bytes`. @throws CorruptSlotError */
+/** Decodes a whole slot and checks that it is the one numbered `seq`. The payload is a view of `bytes`, as stored. @throws CorruptSlotError */
 export function decodeSlot(bytes: Uint8Array, seq: number, where: string): Slot {
   const { payloadLength, payloadCrc, ...header } = decodeSlotHead(bytes, where);
   const bad = (problem: string): CorruptSlotError => new CorruptSlotError(where, problem);
@@ -216,6 +234,7 @@ export function decodeSlot(bytes: Uint8Array, seq: number, where: string): Slot 
   const length = header.end - header.begin;
   if (header.kind === 'data' ? length <= 0 : length !== 0)
     throw bad(`a ${header.kind} slot of ${length} content bytes`);
+  if (length > MAX_PAYLOAD_BYTES) throw bad(`promises ${length} bytes of content`);
   if (header.kind === 'data' && header.codec === 'raw' && payload.length !== length)
     throw bad(`${payload.length} bytes for a range of ${length}`);
   return { ...header, payload };
