@@ -1,35 +1,18 @@
 /**
  * The program as a user runs it: what it prints and how it ends.
  */
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { EXIT } from '../api/index.ts';
-
-const MAIN = join(import.meta.dirname, 'main.ts');
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function holdfast(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Run> {
-  return new Promise((resolve) => {
-    const options = { env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...env } };
-    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr });
-    });
-  });
-}
+import { EXIT, readLastWords } from '../api/index.ts';
+import { holdfast } from './testing/index.ts';
 
 describe('holdfast', () => {
   test('says what it can do', async () => {
     const { code, stdout } = await holdfast(['--help']);
     expect(code).toBe(EXIT.ok);
-    for (const command of ['agent', 'operator', 'store']) expect(stdout).toContain(command);
+    for (const command of ['agent', 'operator', 'store', 'journal']) expect(stdout).toContain(command);
   });
 
   test.each([
@@ -47,11 +30,11 @@ describe('holdfast', () => {
   test('an agent without its environment names every variable that is missing', async () => {
     const { code, stdout } = await holdfast(['agent', 'kv'], { POD_NAME: 'p' });
     expect(code).toBe(EXIT.configuration);
-    const line = JSON.parse(stdout.trim().split('\n').at(-1)!) as { reason: string; detail: string };
-    expect(line.reason).toBe('ConfigurationInvalid');
+    const said = readLastWords(stdout)!;
+    expect(said).toMatchObject({ code: EXIT.configuration, reason: 'ConfigurationInvalid' });
     for (const name of ['POD_IP', 'HOLDFAST_STORE_URL', 'HOLDFAST_JOURNAL'])
-      expect(line.detail).toContain(name);
-    expect(line.detail).not.toContain('POD_NAME:');
+      expect(said.detail).toContain(name);
+    expect(stdout).not.toContain('POD_NAME:');
   });
 
   test('an operator without its environment says so', async () => {

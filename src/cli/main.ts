@@ -11,6 +11,7 @@ import type { OperatorOptions } from '../../operator/main.ts';
 import type { Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
 import { createLogger, describeError, silentLogger, type Logger, type LogLevel } from '../base/index.ts';
+import { addJournalCommands } from './journal.ts';
 
 /** Applications that are part of this image. Services of users make their own program with the agent's door. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
@@ -119,6 +120,8 @@ program
       process.exitCode = await probe(url, { json, rounds, signal: stopSignal(silentLogger) });
     },
   );
+
+addJournalCommands(program.command('journal').description('look into the journals of a store'));
 
 try {
   await program.parseAsync();

@@ -78,10 +78,10 @@ const READ_AHEAD_LEAST = 4;
 const READ_AHEAD_BYTES: number = 64 * 1024 * 1024;
 /** With each slot that was there, this many times as many GETs: two after one at the tail, where a busy writer is usually a slot further. */
 const AHEAD_GROWTH = 2;
-const MIN_POLL_MS = 50;
-const POLL_GROWTH = 1.5;
-const MAX_POLL_MS = { hot: 500, cold: 2000 } as const;
-const RELIST_MS = 60_000;
+export const MIN_POLL_MS = 50;
+export const POLL_GROWTH = 1.5;
+export const MAX_POLL_MS = { hot: 500, cold: 2000 } as const;
+export const RELIST_MS = 60_000;
 
 export class JournalReader {
   readonly journal: Journal;

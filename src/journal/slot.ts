@@ -55,8 +55,8 @@ export const MAX_REGISTERS_BYTES: number = SLOT_HEAD_BYTES - HEADER_BYTES;
 /** A slot is one PUT without multipart; above 8 MiB latency and memory of a retry are no longer small (s3log.md §6.2). */
 export const MAX_PAYLOAD_BYTES: number = 8 * 1024 * 1024;
 
-const MAGIC = 0x4c534648;
-const VERSION = 1;
+export const MAGIC = 0x4c534648;
+export const VERSION = 1;
 const FLAG_LEAP = 1;
 const NO_CHECKPOINT = 0xffff_ffff_ffff_ffffn;
 const KINDS: readonly SlotKind[] = ['data', 'fence', 'filler', 'checkpoint'];

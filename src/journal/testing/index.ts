@@ -1,6 +1,7 @@
 /**
- * journal/testing: a journal on a scripted store under virtual time, for tests of this room and of those above it.
+ * journal/testing: a journal on a scripted store under virtual time, and journals made slot by slot, for tests of this room and of those above it.
  */
+export { BuiltJournal, putObjects } from './built-journal.ts';
 export {
   calmJournal,
   lastSlots,
@@ -8,3 +9,4 @@ export {
   type CalmJournal,
   type CreateFault,
 } from './calm-journal.ts';
+export { verifiedKey, verifyBuilt, verifyOn, type Verified } from './verify-built.ts';

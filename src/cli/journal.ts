@@ -1,0 +1,140 @@
+/**
+ * holdfast journal: looking into a journal from outside. This file knows the commands and their flags; each is a file in journal/.
+ *
+ * 1. A command that writes to a store says so in its description; those here do not.
+ * 2. A command is loaded when it is asked for (2 of main.ts).
+ */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { CatOptions } from './journal/cat.ts';
+import type { CostOptions } from './journal/cost.ts';
+import type { CommonOptions, Subject } from './journal/run.ts';
+import type { VerifyFlags } from './journal/verify.ts';
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+};
+
+/** 1500, 64Ki, 1.5M; also with a B at the end. */
+function bytes(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)([kMGT]?|[KMGT]i)B?$/.exec(text) ?? [];
+  const value = Number(digits) * (UNITS[unit] ?? Number.NaN);
+  if (digits === '' || !Number.isSafeInteger(Math.round(value)))
+    throw new InvalidArgumentError('Give bytes as 1500, 64Ki, 1.5M or 2GiB.');
+  return Math.round(value);
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('Give a number that is not negative.');
+  return value;
+}
+
+function share(text: string): number {
+  if (number(text) > 1) throw new InvalidArgumentError('Give a part between 0 and 1.');
+  return number(text);
+}
+
+function whole(text: string): number {
+  if (!Number.isSafeInteger(number(text))) throw new InvalidArgumentError('Give a whole number.');
+  return number(text);
+}
+
+const collect = (file: string, files: readonly string[] = []): readonly string[] => [...files, file];
+
+function subject(command: Command, journal = '<journal>'): Command {
+  return command
+    .argument(
+      '<store-url>',
+      's3://bucket/prefix?endpoint=…&region=… or file:///path; credentials come from the environment',
+    )
+    .argument(journal, 'name of the journal')
+    .option('--generation <id>', 'which life of the name; needed when there are several')
+    .option('--json', 'print JSON');
+}
+
+type Flags<T> = Omit<T, keyof Subject>;
+
+/** Adds the commands to `holdfast journal`. */
+export function addJournalCommands(journal: Command): void {
+  const common = (store: string, name: string | undefined, flags: Flags<CommonOptions>): CommonOptions => ({
+    ...flags,
+    store,
+    journal: name,
+  });
+
+  subject(journal.command('ls'), '[journal]')
+    .description('list the slots of a journal, or the journals of a store')
+    .action(async (store: string, name: string | undefined, flags: Flags<CommonOptions>) => {
+      const { ls } = await import('./journal/ls.ts');
+      process.exitCode = await ls(common(store, name, flags));
+    });
+
+  subject(journal.command('cat'))
+    .description('print the content of a journal')
+    .option('--from <bytes>', 'first byte of content', bytes, 0)
+    .option('--to <bytes>', 'end before this byte; without it at the tail', bytes)
+    .option('--follow', 'wait at the tail for what is appended')
+    .action(async (store: string, name: string, flags: Flags<CatOptions>) => {
+      const { cat } = await import('./journal/cat.ts');
+      process.exitCode = await cat({ ...flags, store, journal: name });
+    });
+
+  subject(journal.command('stat'))
+    .description('a journal in figures')
+    .action(async (store: string, name: string, flags: Flags<CommonOptions>) => {
+      const { stat } = await import('./journal/stat.ts');
+      process.exitCode = await stat(common(store, name, flags));
+    });
+
+  subject(journal.command('verify'))
+    .description(
+      'read everything, check everything, and say what is wrong where; ends with 0 when all is well, 30 on damage',
+    )
+    .option('--at-least <bytes>', 'where the content ends at least, as hints or a backup know it', bytes)
+    .action(async (store: string, name: string, flags: Flags<VerifyFlags>) => {
+      const { verify } = await import('./journal/verify.ts');
+      process.exitCode = await verify({ ...flags, store, journal: name });
+    });
+
+  addCost(journal);
+}
+
+function addCost(journal: Command): void {
+  subject(journal.command('cost'))
+    .description(
+      'estimate what a journal costs a month: as it was used so far, at a write rate, or from counted requests',
+    )
+    .option('--write-rate <bytes>', 'content a second while there are writes', bytes)
+    .option('--flush-ms <ms>', 'group commit interval at that rate', number, 250)
+    .option('--duty <part>', 'part of the time in which there are writes, 0 to 1', share, 1)
+    .option('--standbys <n>', 'standbys that follow the journal', whole, 1)
+    .option('--metrics <file>', 'saved /metrics of a pod; repeat it for every pod of the shard', collect)
+    .option(
+      '--metrics-seconds <s>',
+      'in how long these were counted; by default from process start to the file’s time',
+      number,
+    )
+    .addOption(
+      new Option('--prices <store>', 'whose prices')
+        .choices(['s3-standard', 's3-express', 'r2'])
+        .default('s3-standard'),
+    )
+    .option('--put-price <usd>', 'a thousand PUTs or LISTs', number)
+    .option('--get-price <usd>', 'a thousand GETs', number)
+    .option('--storage-price <usd>', 'a gigabyte and month', number)
+    .option('--upload-price <usd>', 'a gigabyte sent', number)
+    .option('--download-price <usd>', 'a gigabyte received', number)
+    .action(async (store: string, name: string, flags: Flags<CostOptions>) => {
+      const { cost } = await import('./journal/cost.ts');
+      process.exitCode = await cost({ ...flags, store, journal: name });
+    });
+}

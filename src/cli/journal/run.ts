@@ -1,0 +1,125 @@
+/**
+ * What every journal command shares: a store, somewhere to print to, an end on request, and one exit code for each way to fail.
+ *
+ * 1. An error is one line that says what to do: on standard error, or with --json as one object on standard output.
+ */
+import { EXIT } from '../../api/index.ts';
+import {
+  createLogger,
+  ensureError,
+  errorCode,
+  isAbortOf,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type Random,
+} from '../../base/index.ts';
+import { findJournal, type Journal } from '../../journal/index.ts';
+import { openStore, StoreError, type ObjectStore } from '../../store/index.ts';
+import { Output, OutputClosedError } from './output.ts';
+
+/** Ended by SIGINT or SIGTERM before it was done: 128 + 2, as shells have it. */
+export const INTERRUPTED = 130;
+
+export interface Subject {
+  readonly store: string;
+  readonly journal: string | undefined;
+}
+
+export interface CommonOptions extends Subject {
+  readonly generation?: string;
+  readonly json?: boolean;
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly store: ObjectStore;
+  readonly out: Output;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Hiccups of the store, on standard error. */
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+const EXIT_OF: Readonly<Record<string, number>> = {
+  STORE_URL_INVALID: EXIT.configuration,
+  JOURNAL_NAME_INVALID: EXIT.configuration,
+  JOURNAL_NOT_FOUND: EXIT.configuration,
+  GENERATION_NOT_FOUND: EXIT.configuration,
+  GENERATION_AMBIGUOUS: EXIT.configuration,
+  JOURNAL_TOO_NEW: EXIT.configuration,
+  JOURNAL_DELETED: EXIT.configuration,
+  RANGE_NOT_THERE: EXIT.configuration,
+  METRICS_UNUSABLE: EXIT.configuration,
+  WRITE_RATE_UNKNOWN: EXIT.configuration,
+  CORRUPT_SLOT: EXIT.dataLoss,
+  CORRUPT_FRAGMENT: EXIT.dataLoss,
+  DATA_LOSS: EXIT.dataLoss,
+  RANGE_PRUNED: EXIT.dataLoss,
+  OUTPUT_FAILED: EXIT.localDisk,
+};
+
+/** Runs a command on the store and the journal that are named; @returns the exit code. Never throws. */
+export async function runOnJournal(
+  options: CommonOptions,
+  command: (journal: Journal, context: Context) => Promise<number>,
+): Promise<number> {
+  return await runOnStore(options, async (context) => {
+    const { store, signal } = context;
+    return await command(
+      await findJournal(store, options.journal ?? '', options.generation, { signal }),
+      context,
+    );
+  });
+}
+
+/** The same without a journal. */
+export async function runOnStore(
+  options: CommonOptions,
+  command: (context: Context) => Promise<number>,
+): Promise<number> {
+  const out = new Output(process.stdout);
+  const stop = stopOnSignals();
+  process.stderr.on('error', () => undefined); // whoever does not want to hear of problems need not
+  try {
+    const log = createLogger({ level: 'warn', format: 'text', stream: process.stderr });
+    const ports = { clock: systemClock, random: systemRandom, log };
+    const store = openStore(options.store, ports);
+    try {
+      return await command({ ...ports, store, out, signal: stop.signal });
+    } finally {
+      await store.close();
+    }
+  } catch (thrown) {
+    if (thrown instanceof OutputClosedError) return EXIT.ok;
+    if (isAbortOf(stop.signal, thrown)) return INTERRUPTED;
+    return await tell(thrown, out, options.json ?? false);
+  }
+}
+
+async function tell(thrown: unknown, out: Output, json: boolean): Promise<number> {
+  const error = ensureError(thrown);
+  const code = errorCode(error) ?? 'INTERNAL';
+  const exit = error instanceof StoreError ? EXIT.storeRefused : (EXIT_OF[code] ?? EXIT.internal);
+  if (!json) console.error(`${code}: ${error.message}`);
+  else {
+    try {
+      await out.json({ ok: false, error: { code, message: error.message } });
+    } catch {
+      return exit; // nobody reads it any more; the code still tells
+    }
+  }
+  return exit;
+}
+
+function stopOnSignals(): AbortController {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(INTERRUPTED);
+      stop.abort(new Error(name));
+    });
+  return stop;
+}
