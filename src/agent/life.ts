@@ -259,13 +259,10 @@ class Agent {
     this.#keeper = new HintsKeeper({ slots: hints, source: recorder, term, intervalMs, clock, log, metrics });
     void this.#keeper.run(signal); // never rejects
     void this.#lookForFence(session, signal); // never rejects
-    this.#compactor = new Compactor({
-      session,
-      clock,
-      random,
-      log: this.#log,
-      metrics: this.#journalMetrics,
-    });
+    this.#compactor = new Compactor(
+      { session, clock, random, log: this.#log, metrics: this.#journalMetrics },
+      config.compaction,
+    );
     this.#consider();
   }
 

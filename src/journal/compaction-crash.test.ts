@@ -58,7 +58,7 @@ async function live(calm: CalmJournal, store: ObjectStore, term: number, keepFro
     Promise.resolve({ ranges: [{ begin: keepFrom, end: keepFrom + 1 }], proof: 'a test' });
   const compactor = new Compactor(
     { session, needed, clock, random, log: silentLogger, metrics: journalMetrics() },
-    { codec: 'raw', triggerSlots: 5, graceMs: GRACE_MS, fragmentBytes: FRAGMENT_BYTES },
+    { compression: 'raw', triggerSlots: 5, graceMs: GRACE_MS, fragmentBytes: FRAGMENT_BYTES },
   );
   return { session, compactor };
 }
