@@ -8,7 +8,8 @@
  * W4  State is small: the ranges and findings that wait have limits.
  */
 import { equalBytes, toHex } from '../../base/index.ts';
-import { termOf } from '../cursor.ts';
+import { authorOf, termOf } from '../cursor.ts';
+import type { Plan } from '../plan.ts';
 import { ZERO_PUT_ID, type Registers, type SlotHeader } from '../slot.ts';
 import type { ChainProblem, ContentRange, Finding } from './finding.ts';
 
@@ -41,7 +42,7 @@ export interface Chain {
   readonly pending: readonly Finding[];
 }
 
-/** Before slot `floor`, the first one that counts. */
+/** Before slot 0. */
 export const CHAIN_START: Chain = {
   nextSeq: 0,
   offset: 0,
@@ -53,6 +54,20 @@ export const CHAIN_START: Chain = {
   unread: [],
   pending: [],
 };
+
+/** Before the floor that a CHECKPOINT publishes (plan.ts, floorCursor); `before`: the key of the slot below it. */
+export function floorChain({ seq, index, session, registers }: Plan, before: string): Chain {
+  const author = authorOf(registers);
+  return {
+    ...CHAIN_START,
+    nextSeq: index.floor,
+    offset: index.end,
+    session: { seq: session, author, registers },
+    highest: { term: termOf(registers), author, seq: session, key: before },
+    last: { seq: index.floor - 1, key: before, putId: index.lastPutId },
+    checkpoint: seq,
+  };
+}
 
 export interface ChainStep {
   readonly chain: Chain;

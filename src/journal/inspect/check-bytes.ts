@@ -216,15 +216,6 @@ function checkFields(
       expected: `a payload of ${length} bytes for ${range}`,
       found: `one of ${payloadLength}`,
     });
-  if (header.codec !== 'raw')
-    tell('unknown-format', {
-      severity: 'unverified',
-      bytes: { start: 6, end: 7 },
-      content: { begin: header.begin, end: header.end },
-      expected: 'content that is not compressed',
-      found: `codec ${header.codec}; its stored bytes have the right checksum or are told of`,
-      help: USE_NEWER,
-    });
   checkRegisters(header, tell);
 }
 

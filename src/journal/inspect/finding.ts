@@ -35,9 +35,11 @@ export type BytesProblem =
   | 'not-a-slot'
   | 'header-checksum'
   | 'payload-checksum'
+  /** The checksum is right, and the payload does not decompress. */
+  | 'payload-content'
   | 'bad-field'
   | 'wrong-slot-number'
-  /** Of a newer program, or compressed in a way that this one does not know. */
+  /** Of a newer program. */
   | 'unknown-format'
   /** Bytes that mean nothing are not zero. */
   | 'reserved-bytes'
@@ -76,6 +78,19 @@ export type Finding = Place &
     /** The same below a leap fence that nothing follows: its owner fills them, or has died doing so. */
     | { readonly kind: 'unfilled-slots'; readonly seq: number; readonly lastSeq: number }
     | { readonly kind: 'stranger-key' }
+    /** Compacted content. */
+    | { readonly kind: 'missing-fragment' | 'damaged-fragment' | 'unreadable-fragment' }
+    /** What the CHECKPOINT says of the log. */
+    | {
+        readonly kind: 'bad-plan' | 'plan-moved' | 'missing-fence' | 'stray-fence';
+        readonly seq: number;
+      }
+    /** `before`: the CHECKPOINT that says otherwise (V2). */
+    | {
+        readonly kind: 'fence-mismatch';
+        readonly seq: number;
+        readonly before: { readonly seq: number; readonly key: string };
+      }
   );
 
 export type FindingKind = Finding['kind'];
@@ -91,7 +106,9 @@ export function findingLine(finding: Finding): string {
       ? `slots ${finding.seq}-${finding.lastSeq}`
       : 'seq' in finding
         ? `slot ${finding.seq}`
-        : 'no slot';
+        : kind.endsWith('fragment')
+          ? 'fragment'
+          : 'no slot';
   const before = 'before' in finding && finding.before ? `, against slot ${finding.before.seq}` : '';
   const place = bytes ? `, bytes ${bytes.start}-${bytes.end} of the object` : '';
   const at = content ? `, content from ${content.begin} to ${content.end ?? 'the end'}` : '';

@@ -15,6 +15,7 @@ import {
   verifyBuilt as verify,
   verifyOn,
 } from '../testing/index.ts';
+import { CHAIN_START, passSlot } from './chain-check.ts';
 import { MAX_SLOT_BYTES } from './check-bytes.ts';
 import { findingLine, type Finding } from './finding.ts';
 import type { VerifyProgress } from './verify.ts';
@@ -319,10 +320,17 @@ describe('slots that do not belong together', () => {
     expect((await verify(again)).findings).toEqual([]);
   });
 
-  test('a CHECKPOINT whose registers are not its session’s is told', async () => {
-    const from = built().fence().data('abc').checkpoint().data('d');
-    const { findings } = await verify(from, rewritten(from, 2, { registers: { term: '9' } }));
-    expect(findings).toEqual([expect.objectContaining({ kind: 'registers', seq: 2 })]);
+  test('a CHECKPOINT whose registers are not its session’s is told, and so is its FENCE', async () => {
+    const from = built().fence({ author: 5 }).data('abc').checkpoint().data('d');
+    const { findings } = await verify(from, rewritten(from, 2, { registers: { term: '9', author: '5' } }));
+    const both = { kind: 'fence-mismatch', seq: 0, key: key(0), before: { seq: 2, key: key(2) } };
+    expect(findings).toEqual([expect.objectContaining(both)]);
+    const { chain } = passSlot(CHAIN_START, from.slots[0]!, key(0));
+    const after = { ...chain, nextSeq: 2, offset: 3, last: undefined };
+    const changed = { ...from.slots[2]!, registers: { term: '9' } };
+    expect(passSlot(after, changed, key(2)).findings).toEqual([
+      expect.objectContaining({ kind: 'registers', seq: 2 }),
+    ]);
   });
 
   test('holes below a leap fence at the tail are being filled; once something follows it they are lost slots', async () => {

@@ -1,8 +1,11 @@
 /**
  * A journal made slot by slot, without a session: valid unless told otherwise, and open to every kind of damage.
  */
-import { EMPTY_BYTES, utf8, type Random } from '../../base/index.ts';
+import { concatBytes, EMPTY_BYTES, sha1Hex, utf8, type Random } from '../../base/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
+import { NO_INDEX } from '../compact.ts';
+import { encodeIndex, type CompactionIndex } from '../compaction-index.ts';
+import { fragmentKey, type Fragment } from '../fragment.ts';
 import { slotKey, type Journal } from '../names.ts';
 import { encodeSlot, PUT_ID_BYTES, ZERO_PUT_ID, type Slot } from '../slot.ts';
 
@@ -13,6 +16,8 @@ export class BuiltJournal {
   #offset = 0;
   #session: { readonly seq: number; readonly author: number; readonly term: number } | undefined;
   #checkpoint: number | undefined;
+  #index: CompactionIndex = NO_INDEX;
+  readonly #fragments = new Map<Fragment, Uint8Array>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -50,15 +55,54 @@ export class BuiltJournal {
     return this.#add({ kind: 'filler' });
   }
 
-  checkpoint(payload: Uint8Array = utf8('opaque')): this {
+  /** Compacts everything so far: a fragment of what is new, and the CHECKPOINT that names it. What it makes superfluous stays until `reclaim`. */
+  checkpoint(): this {
     const { author, term } = this.#session!;
-    this.#add({
-      kind: 'checkpoint',
-      payload,
-      registers: { author: author.toString(32), term: String(term) },
-    });
-    this.#checkpoint = this.slots.length - 1;
+    const seq = this.slots.length;
+    const { end: begin, floor, fragments, fences } = this.#index;
+    const content = concatBytes(
+      this.slots
+        .slice(floor)
+        .flatMap((slot) => (slot?.kind === 'data' && slot.end > begin ? [slot.payload] : [])),
+    );
+    const fragment = {
+      begin,
+      end: this.#offset,
+      sha1: sha1Hex(content),
+      codec: 'raw' as const,
+      storedBytes: content.length,
+    };
+    if (content.length > 0) this.#fragments.set(fragment, content);
+    this.#index = {
+      ...this.#index,
+      floor: seq,
+      end: this.#offset,
+      lastPutId: this.#last(),
+      fragments: content.length > 0 ? [...fragments, fragment] : fragments,
+      fences: [...fences, ...this.#fencesFrom(floor)],
+    };
+    const registers = { author: author.toString(32), term: String(term) };
+    this.#add({ kind: 'checkpoint', payload: encodeIndex(this.#index), registers });
+    this.#checkpoint = seq;
     return this;
+  }
+
+  /** Deletes what the newest CHECKPOINT has made superfluous. */
+  reclaim(): this {
+    for (let seq = 0; seq < this.#index.floor; seq++)
+      if (this.slots[seq]?.kind === 'data' || this.slots[seq]?.kind === 'checkpoint')
+        this.slots[seq] = undefined;
+    return this;
+  }
+
+  /** First slot that readers need. */
+  get floor(): number {
+    return this.#index.floor;
+  }
+
+  /** End of the content. */
+  get end(): number {
+    return this.#offset;
   }
 
   /** Any slot, with the fields that a DATA slot of the session would have where none are given. */
@@ -71,7 +115,17 @@ export class BuiltJournal {
     const objects = new Map<string, Uint8Array>();
     for (const [seq, slot] of this.slots.entries())
       if (slot) objects.set(slotKey(journal, seq), encodeSlot(slot));
+    for (const [fragment, content] of this.#fragments) objects.set(fragmentKey(journal, fragment), content);
     return objects;
+  }
+
+  /** A leap fence stands where the content was when it took effect, whatever its writer knew. */
+  #fencesFrom(floor: number): { readonly seq: number; readonly offset: number }[] {
+    let offset = this.#index.end;
+    return this.slots.slice(floor).flatMap((slot, i) => {
+      if (slot?.kind === 'data' && slot.end > offset) offset = slot.end;
+      return slot?.kind === 'fence' ? [{ seq: floor + i, offset }] : [];
+    });
   }
 
   #last(): Uint8Array {
