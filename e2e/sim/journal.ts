@@ -1,14 +1,16 @@
 /**
  * Deterministic simulation of the journal: the production code of src/journal under virtual time and an adversarial store.
  *
- * Three writers fence each other, append, read linearizably, are paused for up to an hour, and crash at any moment; two tailers follow.
- * At the end a fresh reader reads everything. Checked (s3log.md §7.2):
+ * Three writers fence each other, append, read linearizably, are paused for up to an hour, and crash at any moment; two tailers follow. In some
+ * worlds the writers leave no gap between two commits, so that openers must leap, and openers die between their leap and the end of its filling.
+ * At the end a fresh reader reads everything, and a fresh writer opens the journal once more. Checked (s3log.md §7.2):
  *   X1  acknowledged records are in the log exactly once, at the offsets they were given
  *   X2  records known not to be appended are not in the log
  *   X3  no record of an older session that was acknowledged lies at or above a later session's fence
  *   X4  every tailer's content is a prefix of the log, and every session opened on a true prefix
  *   X5  a linearizable read reflects everything that was acknowledged before it arrived
  *   X6  terms along the log never fall, and never repeat for two authors
+ *   X7  whatever was left behind, the journal is opened by the first or second to try, and goes on where the log ends
  */
 import { errorCode, type Clock } from '../../src/base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../src/base/testing/index.ts';
@@ -18,6 +20,7 @@ import {
   openSession,
   type Journal,
   type JournalCursor,
+  type JournalMetrics,
   type Session,
 } from '../../src/journal/index.ts';
 import { AdversaryStore, SharedObjects, type Malice } from './adversary.ts';
@@ -30,6 +33,10 @@ export interface JournalRun {
   readonly sessions: number;
   readonly fenced: number;
   readonly reads: number;
+  /** Leap fences and FILLERs put, and openers that died between the two. */
+  readonly leaps: number;
+  readonly fillers: number;
+  readonly orphans: number;
   readonly virtualMs: number;
 }
 
@@ -43,6 +50,14 @@ const RECORD_BYTES = 8;
 const WRITERS = 3;
 const TAILERS = 2;
 const LIFE_MS = 120_000;
+/** Most time between two appends of a writer, ms; that of a busy one leaves always something to commit. */
+const THINK_MS = 60;
+const BUSY_THINK_MS = 20;
+/** How many worlds have such writers. */
+const BUSY_WORLDS = 0.4;
+/** How likely an opener dies right behind its leap fence, and behind each of its FILLERs. */
+const DIES_LEAPING = 0.3;
+const DIES_FILLING = 0.05;
 const JOURNAL = { name: 'sim/journal', generation: 'g1' };
 
 interface World {
@@ -52,6 +67,8 @@ interface World {
   readonly objects: SharedObjects;
   readonly malice: Malice;
   readonly untilMs: number;
+  /** Whether its writers never rest. */
+  readonly busy: boolean;
   readonly acks: { id: number; begin: number; fenceSeq: number }[];
   readonly refused: number[];
   readonly fences: { seq: number; offset: number }[];
@@ -62,6 +79,9 @@ interface World {
   nextTerm: number;
   unknown: number;
   fenced: number;
+  leaps: number;
+  fillers: number;
+  orphans: number;
 }
 
 function encodeRecord(id: number): Uint8Array {
@@ -122,15 +142,39 @@ async function writer(world: World): Promise<void> {
     } catch (error) {
       // Fenced, told a stale term, or the store was away for longer than the session's patience: all legal ends of a life.
       const code = errorCode(error) ?? '';
-      if (!/^(FENCED|STALE_TERM|APPEND_UNKNOWN|STORE_\w+)$/.test(code)) throw error;
+      if (error !== CRASHED && !/^(FENCED|STALE_TERM|APPEND_UNKNOWN|STORE_\w+)$/.test(code)) throw error;
     }
     await clock.sleep(process.random.below(3000));
   }
 }
 
+/** Why a process stopped that was told to die. */
+const CRASHED = new Error('the process crashed');
+
+/** The metrics of an opener that may die between its leap fence and the last of its FILLERs; `death` is how its process learns of it. */
+function mortalMetrics(world: World, random: SeededRandom, death: AbortController): JournalMetrics {
+  const die = (probability: number): void => {
+    if (death.signal.aborted || !random.chance(probability)) return;
+    world.orphans++;
+    death.abort(CRASHED);
+  };
+  return {
+    ...journalMetrics(),
+    leaped: () => {
+      world.leaps++;
+      die(DIES_LEAPING);
+    },
+    filled: () => {
+      world.fillers++;
+      die(DIES_FILLING);
+    },
+  };
+}
+
 async function life(world: World, { store, journal, random }: ReturnType<typeof connect>): Promise<void> {
   const { clock } = world;
-  const metrics = journalMetrics();
+  const death = new AbortController();
+  const metrics = mortalMetrics(world, random, death);
   const reader = new JournalReader(journal, { clock, random, metrics });
   const content = new Content();
   const cursor = await readToTail(reader, content);
@@ -138,11 +182,21 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   const term = random.chance(0.1) ? Math.max(1, world.nextTerm - 1) : world.nextTerm++; // at times two are told the same term
   const author = 1 + random.below(2 ** 32 - 2);
   const options = {
-    flushIntervalMs: random.pick([0, 20, 250]),
+    flushIntervalMs: random.pick(world.busy ? [0] : [0, 20, 250]),
     giveUpMs: random.pick([500, 5000, 60_000]),
     maxBatchBytes: 1024,
   };
-  const session = await openSession(journal, { cursor, author, term, options, clock, random, metrics });
+  const { signal } = death;
+  const session = await openSession(journal, {
+    cursor,
+    author,
+    term,
+    options,
+    clock,
+    random,
+    metrics,
+    signal,
+  });
   await readToTail(reader, content, session.fenceSeq);
   if (content.end !== session.fenceOffset)
     throw new Error(`X4: replayed to ${content.end}, the fence stands at ${session.fenceOffset}`);
@@ -159,7 +213,7 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
     }
     if (random.chance(0.3)) void readOnce(world, session);
     else append(world, session, random);
-    await clock.sleep(random.below(60));
+    await clock.sleep(random.below(world.busy ? BUSY_THINK_MS : THINK_MS));
   }
   if (random.chance(0.3)) await session.close();
   else if (random.chance(0.5)) session.abandon('crashed'); // else: it goes on as a forgotten zombie with its appends in flight
@@ -231,6 +285,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     objects: new SharedObjects(),
     malice: pickMalice(random),
     untilMs: LIFE_MS,
+    busy: random.chance(BUSY_WORLDS),
     acks: [],
     refused: [],
     fences: [],
@@ -241,6 +296,9 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     nextTerm: 1,
     unknown: 0,
     fenced: 0,
+    leaps: 0,
+    fillers: 0,
+    orphans: 0,
   };
   const actors = [
     ...Array.from({ length: WRITERS }, () => writer(world)),
@@ -257,6 +315,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     const registers: { term: number; author: string }[] = [];
     await clock.run(readAll(late.journal, clock, late.random, content, registers));
     check(world, content, registers);
+    await clock.run(reopen(world, late, content));
   } catch (error) {
     throw error instanceof SimulationError
       ? error
@@ -270,6 +329,9 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     sessions: world.fences.length,
     fenced: world.fenced,
     reads: world.reads.length,
+    leaps: world.leaps,
+    fillers: world.fillers,
+    orphans: world.orphans,
     virtualMs: clock.monotonicMs(),
   };
 }
@@ -288,6 +350,31 @@ async function readAll(
     if (event.kind === 'fence')
       registers.push({ term: Number(event.registers['term']), author: event.registers['author'] ?? '' });
     if (event.kind === 'tail') return;
+  }
+}
+
+/** X7, on a store that has come to rest. */
+async function reopen(
+  world: World,
+  { journal, random }: ReturnType<typeof connect>,
+  log: Content,
+): Promise<void> {
+  const { clock } = world;
+  for (let attempt = 1; ; attempt++) {
+    const cursor = await readToTail(new JournalReader(journal, { clock, random }), new Content());
+    const author = 1 + random.below(2 ** 32 - 2);
+    const term = world.nextTerm++;
+    try {
+      const session = await openSession(journal, { cursor, author, term, clock, random });
+      const { begin, committed } = session.append(encodeRecord(world.nextId++), { barrier: true });
+      await committed;
+      if (begin !== log.end)
+        throw new Error(`X7: the next append stands at ${begin}, the log ended at ${log.end}`);
+      return;
+    } catch (error) {
+      if (attempt === 2 || errorCode(error) !== 'FENCED')
+        throw new Error(`X7: nobody can open the journal any more: ${String(error)}`, { cause: error });
+    }
   }
 }
 
