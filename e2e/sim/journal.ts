@@ -50,13 +50,18 @@ const RECORD_BYTES = 8;
 const WRITERS = 3;
 const TAILERS = 2;
 const LIFE_MS = 120_000;
+/** A world that has not come to rest by then, long after the longest pause, never will: somebody waits for what nobody does. */
+const GIVE_UP_MS = 3 * 3_600_000;
 /** Most time between two appends of a writer, ms; that of a busy one leaves always something to commit. */
 const THINK_MS = 60;
 const BUSY_THINK_MS = 20;
 /** How many worlds have such writers. */
 const BUSY_WORLDS = 0.4;
+/** How likely the appending ends for a while just when somebody leaps, so that holes stay; and for how long, ms. */
+const RESTS_AT_LEAP = 0.6;
+const REST_MS = 1500;
 /** How likely an opener dies right behind its leap fence, and behind each of its FILLERs. */
-const DIES_LEAPING = 0.3;
+const DIES_LEAPING = 0.4;
 const DIES_FILLING = 0.05;
 const JOURNAL = { name: 'sim/journal', generation: 'g1' };
 
@@ -82,6 +87,8 @@ interface World {
   leaps: number;
   fillers: number;
   orphans: number;
+  /** Nobody appends before. */
+  restUntilMs: number;
 }
 
 function encodeRecord(id: number): Uint8Array {
@@ -144,7 +151,7 @@ async function writer(world: World): Promise<void> {
       const code = errorCode(error) ?? '';
       if (error !== CRASHED && !/^(FENCED|STALE_TERM|APPEND_UNKNOWN|STORE_\w+)$/.test(code)) throw error;
     }
-    await clock.sleep(process.random.below(3000));
+    await clock.sleep(process.random.below(world.busy ? 600 : 3000));
   }
 }
 
@@ -162,6 +169,7 @@ function mortalMetrics(world: World, random: SeededRandom, death: AbortControlle
     ...journalMetrics(),
     leaped: () => {
       world.leaps++;
+      if (random.chance(RESTS_AT_LEAP)) world.restUntilMs = world.clock.monotonicMs() + REST_MS;
       die(DIES_LEAPING);
     },
     filled: () => {
@@ -178,8 +186,8 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   const reader = new JournalReader(journal, { clock, random, metrics });
   const content = new Content();
   const cursor = await readToTail(reader, content);
-  if (random.chance(0.2)) await clock.sleep(random.below(30_000)); // a stale opener (hazard H6)
   const term = random.chance(0.1) ? Math.max(1, world.nextTerm - 1) : world.nextTerm++; // at times two are told the same term
+  if (random.chance(0.2)) await clock.sleep(random.below(30_000)); // a stale opener (hazard H6), whose term is overtaken
   const author = 1 + random.below(2 ** 32 - 2);
   const options = {
     flushIntervalMs: random.pick(world.busy ? [0] : [0, 20, 250]),
@@ -207,13 +215,14 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   });
   const leaveAtMs = clock.monotonicMs() + random.below(40_000);
   while (session.isOpen && clock.monotonicMs() < Math.min(leaveAtMs, world.untilMs)) {
-    if (random.chance(0.01)) {
+    if (random.chance(world.busy ? 0.001 : 0.01)) {
       const ms = random.pick([3000, 20_000, 3_600_000]);
       store.pause(ms);
     }
     if (random.chance(0.3)) void readOnce(world, session);
     else append(world, session, random);
-    await clock.sleep(random.below(world.busy ? BUSY_THINK_MS : THINK_MS));
+    const thinkMs = random.below(world.busy ? BUSY_THINK_MS : THINK_MS);
+    await clock.sleep(Math.max(thinkMs, world.restUntilMs - clock.monotonicMs()));
   }
   if (random.chance(0.3)) await session.close();
   else if (random.chance(0.5)) session.abandon('crashed'); // else: it goes on as a forgotten zombie with its appends in flight
@@ -299,13 +308,14 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     leaps: 0,
     fillers: 0,
     orphans: 0,
+    restUntilMs: 0,
   };
   const actors = [
     ...Array.from({ length: WRITERS }, () => writer(world)),
     ...Array.from({ length: TAILERS }, (_, i) => tailer(world, `tailer ${i}`)),
   ];
   try {
-    await clock.run(Promise.all(actors));
+    await clock.run(Promise.all(actors), { maxVirtualMs: GIVE_UP_MS });
     await clock.run(clock.sleep(2 * 3_600_000)); // every zombie wakes up and finds out
     const late = connect({
       ...world,
