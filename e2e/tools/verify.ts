@@ -146,7 +146,8 @@ const steps: readonly Step[] = [
     },
   },
   jest('real', 'real', ['--runInBand', '--testTimeout=120000']),
-  jest('scenarios', 'scenarios', ['--runInBand', '--testTimeout=180000']),
+  // Two clusters side by side: most of a scenario is waiting for timeouts that are the point of it.
+  jest('scenarios', 'scenarios', ['--maxWorkers=2', '--testTimeout=180000']),
   {
     name: 'Ceph',
     group: 'full',

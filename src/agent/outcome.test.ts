@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { EXIT } from '../api/index.ts';
 import { HoldfastError } from '../base/index.ts';
-import { exitFor } from './outcome.ts';
+import { exitFor, explain, released } from './outcome.ts';
 
 const error = (code: string, cause?: unknown): HoldfastError =>
   new HoldfastError(code, `failed with ${code}`, { cause });
@@ -24,6 +24,15 @@ describe('how a life ends', () => {
   test('the cause that tells most decides: a broken recorder over a full disk is a full disk', () => {
     expect(exitFor(error('RECORDER_BROKEN', error('ENOSPC'))).reason).toBe('DiskFull');
     expect(exitFor(error('RECORDER_BROKEN', error('FENCED'))).reason).toBe('Fenced');
+  });
+
+  test('is explained down to the first cause, each with its code', () => {
+    const system = Object.assign(new Error('no space left on device, write'), { code: 'ENOSPC' });
+    expect(explain(exitFor(error('RECORDER_BROKEN', system)))).toBe(
+      'failed with RECORDER_BROKEN (RECORDER_BROKEN) Because: no space left on device, write (ENOSPC)',
+    );
+    expect(explain(exitFor(new TypeError('x is not a function')))).toBe('x is not a function (INTERNAL)');
+    expect(explain(released('Released', 'handed back'))).toBe('handed back');
   });
 
   test('what is no error of ours still ends with a code, a reason and its text', () => {

@@ -69,6 +69,19 @@ export function exitFor(thrown: unknown): AgentExit {
   };
 }
 
+/** Why, down to the first cause, with the code of each: what `kubectl describe` shows of an end. */
+export function explain({ message, error }: AgentExit): string {
+  if (error === undefined) return message;
+  const parts: string[] = [];
+  let above = '';
+  for (let at: unknown = error; Error.isError(at) && parts.length < MAX_CAUSES; at = at.cause) {
+    const code = errorCode(at);
+    if (at.message !== above) parts.push(code === undefined ? at.message : `${at.message} (${code})`);
+    above = at.message;
+  }
+  return parts.join(' Because: ');
+}
+
 export function released(reason: string, message: string): AgentExit {
   return { code: EXIT.ok, reason, message, released: true };
 }

@@ -9,7 +9,7 @@ import { openStore } from '../store/index.ts';
 import type { Application } from './application.ts';
 import { agentConfig } from './config.ts';
 import { runAgent } from './life.ts';
-import { exitFor } from './outcome.ts';
+import { exitFor, explain } from './outcome.ts';
 import { watchShard } from './shard-watch.ts';
 import type { AgentExit } from './state.ts';
 
@@ -78,7 +78,11 @@ export async function startAgent({ env, application, log: root, signal }: StartO
 }
 
 /** Nothing is logged after this: it is what the pod's status tells (api: last-words). */
-function sayEnd(log: Logger, { code, reason, message }: AgentExit): number {
-  log[code === EXIT.ok ? 'info' : 'error']('the agent ends', lastWords({ code, reason, detail: message }));
+function sayEnd(log: Logger, exit: AgentExit): number {
+  const { code, reason } = exit;
+  log[code === EXIT.ok ? 'info' : 'error'](
+    'the agent ends',
+    lastWords({ code, reason, detail: explain(exit) }),
+  );
   return code;
 }

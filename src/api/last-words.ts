@@ -12,12 +12,15 @@ export interface LastWords {
   readonly detail: string;
 }
 
-/** Longest detail, characters. The kubelet keeps the last 2,048 bytes of a log: the whole line has to fit, also when every character is escaped. */
+/** Longest detail, characters; of a longer one the middle is left out. The kubelet keeps the last 2,048 bytes of a log: the whole line has to fit, also when every character is escaped. */
 const MAX_DETAIL = 600;
 
 /** The fields of the log line. */
 export function lastWords({ code, reason, detail }: LastWords): { readonly exit: LastWords } {
-  const short = detail.length <= MAX_DETAIL ? detail : `${detail.slice(0, MAX_DETAIL)}…`;
+  const short =
+    detail.length <= MAX_DETAIL
+      ? detail
+      : `${detail.slice(0, MAX_DETAIL / 2)} … ${detail.slice(-MAX_DETAIL / 2)}`;
   return { exit: { code, reason, detail: short } };
 }
 

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { EXIT } from '../api/index.ts';
+import { EXIT, readLastWords } from '../api/index.ts';
 
 const MAIN = join(import.meta.dirname, 'main.ts');
 
@@ -47,11 +47,11 @@ describe('holdfast', () => {
   test('an agent without its environment names every variable that is missing', async () => {
     const { code, stdout } = await holdfast(['agent', 'kv'], { POD_NAME: 'p' });
     expect(code).toBe(EXIT.configuration);
-    const line = JSON.parse(stdout.trim().split('\n').at(-1)!) as { reason: string; detail: string };
-    expect(line.reason).toBe('ConfigurationInvalid');
+    const said = readLastWords(stdout)!;
+    expect(said).toMatchObject({ code: EXIT.configuration, reason: 'ConfigurationInvalid' });
     for (const name of ['POD_IP', 'HOLDFAST_STORE_URL', 'HOLDFAST_JOURNAL'])
-      expect(line.detail).toContain(name);
-    expect(line.detail).not.toContain('POD_NAME:');
+      expect(said.detail).toContain(name);
+    expect(stdout).not.toContain('POD_NAME:');
   });
 
   test('an operator without its environment says so', async () => {
