@@ -13,7 +13,7 @@ import { BuiltJournal, putObjects } from '../testing/index.ts';
 import type { Finding } from './finding.ts';
 import { verifyJournal, type VerifyReport } from './verify.ts';
 
-const RUNS = 6000;
+const RUNS = 300;
 const random = seededRandom(11);
 const journalOn = (store: MemoryStore): Journal => ({ store, name: 'prop/journal', generation: 'g1' });
 const NAMES = journalOn(new MemoryStore());
