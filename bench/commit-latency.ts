@@ -1,77 +1,86 @@
 /**
  * Commit latency through the journal at one writer, against its floor: a bare conditional PUT of the same size to the same store by the same
- * client, in the same run. The two take turns in blocks, so that both meet the same moments of the machine.
+ * client, in the same run. The two take turns in blocks, forwards and backwards, so that both meet the same moments of the machine. The
+ * bare PUTs are compared with themselves too, one half with the other: no ratio means more than that one lets it.
  *
  *   npm run bench -- commit-latency [--rounds N] [--bytes N] [--json FILE]
  */
-import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { startS3Server } from '../e2e/cluster/s3-server.ts';
-import { systemClock, systemRandom } from '../src/base/index.ts';
-import { JournalReader, openSession, type Session } from '../src/journal/index.ts';
-import { openStore, type ObjectStore } from '../src/store/index.ts';
-import { summarize, type Summary } from './stats.ts';
+import { systemRandom } from '../src/base/index.ts';
+import type { ObjectStore } from '../src/store/index.ts';
+import { openAtTail, timed, withS3, withStore } from './support/journal.ts';
+import { benchArguments, conclude, watchMemory } from './support/report.ts';
+import { rounded, summarize, turns, type Reach, type Summary } from './support/stats.ts';
 
 const BLOCK = 25;
 const WARM_UP_BLOCKS = 8;
-
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '2000' },
-    bytes: { type: 'string', default: '16384' },
-    json: { type: 'string' },
-  },
-});
-const rounds = Number(values.rounds);
-const bytes = Number(values.bytes);
-
+const { rounds, bytes, json } = benchArguments({ rounds: 2000, bytes: 16_384 });
 const body = systemRandom.bytes(bytes);
-const ports = { clock: systemClock, random: systemRandom };
 
-async function timed(work: () => Promise<unknown>, into: number[]): Promise<void> {
-  const startMs = performance.now();
-  await work();
-  into.push(performance.now() - startMs);
+interface Leg {
+  readonly samples: number[][];
+  readonly once: () => Promise<unknown>;
 }
 
-async function measure(store: ObjectStore, session: Session): Promise<{ bare: Summary; journal: Summary }> {
-  const bare: number[] = [];
-  const journal: number[] = [];
-  let key = 0;
-  for (let block = 0; bare.length < rounds; block++) {
-    if (block === WARM_UP_BLOCKS) bare.length = journal.length = 0;
-    for (let i = 0; i < BLOCK; i++) await timed(() => store.create(`bare/${key++}`, body), bare);
-    for (let i = 0; i < BLOCK; i++)
-      await timed(() => session.append(body, { barrier: true }).committed, journal);
+async function measure(bare: Leg['once'], commit: Leg['once']): Promise<readonly [Leg, Leg]> {
+  const legs: readonly [Leg, Leg] = [
+    { samples: [], once: bare },
+    { samples: [], once: commit },
+  ];
+  for (let block = -WARM_UP_BLOCKS; block * BLOCK < rounds; block++) {
+    for (const leg of turns(legs, Math.abs(block))) {
+      const took: number[] = [];
+      for (let i = 0; i < BLOCK; i++) took.push(await timed(leg.once));
+      if (block >= 0) leg.samples.push(took);
+    }
   }
-  return { bare: summarize(bare), journal: summarize(journal) };
+  return legs;
 }
 
-const server = await startS3Server();
-const store = openStore(server.url, { credentials: server });
-try {
-  const journal = { store, name: 'bench/commit-latency', generation: 'g1' };
-  const reader = new JournalReader(journal, ports);
-  while ((await reader.next()).kind !== 'tail');
-  const session = await openSession(journal, { cursor: reader.cursor, author: 1, term: 1, ...ports });
-  const { bare, journal: commit } = await measure(store, session);
-  await session.close();
-  const ratio = { p50: commit.p50 / bare.p50, p99: commit.p99 / bare.p99 };
-  const result = {
-    bench: 'commit-latency',
-    bytes,
-    rounds: bare.count,
-    bareMs: bare,
-    commitMs: commit,
-    ratio,
-  };
-  console.log(
-    `commit latency, one writer, ${bytes} bytes, ${bare.count} rounds each (versitygw on loopback)`,
-  );
-  console.table({ 'bare conditional PUT': bare, 'commit through the journal': commit });
-  console.log(`ratio p50 ${ratio.p50.toFixed(3)}, p99 ${ratio.p99.toFixed(3)}`);
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
-} finally {
-  await store.close();
-  await server.stop();
+function ratio(mine: Summary, other: Summary): { readonly p50: number; readonly p99: number } {
+  return { p50: rounded(mine.p50 / other.p50, 3), p99: rounded(mine.p99 / other.p99, 3) };
 }
+
+/** One half of the blocks over the other, each half with as many of either order. */
+function noise({ samples }: Leg): { readonly p50: number; readonly p99: number } {
+  const half = (which: number): Summary =>
+    summarize(samples.filter((_, block) => (block >> 1) % 2 === which).flat());
+  return ratio(half(0), half(1));
+}
+
+async function run(store: ObjectStore): Promise<readonly [Leg, Leg]> {
+  const session = await openAtTail({ store, name: 'bench/commit-latency', generation: 'g1' });
+  let key = 0;
+  const bare = async (): Promise<void> => {
+    const outcome = await store.create(`bare/${key++}`, body);
+    if (outcome.kind !== 'created') throw new Error(`a create came to ${outcome.kind}`);
+  };
+  const legs = await measure(bare, () => session.append(body, { barrier: true }).committed);
+  await session.close();
+  return legs;
+}
+
+const memory = watchMemory();
+const [bareLeg, journalLeg] = await withS3((server) => withStore(server, run));
+const bareMs = summarize(bareLeg.samples.flat());
+const commitMs = summarize(journalLeg.samples.flat());
+const overBare = ratio(commitMs, bareMs);
+const bareOverBare = noise(bareLeg);
+console.log(
+  `commit latency, one writer, ${bytes} bytes, ${bareMs.count} rounds each (versitygw on loopback), ms`,
+);
+console.table({ 'bare conditional PUT': bareMs, 'commit through the journal': commitMs });
+console.log(
+  `noise: one half of the bare PUTs over the other: p50 ${bareOverBare.p50}, p99 ${bareOverBare.p99}`,
+);
+const reaches: readonly Reach[] = [
+  { figure: 'p50 over the bare PUT', measured: overBare.p50, bound: { atMost: 1.15 } },
+  { figure: 'p99 over the bare PUT', measured: overBare.p99, bound: { atMost: 1.5 } },
+  { figure: 'p50 over the bare PUT, first promise', measured: overBare.p50, bound: { atMost: 1.3 } },
+];
+await conclude({
+  bench: 'commit-latency',
+  figures: { bytes, rounds: bareMs.count, bareMs, commitMs, overBare, bareOverBare },
+  reaches,
+  memory: memory.stop(),
+  json,
+});

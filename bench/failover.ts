@@ -15,7 +15,7 @@ import { chooseShard, runFault, STORY, type FaultName, type FaultReport } from '
 import type { Verdict } from '../e2e/harness/history.ts';
 import { Stage } from '../e2e/harness/stage.ts';
 import { ensureServers } from '../e2e/tools/servers.ts';
-import { summarize, type Summary } from './stats.ts';
+import { summarize, type Summary } from './support/stats.ts';
 
 /** What is promised, client-seen write gap at p99, ms. */
 const REACH: Readonly<Partial<Record<FaultName, number>>> = {

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { freePort, startS3Server } from '../cluster/index.ts';
-import { startCarelessStore } from '../harness/careless-store.ts';
+import { startLyingStore } from '../harness/lying-store.ts';
 import { applyObjects, getObject, kvShard, s3Store, untilCondition, untilEvent } from '../harness/objects.ts';
 import { Stage } from '../harness/stage.ts';
 
@@ -58,7 +58,7 @@ test('wrong credentials are called that, and a shard waits until they are right'
 
 test('a store that ignores If-None-Match is refused by name, and no pod ever writes to it', async () => {
   const { cluster, store } = stage;
-  const careless = await startCarelessStore(store);
+  const careless = await startLyingStore(store, 'condition-ignored');
   try {
     const where = { endpoint: careless.endpoint, bucket: store.bucket };
     await applyObjects(cluster, ...s3Store('careless', where, store), kvShard('refused', 'careless'));
@@ -67,7 +67,7 @@ test('a store that ignores If-None-Match is refused by name, and no pod ever wri
       reason: 'StoreUnsafe',
     });
     expect(message).toContain('If-None-Match');
-    expect(careless.ignored()).toBeGreaterThan(0);
+    expect(careless.told()).toBeGreaterThan(0);
     await untilEvent(cluster, ['JournalStore', 'careless'], 'StoreUnsafe');
     await untilCondition(cluster, ['shards', 'refused', 'Ready'], {
       status: 'False',

@@ -156,7 +156,7 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   const compactor = new Compactor(
     { session, clock, random, log: silentLogger, metrics },
     {
-      codec: 'raw', // compressing is done by threads, which virtual time does not wait for
+      compression: 'raw', // compressing is done by threads, which virtual time does not wait for
       triggerSlots: random.pick([5, 20, 100_000]),
       intervalMs: 5_000,
       graceMs: random.pick([0, 3000]),

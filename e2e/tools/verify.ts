@@ -13,6 +13,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureCeph } from './ceph.ts';
 import { ensureServers } from './servers.ts';
 
 interface StepResult {
@@ -147,6 +148,15 @@ const steps: readonly Step[] = [
   jest('real', 'real', ['--runInBand', '--testTimeout=120000']),
   // Two clusters side by side: most of a scenario is waiting for timeouts that are the point of it.
   jest('scenarios', 'scenarios', ['--maxWorkers=2', '--testTimeout=180000']),
+  {
+    name: 'Ceph',
+    group: 'full',
+    run: async () => {
+      await ensureCeph();
+      return { passed: 1, failed: 0 };
+    },
+  },
+  jest('full', 'full', ['--runInBand', '--testTimeout=180000']),
   command('full', 'simulation, 5,000 seeds', 'node', ['e2e/sim/main.ts', '--seeds', '5000']),
 ];
 

@@ -3,7 +3,12 @@
  */
 import { z } from 'zod';
 import { HoldfastError } from '../base/index.ts';
-import { sessionOptions, type SessionOptions } from '../journal/index.ts';
+import {
+  compactorOptions,
+  sessionOptions,
+  type CompactorOptions,
+  type SessionOptions,
+} from '../journal/index.ts';
 
 export class ConfigError extends HoldfastError {
   constructor(problems: string) {
@@ -19,6 +24,28 @@ export class ConfigError extends HoldfastError {
 
 const port = z.coerce.number().int().min(0).max(65_535);
 
+/** A JSON object of options, checked by the room that uses them. */
+function optionsOf<T>(
+  variable: string,
+  what: string,
+  check: (given: Readonly<Record<string, unknown>>) => T,
+): z.ZodType<T, string | undefined> {
+  return z
+    .string()
+    .default('{}')
+    .transform((text, context) => {
+      try {
+        return check(z.record(z.string(), z.unknown()).parse(JSON.parse(text)));
+      } catch (error) {
+        context.addIssue({
+          code: 'custom',
+          message: `${variable} is not a JSON object with the options of ${what} (${String(error)})`,
+        });
+        return z.NEVER;
+      }
+    });
+}
+
 const environment = z.object({
   POD_NAME: z.string().min(1),
   POD_NAMESPACE: z.string().min(1),
@@ -30,20 +57,8 @@ const environment = z.object({
   HOLDFAST_STORE_URL: z.string().min(1),
   HOLDFAST_JOURNAL: z.string().min(1),
   HOLDFAST_GENERATION: z.string().min(1),
-  HOLDFAST_GROUP_COMMIT: z
-    .string()
-    .default('{}')
-    .transform((text, context) => {
-      try {
-        return sessionOptions(z.record(z.string(), z.unknown()).parse(JSON.parse(text)));
-      } catch (error) {
-        context.addIssue({
-          code: 'custom',
-          message: `HOLDFAST_GROUP_COMMIT is not a JSON object with the options of group commit (${String(error)})`,
-        });
-        return z.NEVER;
-      }
-    }),
+  HOLDFAST_GROUP_COMMIT: optionsOf('HOLDFAST_GROUP_COMMIT', 'group commit', sessionOptions),
+  HOLDFAST_COMPACTION: optionsOf('HOLDFAST_COMPACTION', 'compaction', compactorOptions),
   HOLDFAST_DATA_DIR: z.string().default('/data'),
   HOLDFAST_AGENT_PORT: port.default(8081),
   HOLDFAST_APPLICATION_PORT: port.default(8080),
@@ -65,6 +80,7 @@ export interface AgentConfig {
   readonly journal: string;
   readonly generation: string;
   readonly groupCommit: Partial<SessionOptions>;
+  readonly compaction: Partial<CompactorOptions>;
   readonly dataDir: string;
   readonly agentPort: number;
   readonly applicationPort: number;
@@ -92,6 +108,7 @@ export function agentConfig(env: NodeJS.ProcessEnv): AgentConfig {
     journal: e.HOLDFAST_JOURNAL,
     generation: e.HOLDFAST_GENERATION,
     groupCommit: e.HOLDFAST_GROUP_COMMIT,
+    compaction: e.HOLDFAST_COMPACTION,
     dataDir: e.HOLDFAST_DATA_DIR,
     agentPort: e.HOLDFAST_AGENT_PORT,
     applicationPort: e.HOLDFAST_APPLICATION_PORT,

@@ -23,6 +23,7 @@ import {
   type Random,
 } from '../base/index.ts';
 import {
+  Compactor,
   journalMetrics,
   type Journal,
   type JournalMetrics,
@@ -76,6 +77,7 @@ class Agent {
   readonly #parts: AgentParts;
   readonly #log: Logger;
   readonly #journalMetrics: JournalMetrics;
+  #compactor: Compactor | undefined;
   readonly #hub: HeartbeatHub;
   readonly #peers: Peers;
   readonly #lag: LoopLag;
@@ -257,6 +259,10 @@ class Agent {
     this.#keeper = new HintsKeeper({ slots: hints, source: recorder, term, intervalMs, clock, log, metrics });
     void this.#keeper.run(signal); // never rejects
     void this.#lookForFence(session, signal); // never rejects
+    this.#compactor = new Compactor(
+      { session, clock, random, log: this.#log, metrics: this.#journalMetrics },
+      config.compaction,
+    );
     this.#consider();
   }
 
@@ -284,6 +290,7 @@ class Agent {
     if (this.#releasing || this.#state.kind === 'stopped') return;
     if (this.#state.kind !== 'serving') return this.#end({ ...released(reason, message), released: false });
     this.#releasing = true;
+    this.#compactor?.stop();
     const { session } = this.#state;
     const { clock, application } = this.#parts;
     const limit = deadline(clock, DRAIN_MS, 'draining', this.#over.signal);

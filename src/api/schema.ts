@@ -70,6 +70,17 @@ const groupCommit = z
     message: BUFFER_HOLDS_BATCH,
   });
 
+/** As groupCommit: names, defaults and ranges of the journal's CompactorOptions. */
+const compaction = z.object({
+  triggerBytes: z.number().int().min(65_536).max(1_073_741_824).default(67_108_864),
+  triggerSlots: z.number().int().min(16).max(100_000).default(512),
+  intervalMs: z.number().int().min(1000).max(86_400_000).default(600_000),
+  graceMs: z.number().int().min(60_000).max(86_400_000).default(900_000),
+  compression: z.enum(['raw', 'gzip', 'zstd']).default('zstd'),
+  fragmentBytes: z.number().int().min(65_536).max(67_108_864).default(67_108_864),
+  giveUpMs: z.number().int().min(1).max(3_600_000).default(60_000),
+});
+
 export const journalStoreSpec = z
   .object({
     s3: s3.optional(),
@@ -82,6 +93,7 @@ export const journalStoreSpec = z
       })
       .optional(),
     groupCommit: groupCommit.prefault({}),
+    compaction: compaction.prefault({}),
   })
   .meta({
     'x-kubernetes-validations': [

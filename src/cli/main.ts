@@ -10,7 +10,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { OperatorOptions } from '../../operator/main.ts';
 import type { Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
-import { createLogger, describeError, type Logger, type LogLevel } from '../base/index.ts';
+import { createLogger, describeError, silentLogger, type Logger, type LogLevel } from '../base/index.ts';
 import { addJournalCommands } from './journal.ts';
 
 /** Applications that are part of this image. Services of users make their own program with the agent's door. */
@@ -46,6 +46,15 @@ function stopSignal(log: Logger): AbortSignal {
       stop.abort(new Error(name));
     });
   return stop.signal;
+}
+
+/** Most rounds of a measurement: more tell nothing new and cost requests. */
+const MAX_ROUNDS = 1000;
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count <= MAX_ROUNDS) return count;
+  throw new InvalidArgumentError(`A number from 0 to ${MAX_ROUNDS}.`);
 }
 
 function applicationOf(name: string): () => Promise<Application> {
@@ -104,10 +113,13 @@ program
   )
   .argument('<url>', 's3://bucket/prefix?endpoint=…&region=…&forcePathStyle=true or file:///path')
   .option('--json', 'print the report as JSON')
-  .action(async (url: string, { json }: { readonly json?: boolean }) => {
-    const { probe } = await import('./probe.ts');
-    process.exitCode = await probe(url, json ?? false);
-  });
+  .option('--rounds <n>', 'rounds of the latency measurement, five requests each', countOf, 20)
+  .action(
+    async (url: string, { json = false, rounds }: { readonly json?: boolean; readonly rounds: number }) => {
+      const { probe } = await import('./probe.ts');
+      process.exitCode = await probe(url, { json, rounds, signal: stopSignal(silentLogger) });
+    },
+  );
 
 addJournalCommands(program.command('journal').description('look into the journals of a store'));
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { fromUtf8, silentLogger, utf8 } from '../base/index.ts';
-import { Compactor, type CompactorOptions, type CompactorPorts } from './compactor.ts';
+import { Compactor, type CompactorPorts } from './compactor.ts';
+import type { CompactorOptions } from './compactor-options.ts';
 import { fragmentPrefix } from './fragment.ts';
 import { journalMetrics, openSession, slotSeq, type Session } from './index.ts';
 import type { JournalReader } from './reader.ts';
@@ -9,7 +10,7 @@ import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
 const GRACE_MS = 900_000;
 /** Plain content: compressing leaves the simulated thread (VirtualClock V2). */
 const SMALL: Partial<CompactorOptions> = {
-  codec: 'raw',
+  compression: 'raw',
   triggerSlots: 10,
   triggerBytes: 1 << 20,
   graceMs: GRACE_MS,

@@ -8,43 +8,15 @@
  * M3  The heads it works from are its own session's: it never deletes on the word of a LIST.
  */
 import { backoffMs, ensureError, errorCode, type Clock, type Logger, type Random } from '../base/index.ts';
-import type { Codec } from './codec.ts';
 import { compact, publish, type CompactOptions } from './compact.ts';
+import { DEFAULT_COMPACTOR_OPTIONS, type CompactorOptions } from './compactor-options.ts';
 import { DataLossError } from './errors.ts';
-import { MAX_FRAGMENT_BYTES } from './fragment.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { planOf, type Plan } from './plan.ts';
 import { readSlot } from './read-slot.ts';
 import { prunedIndex, type PruneEvidence } from './prune.ts';
 import { reclaim, sweep, type Superfluous } from './reclaim.ts';
 import type { Session } from './session.ts';
-
-export interface CompactorOptions {
-  /** Compact when this much content is not compacted, bytes: a full fragment. */
-  readonly triggerBytes: number;
-  /** Compact when this many slots are not compacted: a reader then needs eight rounds of GETs at most (reader.ts READ_AHEAD). */
-  readonly triggerSlots: number;
-  /** Compact at least this often when anything was appended, ms: bounds what a new reader reads slot by slot. */
-  readonly intervalMs: number;
-  /** From a CHECKPOINT to the deletion of what it made superfluous, ms (reclaim.ts K2). */
-  readonly graceMs: number;
-  readonly codec: Codec;
-  /** Most content of a fragment, bytes. */
-  readonly fragmentBytes: number;
-  /** A store that stays away longer ends a compaction, ms. */
-  readonly giveUpMs: number;
-}
-
-/** s3log.md §6.7; the grace is §6.4 F4's 15 minutes. */
-export const DEFAULT_COMPACTOR_OPTIONS: CompactorOptions = {
-  triggerBytes: MAX_FRAGMENT_BYTES,
-  triggerSlots: 512,
-  intervalMs: 600_000,
-  graceMs: 900_000,
-  codec: 'zstd',
-  fragmentBytes: MAX_FRAGMENT_BYTES,
-  giveUpMs: 60_000,
-};
 
 export interface CompactorPorts {
   readonly session: Session;
@@ -267,8 +239,8 @@ export class Compactor {
   }
 
   #compactOptions(signal: AbortSignal): CompactOptions {
-    const { codec, fragmentBytes, giveUpMs } = this.#options;
+    const { compression, fragmentBytes, giveUpMs } = this.#options;
     const { clock, random } = this.#ports;
-    return { codec, fragmentBytes, giveUpMs, clock, random, signal };
+    return { codec: compression, fragmentBytes, giveUpMs, clock, random, signal };
   }
 }

@@ -96,6 +96,38 @@ describe('a batch is compressed', () => {
       expect(found).toEqual(['raw', 'raw', 'zstd']);
     }));
 
+  test('judged by a sample when it is large: from its beginning, its end and between', async () => {
+    const KIB = 1024;
+    const asked = async (content: Uint8Array): Promise<number[]> => {
+      const calm = realTimeJournal();
+      const lengths: number[] = [];
+      const session = await open(
+        calm,
+        { flushIntervalMs: 0 },
+        {
+          compress: (codec, all) => {
+            lengths.push(all.length / KIB);
+            return compress(codec, all);
+          },
+        },
+      );
+      await session.append(content, { barrier: true }).committed;
+      const { events } = await lastSlots(calm);
+      expect(Buffer.compare((events[1] as { bytes: Uint8Array }).bytes, content)).toBe(0);
+      await session.close();
+      return lengths;
+    };
+    const random = (): Uint8Array => {
+      let state = 1;
+      return Uint8Array.from({ length: 1024 * KIB }, () => (state = (state * 48_271) % 0x7fff_ffff) >> 8);
+    };
+    expect(await asked(random())).toEqual([64]);
+    expect(await asked(random().fill(0, 0, 16 * KIB))).toEqual([64, 1024]);
+    expect(await asked(random().fill(0, 1008 * KIB))).toEqual([64, 1024]);
+    expect(await asked(random().fill(0, 16 * KIB, 64 * KIB))).toEqual([64]);
+    expect(await asked(random().subarray(0, 255 * KIB))).toEqual([255]);
+  });
+
   test('as it is when compressing fails: durability does not hang on it', () =>
     story(async (calm) => {
       const session = await open(calm, SMALL, { compress: () => Promise.reject(new Error('no memory')) });

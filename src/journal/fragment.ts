@@ -3,7 +3,7 @@
  *
  *   <journal>/<begin, 16 hex>-<end, 16 hex>-<SHA-1 of the content, 40 hex><.raw | .gz | .zst>
  *
- * G1  The name says everything: range, digest of the uncompressed content, codec. A name that is not exactly so is a stranger's.
+ * G1  The name says everything: range, digest of the uncompressed content, codec.
  * G2  Nothing of a fragment is believed before the digest of its whole content was compared: neither on writing nor on any read.
  */
 import { checkPosition } from '../base/index.ts';
@@ -25,7 +25,6 @@ export interface Fragment {
 export const MAX_FRAGMENT_BYTES: number = 64 * 1024 * 1024;
 
 const EXTENSIONS: Readonly<Record<Codec, string>> = { raw: '.raw', gzip: '.gz', zstd: '.zst' };
-const NAME = /^([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{40})(\.raw|\.gz|\.zst)$/;
 
 /** The name without the journal's, as Gazette's ContentName. */
 export function fragmentName({ begin, end, sha1, codec }: Omit<Fragment, 'storedBytes'>): string {
@@ -39,14 +38,4 @@ export function fragmentPrefix(journal: Journal): string {
 
 export function fragmentKey(journal: Journal, fragment: Omit<Fragment, 'storedBytes'>): string {
   return fragmentPrefix(journal) + fragmentName(fragment);
-}
-
-/** What a name says; undefined for one that is not exactly a fragment's (G1), or whose range is empty or no position. */
-export function parseFragmentName(name: string): Omit<Fragment, 'storedBytes'> | undefined {
-  const match = NAME.exec(name);
-  if (!match) return undefined;
-  const [begin, end] = [Number.parseInt(match[1]!, 16), Number.parseInt(match[2]!, 16)];
-  if (!Number.isSafeInteger(end) || begin >= end) return undefined;
-  const codec = (Object.keys(EXTENSIONS) as Codec[]).find((each) => EXTENSIONS[each] === match[4])!;
-  return { begin, end, sha1: match[3]!, codec };
 }

@@ -22,12 +22,13 @@ export {
   StaleTermError,
   type AppendOutcome,
 } from './errors.ts';
+export { Compactor, type CompactorPorts } from './compactor.ts';
 export {
-  Compactor,
+  COMPACTOR_OPTION_RANGES,
+  compactorOptions,
   DEFAULT_COMPACTOR_OPTIONS,
   type CompactorOptions,
-  type CompactorPorts,
-} from './compactor.ts';
+} from './compactor-options.ts';
 export type { CompactionIndex, Range } from './compaction-index.ts';
 export { estimateHead } from './head.ts';
 export {

@@ -72,14 +72,32 @@ export class SessionOptionsError extends HoldfastError {
   }
 }
 
+/** Least and greatest value of each number among some options. */
+export type OptionRanges<T> = Readonly<
+  Record<Exclude<keyof T, 'compression'>, readonly [least: number, most: number]>
+>;
+
 /** Fills in defaults and checks ranges. @throws SessionOptionsError */
 export function sessionOptions(given: Partial<SessionOptions> = {}): SessionOptions {
-  const options = { ...DEFAULT_SESSION_OPTIONS, ...given };
-  for (const [key, [least, max]] of Object.entries(SESSION_OPTION_RANGES)) {
-    const name = key as keyof typeof SESSION_OPTION_RANGES;
-    const min = name === 'bufferLimitBytes' ? options.maxBatchBytes : least;
-    const value = options[name];
-    const whole = name.endsWith('Bytes');
+  const options = checkOptions({ ...DEFAULT_SESSION_OPTIONS, ...given }, SESSION_OPTION_RANGES);
+  const { bufferLimitBytes, maxBatchBytes } = options;
+  if (bufferLimitBytes < maxBatchBytes)
+    throw new SessionOptionsError(
+      'bufferLimitBytes',
+      bufferLimitBytes,
+      `at least maxBatchBytes, ${maxBatchBytes}`,
+    );
+  return options;
+}
+
+/** The options, if every number lies in its range and the compression exists; bytes and slots are whole. @throws SessionOptionsError */
+export function checkOptions<T extends { readonly compression: Codec }>(
+  options: T,
+  ranges: OptionRanges<T>,
+): T {
+  for (const [name, [min, max]] of Object.entries<readonly [number, number]>(ranges)) {
+    const value = options[name as keyof T];
+    const whole = /(Bytes|Slots)$/.test(name);
     const isNumber = typeof value === 'number'; // options also come from outside, as JSON
     if (!isNumber || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
       throw new SessionOptionsError(

@@ -9,9 +9,11 @@ export {
   requireFitStore,
   StoreUnfitError,
   type ProbeOptions,
+  type ProbeProgress,
   type ProbeProperty,
   type ProbeReport,
 } from './probe/probe.ts';
+export { LATENCY_BODY_BYTES, type OperationLatency } from './probe/latency.ts';
 export {
   LIST_PAGE_LIMIT,
   type ByteRange,

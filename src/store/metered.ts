@@ -3,6 +3,10 @@
  *
  * 1. One observation a call; the repeats that an adapter makes inside a read are counted apart, by `retried`.
  * 2. A registry gets its series once, however many stores are opened on it.
+ * 3. What a store bills is counted where it leaves the process (`holdfast_store_sent_total`): calls, their repeats, and the questions that an
+ *    adapter asks for itself. A process serves one shard, so the cost of a shard is the sum over its pods of
+ *      PutObject and ListObjectsV2 x price A  +  GetObject, HeadObject and GetBucketVersioning x price B  +  bytes `in` x price of traffic
+ *    (DeleteObject is free at S3), besides what is stored, which the journal knows.
  */
 import {
   DURATION_BUCKETS_SECONDS,
@@ -29,6 +33,7 @@ export interface StoreMetrics {
   readonly seconds: HistogramMetric;
   readonly bytes: CounterMetric;
   readonly retries: CounterMetric;
+  readonly sent: CounterMetric;
 }
 
 const known = new WeakMap<Metrics, StoreMetrics>();
@@ -58,6 +63,11 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
       name: 'holdfast_store_retries_total',
       help: 'Attempts repeated inside one read call, by operation and the code of the error before it.',
       labels: ['operation', 'code'],
+    }),
+    sent: metrics.counter({
+      name: 'holdfast_store_sent_total',
+      help: 'HTTP requests to an S3 store by their S3 name and the status of the answer (none when no answer came): what is billed.',
+      labels: ['request', 'status'],
     }),
   };
   known.set(metrics, made);

@@ -66,6 +66,7 @@ function openLocation(
         random,
         log,
         onRetry: (operation, code) => metrics?.retries.add(1, { operation, code }),
+        onSent: (request, status) => metrics?.sent.add(1, { request, status }),
       });
   }
   return unreachable(location);

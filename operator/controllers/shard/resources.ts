@@ -192,6 +192,7 @@ function environment(inputs: PodInputs): readonly Manifest[] {
     { name: 'HOLDFAST_JOURNAL', value: journal },
     { name: 'HOLDFAST_GENERATION', value: generation },
     { name: 'HOLDFAST_GROUP_COMMIT', value: JSON.stringify(store.spec.groupCommit) },
+    { name: 'HOLDFAST_COMPACTION', value: JSON.stringify(store.spec.compaction) },
     { name: 'HOLDFAST_DATA_DIR', value: '/data' },
     ...credentials,
     ...(shard.spec.template.env ?? []),

@@ -36,11 +36,13 @@ describe('the verdict on a store', () => {
 
   test('every broken promise of a probe is told with what was seen', () => {
     const properties = [
-      { name: 'create-if-absent', ok: false, detail: 'the second create won too' },
-      { name: 'read-after-write', ok: true, detail: 'seen' },
-      { name: 'list-order', ok: false, detail: 'b before a' },
+      { name: 'create-if-absent', ok: false, detail: 'the second create won too', why: 'it matters' },
+      { name: 'read-after-write', ok: true, detail: 'seen', why: 'it matters' },
+      { name: 'list-order', ok: false, detail: 'b before a', why: 'it matters' },
     ];
-    expect(verdict({ kind: 'probed', report: { ok: false, properties, clockSkewMs: 0 } })).toMatchObject({
+    expect(
+      verdict({ kind: 'probed', report: { ok: false, properties, clockSkewMs: 0, latency: [] } }),
+    ).toMatchObject({
       status: 'False',
       reason: 'StoreUnsafe',
       message: expect.stringMatching(/create-if-absent: the second create won too; list-order: b before a/),

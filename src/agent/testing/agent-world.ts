@@ -161,6 +161,7 @@ export class AgentWorld {
           journal: 'default/s',
           generation: 'g1',
           groupCommit: { flushIntervalMs: 5, ...options.groupCommit },
+          compaction: {},
           dataDir: join(this.#dir, name),
           agentPort: this.#port,
           applicationPort: 0,

@@ -15,7 +15,7 @@ import {
   type Random,
 } from '../../base/index.ts';
 import { StoreError, type StoreErrorCode } from '../errors.ts';
-import type { GetCall, ObjectStore, StoredObject } from '../types.ts';
+import type { GetCall, ObjectInfo, ObjectStore, StoredObject } from '../types.ts';
 
 /** A check found a promise broken; `message` is the evidence. Never leaves the probe. */
 export class BrokenPromise extends Error {}
@@ -112,9 +112,20 @@ export class ProbeBench {
     return this.store.get(key, { ...call, signal: this.#signal });
   }
 
+  /** One attempt, as it comes: true when the store confirmed it. For measuring, not for judging. */
+  async createOnce(key: string, body: Uint8Array): Promise<boolean> {
+    const outcome = await this.store.create(key, body, { signal: this.#signal });
+    this.#signal?.throwIfAborted();
+    return outcome.kind === 'created';
+  }
+
+  head(key: string): Promise<ObjectInfo | undefined> {
+    return this.store.head(key, { signal: this.#signal });
+  }
+
   async exists(key: string): Promise<{ readonly get: boolean; readonly head: boolean }> {
     const get = (await this.get(key)) !== undefined;
-    const head = (await this.store.head(key, { signal: this.#signal })) !== undefined;
+    const head = (await this.head(key)) !== undefined;
     return { get, head };
   }
 

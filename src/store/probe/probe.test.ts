@@ -4,10 +4,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { seededRandom, VirtualClock } from '../../base/testing/index.ts';
 import { StoreError } from '../errors.ts';
-import { adversary, FaultyStore, LIES, MemoryStore, type FaultRule, type Lie } from '../testing/index.ts';
+import { adversary, FaultyStore, LIES, MemoryStore, NAMED_BY, type FaultRule } from '../testing/index.ts';
 import type { ObjectStore } from '../types.ts';
 import { skewOf } from './clock-skew.ts';
-import { probeStore, requireFitStore, StoreUnfitError, type ProbeReport } from './probe.ts';
+import { quantile } from './latency.ts';
+import {
+  probeStore,
+  requireFitStore,
+  StoreUnfitError,
+  type ProbeProgress,
+  type ProbeReport,
+} from './probe.ts';
 
 interface Bed {
   readonly clock: VirtualClock;
@@ -27,28 +34,6 @@ function probe({ clock, store }: Bed, signal?: AbortSignal): Promise<ProbeReport
 
 const broken = (report: ProbeReport): string[] =>
   report.properties.filter(({ ok }) => !ok).map(({ name }) => name);
-
-/** The property that has to name each lie; others may break with it. */
-const NAMED_BY: Readonly<Record<Lie, string>> = {
-  'condition-ignored': 'create-refused-if-present',
-  'race-has-two-winners': 'one-winner-in-a-race',
-  'refused-create-overwrites': 'create-refused-if-present',
-  'create-forgotten': 'create-and-read',
-  'deleted-key-stays-taken': 'create-after-delete',
-  'stale-get': 'reads-are-fresh',
-  'missing-is-empty': 'absence-is-told',
-  'delete-ignored': 'reads-are-fresh',
-  'range-ignored': 'ranges',
-  'range-short': 'ranges',
-  'size-of-range': 'ranges',
-  'list-unordered': 'list-in-order',
-  'start-after-ignored': 'list-in-order',
-  'start-after-inclusive': 'list-in-order',
-  'prefix-ignored': 'list-in-order',
-  'list-incomplete': 'list-in-order',
-  'truncation-hidden': 'list-in-order',
-  'bytes-changed': 'create-and-read',
-};
 
 describe('a store that lies is refused, and the broken promise is named', () => {
   test.each(LIES.map((lie) => [lie, NAMED_BY[lie]] as const))('%s: %s', async (lie, name) => {
@@ -183,4 +168,52 @@ describe('clocks are measured and not judged', () => {
   ])('created between %i and %i, the store says %i: skew %i', (from, to, store, skew) => {
     expect(skewOf(from, to, store)).toBe(skew);
   });
+});
+
+describe('latencies are measured when asked for, and not judged', () => {
+  test('each operation has its figures: what the network takes, round by round', async () => {
+    const clock = new VirtualClock();
+    const memory = new MemoryStore({ clock });
+    const latency = (_: unknown, operation: string): { requestMs: number; responseMs: number } => ({
+      requestMs: operation === 'create' ? 30 : 5,
+      responseMs: 10,
+    });
+    const random = seededRandom(1);
+    const slow = { kind: 'delay', responseMs: 500 } as const;
+    const rules = [{ operation: 'get' as const, key: /latency-2$/, fault: slow }];
+    const store = new FaultyStore(memory, { clock, random, latency, rules });
+    const report = await clock.run(probeStore(store, { clock, random, latencyRounds: 10 }));
+    expect(report.ok).toBe(true);
+    expect(report.latency).toEqual([
+      { operation: 'create', count: 10, p50Ms: 40, p90Ms: 40, maxMs: 40 },
+      { operation: 'get', count: 10, p50Ms: 15, p90Ms: 15, maxMs: 515 },
+      { operation: 'head', count: 10, p50Ms: 15, p90Ms: 15, maxMs: 15 },
+      { operation: 'list', count: 10, p50Ms: 15, p90Ms: 15, maxMs: 15 },
+      { operation: 'delete', count: 10, p50Ms: 15, p90Ms: 15, maxMs: 15 },
+    ]);
+    expect((await memory.list('')).objects).toEqual([]);
+    expect((await clock.run(probeStore(store, { clock, random }))).latency).toEqual([]);
+  });
+
+  test.each([
+    [[7], 0.5, 7],
+    [[1, 2, 3, 4], 0.5, 2],
+    [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 0.9, 9],
+    [[1.04, 2.06], 1, 2.1],
+    [[], 0.5, 0],
+  ])('of %j the share %f is %f', (sorted, share, value) => {
+    expect(quantile(sorted, share)).toBe(value);
+  });
+});
+
+test('progress tells every step twice, as it begins and with its verdict, in the order of the report', async () => {
+  const { clock, store } = bed([{ fault: { kind: 'lie', lie: 'range-short' } }]);
+  const told: ProbeProgress[] = [];
+  const report = await clock.run(
+    probeStore(store, { clock, random: seededRandom(2), onProgress: (step) => told.push(step) }),
+  );
+  expect(told.flatMap(({ property }) => property ?? [])).toEqual(report.properties);
+  expect(told.map(({ number }) => number)).toEqual(report.properties.flatMap((_, at) => [at + 1, at + 1]));
+  expect(new Set(told.map(({ total }) => total))).toEqual(new Set([report.properties.length]));
+  expect(report.properties.every(({ why }) => why.length > 20)).toBe(true);
 });

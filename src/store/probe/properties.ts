@@ -8,6 +8,8 @@ import { BrokenPromise, type ProbeBench } from './bench.ts';
 
 export interface Property {
   readonly name: string;
+  /** What would happen to a journal on a store without it, as a clause without full stop. */
+  readonly why: string;
   /** @throws BrokenPromise, or what the store threw. */
   readonly check: (bench: ProbeBench) => Promise<string>;
 }
@@ -34,6 +36,7 @@ async function demandHolds(bench: ProbeBench, key: string, body: Uint8Array, whe
 
 const createAndRead: Property = {
   name: 'create-and-read',
+  why: 'what was acknowledged has to be there, byte for byte, when a standby takes over',
   async check(bench) {
     const body = bench.bytes(BODY_BYTES);
     await demandHolds(bench, await bench.createNew('read', body), body, 'after its creation');
@@ -43,6 +46,7 @@ const createAndRead: Property = {
 
 const createRefused: Property = {
   name: 'create-refused-if-present',
+  why: 'this refusal is what fences a writer that was replaced; without it the old one and the new one overwrite each other',
   async check(bench) {
     const body = bench.bytes(BODY_BYTES);
     const key = await bench.createNew('refuse', body);
@@ -55,6 +59,7 @@ const createRefused: Property = {
 
 const oneWinner: Property = {
   name: 'one-winner-in-a-race',
+  why: 'two writers that both believe they won a slot acknowledge data, and the data of one is lost',
   async check(bench) {
     for (let round = 1; round <= RACE_ROUNDS; round += 1) {
       const key = bench.key(`race-${round}`);
@@ -73,6 +78,7 @@ const oneWinner: Property = {
 
 const absenceTold: Property = {
   name: 'absence-is-told',
+  why: 'the end of the journal is found by the first slot that does not exist',
   async check(bench) {
     const seen = await bench.exists(bench.key('absent'));
     demand(!seen.get && !seen.head, 'an object that never existed was found');
@@ -82,6 +88,7 @@ const absenceTold: Property = {
 
 const readsFresh: Property = {
   name: 'reads-are-fresh',
+  why: 'a new primary that does not see the last slots would go on from an old state',
   async check(bench) {
     for (let round = 1; round <= FRESH_ROUNDS; round += 1) {
       const key = bench.key(`fresh-${round}`);
@@ -103,6 +110,7 @@ const readsFresh: Property = {
 
 const createAfterDelete: Property = {
   name: 'create-after-delete',
+  why: 'a journal that was removed can be made anew under the same name',
   async check(bench) {
     const key = await bench.createNew('again', bench.bytes(BODY_BYTES));
     await bench.delete(key);
@@ -115,6 +123,7 @@ const createAfterDelete: Property = {
 
 const ranges: Property = {
   name: 'ranges',
+  why: 'recovery reads parts of large objects; a wrong part is wrong data',
   async check(bench) {
     const body = bench.bytes(BODY_BYTES);
     const key = await bench.createNew('range', body);
@@ -155,6 +164,7 @@ const LISTED = [
 
 const listing: Property = {
   name: 'list-in-order',
+  why: 'compaction and pruning find the slots by listing: a key left out for good would never be reclaimed',
   async check(bench) {
     const body = bench.bytes(1);
     await bench.createNew('lis', body); // neither this nor the next begins with `list-`
@@ -214,6 +224,7 @@ async function demandPages(
 
 const versioning: Property = {
   name: 'versioning',
+  why: 'deleted slots that are kept as old versions cost as much as live ones',
   async check(bench) {
     const state = (await bench.store.versioning?.()) ?? 'unknown';
     switch (state) {

@@ -5,12 +5,12 @@
  * 2. The SDK never repeats a request: for appends because that hides lost responses (S2 of types.ts), for reads because its retry ends
  *    before the body is read; reading retries around the whole body itself (read-retry.ts).
  * 3. At a custom endpoint: path style, and checksums only where the protocol demands them, which is what other stores understand.
- * 4. No Expect: 100-continue up to the largest slot: it costs a round trip.
+ * 4. No Expect: 100-continue: it costs a round trip, and with agents of our own the SDK sends the header without waiting for its answer.
  */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Logger } from '../../base/index.ts';
 import type { S3Location } from '../url.ts';
-import { asRequestHandler, ConnectionChoice } from './fresh-connections.ts';
+import { asRequestHandler, ConnectionChoice, type OnSent } from './fresh-connections.ts';
 
 export interface S3Credentials {
   readonly accessKeyId: string;
@@ -25,9 +25,7 @@ export interface S3Clients {
 
 const APPEND_SOCKETS = 4;
 /** A restore wants this many ranges in flight at least (s3log.md §1.3). */
-const READ_SOCKETS = 64;
-/** Bodies up to 8 MiB, the largest slot, are sent at once (4). */
-const EXPECT_CONTINUE_FROM_BYTES = 8 * 1024 * 1024 + 1;
+export const READ_SOCKETS = 64;
 /** Custom endpoints do not care, signatures do: everybody's default. */
 const CUSTOM_ENDPOINT_REGION = 'us-east-1';
 
@@ -36,13 +34,14 @@ export function s3Clients(
   location: S3Location,
   credentials: S3Credentials | undefined,
   log: Logger,
+  onSent: OnSent,
 ): S3Clients {
   const custom = location.endpoint !== undefined;
   const region = location.region ?? (custom ? CUSTOM_ENDPOINT_REGION : undefined);
   const shared: S3ClientConfig = {
     maxAttempts: 1, // 2
     forcePathStyle: location.forcePathStyle,
-    expectContinueHeader: EXPECT_CONTINUE_FROM_BYTES, // 4
+    expectContinueHeader: false, // 4
     ...(location.endpoint === undefined ? {} : { endpoint: location.endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(custom // 3
@@ -52,12 +51,12 @@ export function s3Clients(
   };
   const append = new S3Client({
     ...shared,
-    requestHandler: asRequestHandler(new ConnectionChoice(APPEND_SOCKETS, log)),
+    requestHandler: asRequestHandler(new ConnectionChoice(APPEND_SOCKETS, log, onSent)),
   });
   const read = new S3Client({
     ...shared,
     credentials: append.config.credentials, // one chain, asked once
-    requestHandler: asRequestHandler(new ConnectionChoice(READ_SOCKETS, log)),
+    requestHandler: asRequestHandler(new ConnectionChoice(READ_SOCKETS, log, onSent)),
   });
   return { append, read };
 }

@@ -5,6 +5,7 @@
  *     (s3log.md §1.6, A4).
  * H2  Nothing here repeats a request or ends one by time; deadlines are the caller's signal, since the SDK's requestTimeout only warns
  *     (s3log.md §1.3). Only connecting has a time limit of its own.
+ * H3  Every request that leaves is told to `onSent`, once, whatever asked for it and however it ended: what a store bills is what it got.
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -25,13 +26,18 @@ export interface SendOptions {
 /** A TCP or TLS connection that takes longer is as good as none; the attempt then counts as failed. */
 const CONNECT_TIMEOUT_MS = 3_000;
 
+/** Told of every request (H3): its name in S3's interface, and the status of the answer or `none`. */
+export type OnSent = (request: string, status: string) => void;
+
 export class ConnectionChoice {
   readonly #pooled: NodeHttpHandler;
   readonly #fresh: NodeHttpHandler;
+  readonly #onSent: OnSent;
   readonly metadata: NodeHttpHandler['metadata'];
 
   /** `sockets`: most connections kept at a time; further requests wait for one. */
-  constructor(sockets: number, log: Logger) {
+  constructor(sockets: number, log: Logger, onSent: OnSent) {
+    this.#onSent = onSent;
     this.#pooled = handler({ keepAlive: true, maxSockets: sockets }, log);
     this.#fresh = handler({ keepAlive: false }, log);
     this.metadata = this.#pooled.metadata;
@@ -40,7 +46,13 @@ export class ConnectionChoice {
   /** Sends one request; `options` are SendOptions, which the SDK hands through as its own type. */
   handle(request: HandledRequest, options: HandledOptions = {}): Handled {
     const fresh = (options as Partial<SendOptions>).freshConnection === true;
-    return (fresh ? this.#fresh : this.#pooled).handle(request, options); // H1
+    const handled = (fresh ? this.#fresh : this.#pooled).handle(request, options); // H1
+    const name = nameOf(request);
+    void handled.then(
+      ({ response }) => this.#onSent(name, String(response.statusCode)),
+      () => this.#onSent(name, 'none'),
+    ); // H3; the caller hears of the failure
+    return handled;
   }
 
   destroy(): void {
@@ -54,6 +66,20 @@ export class ConnectionChoice {
   httpHandlerConfigs(): NodeHttpHandlerOptions {
     return {};
   }
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  PUT: 'PutObject',
+  GET: 'GetObject',
+  HEAD: 'HeadObject',
+  DELETE: 'DeleteObject',
+};
+
+/** What S3's interface and price list call a request of ours. */
+function nameOf({ method, query }: HandledRequest): string {
+  if (query['list-type'] !== undefined) return 'ListObjectsV2';
+  if (query['versioning'] !== undefined) return 'GetBucketVersioning';
+  return NAMES[method] ?? method;
 }
 
 /** The choice as the SDK's configuration takes it. */

@@ -4,6 +4,8 @@
  * R1  An attempt is the request and its whole body: what breaks half way is tried again (s3log.md §6.12).
  * R2  Every attempt after the first uses a fresh connection and has more time to answer (2 s, 4 s, 8 s: s3log.md §1.6).
  * R3  The caller's signal ends everything at once, with its reason.
+ * R4  No more attempts at a time than there are sockets; the time to answer begins with an attempt's turn. A burst of reads must not look
+ *     like a store that does not answer, and its repetitions must not open hundreds of connections more.
  */
 import {
   backoffMs,
@@ -17,6 +19,7 @@ import {
 import type { StoreCall } from '../types.ts';
 import type { SendOptions } from './fresh-connections.ts';
 import { s3Error, type RequestPlace } from './s3-error.ts';
+import type { Turns } from './turns.ts';
 
 /** §6.12: four in all. */
 const MAX_ATTEMPTS = 4;
@@ -26,6 +29,8 @@ const LONGEST_ANSWER_MS = 8_000;
 
 export interface ReadRetryOptions {
   readonly clock: Clock;
+  /** One for each socket (R4). */
+  readonly turns: Turns;
   readonly random: Random;
   /** Told of every repetition. */
   readonly onRetry: (operation: string, code: string) => void;
@@ -41,11 +46,12 @@ export async function withRetries<T>(
   options: ReadRetryOptions,
   attempt: Attempt<T>,
 ): Promise<T> {
-  const { clock, random, onRetry } = options;
+  const { clock, random, onRetry, turns } = options;
   const signal = call?.signal;
   for (let tried = 1; ; tried += 1) {
     signal?.throwIfAborted();
     const fresh = tried > 1 || call?.freshConnection === true; // R2
+    const giveBack = await turns.take(signal); // R4
     try {
       return await tryOnce(clock, signal, answerMs(tried), fresh, attempt);
     } catch (thrown) {
@@ -53,8 +59,10 @@ export async function withRetries<T>(
       const error = s3Error(thrown, place, tried);
       if (!error.retryable || tried === MAX_ATTEMPTS) throw error;
       onRetry(place.operation, error.code);
-      await clock.sleep(backoffMs(PAUSE, tried - 1, random), signal);
+    } finally {
+      giveBack();
     }
+    await clock.sleep(backoffMs(PAUSE, tried - 1, random), signal);
   }
 }
 

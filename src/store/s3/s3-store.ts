@@ -4,6 +4,9 @@
  * 1. A create is one PutObject with If-None-Match: * on the append client; whatever comes back goes through the table of classify.ts.
  * 2. Absence is the store's NoSuchKey. HEAD has no document to say it, so its 404 counts only at a bucket that is known to exist.
  * 3. A GET's body has the announced length, and a range is the range asked for; anything else is an error (S3 and S4 of types.ts).
+ * 4. A large create that is repeated asks by HEAD first whether the key is taken. A store that refuses without reading the body closes the
+ *    connection under the bytes that still come, and its 412 is lost (versitygw, now and then from 4 MiB, always at 64 MiB): without the
+ *    question no repetition would ever learn it. The PUT is still one attempt.
  */
 import { Readable } from 'node:stream';
 import {
@@ -34,12 +37,13 @@ import type {
 } from '../types.ts';
 import { formatStoreUrl, type S3Location } from '../url.ts';
 import { classifyCreate, saysAbsent } from './classify.ts';
-import { s3Clients, type S3Clients, type S3Credentials } from './clients.ts';
+import { READ_SOCKETS, s3Clients, type S3Clients, type S3Credentials } from './clients.ts';
 import { checkOrder, checkRangeAnswer, sizeFromRange } from './answers.ts';
 import { readBody } from './read-body.ts';
-import type { SendOptions } from './fresh-connections.ts';
+import type { OnSent, SendOptions } from './fresh-connections.ts';
 import { withRetries, type Attempt } from './read-retry.ts';
 import { failureHeader, failureOf, s3Error } from './s3-error.ts';
+import { Turns } from './turns.ts';
 
 export interface S3StoreOptions {
   readonly credentials: S3Credentials | undefined;
@@ -48,18 +52,23 @@ export interface S3StoreOptions {
   readonly log: Logger;
   /** Told of every repetition inside a read. */
   readonly onRetry: (operation: string, code: string) => void;
+  /** Told of every request as it was answered. */
+  readonly onSent: OnSent;
 }
 
 /** Longest wait for one create when its caller sets none, besides the time for the bytes. */
 const CREATE_LIMIT_MS = 30_000;
 /** Slowest upload that is still waited for: 1 MiB a second. */
 const SLOWEST_BYTES_PER_MS = (1024 * 1024) / 1000;
+/** Bodies from here on may not fit into the buffers between us and a store that does not read them (4). */
+const LARGE_BYTES = 256 * 1024;
 
 export class S3Store implements ObjectStore {
   readonly url: string;
   readonly #location: S3Location;
   readonly #options: S3StoreOptions;
   readonly #clients: S3Clients;
+  readonly #turns = new Turns(READ_SOCKETS);
   /** The bucket was seen to exist by this process (2). */
   #bucketSeen = false;
   #closed = false;
@@ -68,7 +77,7 @@ export class S3Store implements ObjectStore {
     this.url = formatStoreUrl(location);
     this.#location = location;
     this.#options = options;
-    this.#clients = s3Clients(location, options.credentials, options.log);
+    this.#clients = s3Clients(location, options.credentials, options.log, options.onSent);
   }
 
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
@@ -79,13 +88,15 @@ export class S3Store implements ObjectStore {
       const limitMs = CREATE_LIMIT_MS + body.length / SLOWEST_BYTES_PER_MS;
       const limit = deadline(this.#options.clock, limitMs, `create of ${key}`, signal);
       try {
+        const send: SendOptions = { abortSignal: limit.signal, freshConnection };
+        if (freshConnection && body.length >= LARGE_BYTES && (await this.#isTaken(Key, send)))
+          return { kind: 'exists' }; // 4
         const command = new PutObjectCommand({
           Bucket: this.#location.bucket,
           Key,
           Body: body,
           IfNoneMatch: '*',
         });
-        const send: SendOptions = { abortSignal: limit.signal, freshConnection };
         const sent = await this.#clients.append.send(command, send);
         this.#decided(key, 'created', sent.$metadata.requestId);
         return { kind: 'created' };
@@ -97,6 +108,17 @@ export class S3Store implements ObjectStore {
       }
     } catch (thrown) {
       return this.#createFailed(key, thrown);
+    }
+  }
+
+  /** Whether the store says so; where it says anything else, the PUT will find out. */
+  async #isTaken(Key: string, send: SendOptions): Promise<boolean> {
+    try {
+      await this.#clients.append.send(new HeadObjectCommand({ Bucket: this.#location.bucket, Key }), send);
+      return true;
+    } catch (thrown) {
+      if (send.abortSignal.aborted) throw thrown;
+      return false;
     }
   }
 
@@ -114,9 +136,9 @@ export class S3Store implements ObjectStore {
     return { kind: passing ? 'undecided' : kind, cause };
   }
 
-  get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
+  async get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
     const { range } = call;
-    return this.#read('get', key, call, async (send, answered) => {
+    const found = await this.#read('get', key, call, async (send, answered) => {
       checkGet(key, call);
       const Range = range && `bytes=${range.start}-${range.end - 1}`;
       const command = new GetObjectCommand({ Bucket: this.#location.bucket, Key: this.#fullKey(key), Range });
@@ -127,10 +149,11 @@ export class S3Store implements ObjectStore {
       } catch (thrown) {
         const failure = failureOf(thrown);
         if (saysAbsent(failure, false)) return undefined;
-        if (range && failure.status === 416) return await this.#emptyRange(key, thrown, call);
+        if (range && failure.status === 416) return beyondEnd(thrown);
         throw thrown;
       }
     });
+    return found === BEYOND ? await this.#emptyRange(key, call) : found;
   }
 
   async #object(answer: GetObjectCommandOutput, range: ByteRange | undefined): Promise<StoredObject> {
@@ -146,10 +169,8 @@ export class S3Store implements ObjectStore {
     }
   }
 
-  /** The range begins at or after the end (416): no bytes, and the size as the answer or a HEAD tells it. */
-  async #emptyRange(key: string, thrown: unknown, call: StoreCall): Promise<StoredObject | undefined> {
-    const told = sizeFromRange(failureHeader(thrown, 'content-range'));
-    if (told !== undefined) return { body: EMPTY_BYTES, size: told, lastModifiedMs: undefined };
+  /** The answer for a range that begins at or after the end, where the store did not tell the size. */
+  async #emptyRange(key: string, call: StoreCall): Promise<StoredObject | undefined> {
     const info = await this.head(key, call);
     return info && { body: EMPTY_BYTES, size: info.size, lastModifiedMs: info.lastModifiedMs };
   }
@@ -232,7 +253,12 @@ export class S3Store implements ObjectStore {
     attempt: Attempt<T>,
   ): Promise<T> {
     if (this.#closed) throw closedError(this.url);
-    const value = await withRetries({ url: this.url, operation, key }, call, this.#options, attempt);
+    const value = await withRetries(
+      { url: this.url, operation, key },
+      call,
+      { ...this.#options, turns: this.#turns },
+      attempt,
+    );
     if (value !== ABSENT) this.#bucketSeen = true; // an answer, or NoSuchKey: both speak for the bucket
     return value;
   }
@@ -256,6 +282,15 @@ export class S3Store implements ObjectStore {
 
 /** HEAD's 404, before it is known whether it speaks of the object or of the bucket (2). */
 const ABSENT = Symbol('absent');
+/** GET's 416 without a word about the size. */
+const BEYOND = Symbol('beyond');
+
+/** The range begins at or after the end (416): no bytes, and the size when the answer tells it. */
+function beyondEnd(thrown: unknown): StoredObject | typeof BEYOND {
+  const size = sizeFromRange(failureHeader(thrown, 'content-range'));
+  return size === undefined ? BEYOND : { body: EMPTY_BYTES, size, lastModifiedMs: undefined };
+}
+
 /** Answers to the question for versioning that only say that it will not be answered. */
 const MAY_NOT_TELL: ReadonlySet<string> = new Set([
   'STORE_DENIED',

@@ -2,22 +2,23 @@
  * What the S3 adapter puts on the wire and makes of answers, against a scripted S3 peer on loopback.
  *
  * The peer answers what the test says, request by request; it checks no signature and stores nothing. Real behaviour of a real server is
- * tested in s3.real.test.ts; here are the answers that a healthy server never gives. Deadlines run on a clock that is FASTER times faster.
+ * tested in s3.real.test.ts; here are the answers that a healthy server never gives. Where a deadline has to pass, the clock is FASTER times
+ * faster; everywhere else it is real, so that a slow machine is not taken for a silent store.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { createLogger, systemClock, utf8, type Clock } from '../../base/index.ts';
+import { createLogger, createMetrics, systemClock, utf8, type Clock } from '../../base/index.ts';
 import { openStore, type ObjectStore, type OpenStoreOptions } from '../index.ts';
 
 const FASTER = 50;
-const fastClock: Clock = {
+const fastClock = (times: number): Clock => ({
   wallMs: () => systemClock.wallMs(),
-  monotonicMs: () => systemClock.monotonicMs() * FASTER,
-  timer: (ms, fire) => systemClock.timer(ms / FASTER, fire),
-  sleep: (ms, signal) => systemClock.sleep(ms / FASTER, signal),
-};
+  monotonicMs: () => systemClock.monotonicMs() * times,
+  timer: (ms, fire) => systemClock.timer(ms / times, fire),
+  sleep: (ms, signal) => systemClock.sleep(ms / times, signal),
+});
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'very-secret-text' };
 
 interface Seen {
@@ -34,6 +35,7 @@ let server: Server;
 let scripts: Script[];
 let seen: Seen[];
 let store: ObjectStore;
+const opened: ObjectStore[] = [];
 let endpoint: string;
 
 /** The next request gets the first script that is left; the last one stays for all that follow. */
@@ -52,7 +54,13 @@ const hangUp: Script = (response) => void response.destroy();
 const silent: Script = () => undefined;
 
 function open(options: OpenStoreOptions = {}): ObjectStore {
-  return openStore(`s3://bucket?endpoint=${endpoint}`, { credentials, clock: fastClock, ...options });
+  return openStore(`s3://bucket?endpoint=${endpoint}`, { credentials, ...options });
+}
+
+/** From here on deadlines pass quickly. */
+function hurry(times: number = FASTER): void {
+  opened.push(store);
+  store = open({ clock: fastClock(times) });
 }
 
 beforeEach(async () => {
@@ -79,7 +87,7 @@ beforeEach(async () => {
   store = open();
 });
 afterEach(async () => {
-  await store.close();
+  for (const one of [store, ...opened.splice(0)]) await one.close();
   server.closeAllConnections();
   await new Promise((resolve) => void server.close(resolve));
 });
@@ -129,6 +137,7 @@ describe('a create on the wire', () => {
   });
 
   test('a store that never answers ends by its own limit, undecided', async () => {
+    hurry();
     scripts = [silent];
     const outcome = await store.create('k', utf8('x'));
     expect(outcome).toMatchObject({ kind: 'undecided', cause: { code: 'STORE_TIMEOUT' } });
@@ -141,6 +150,48 @@ describe('a create on the wire', () => {
     await store.create('c', utf8('x'), { freshConnection: true });
     await store.create('d', utf8('x'));
     expect(seen.map(({ connection }) => connection)).toEqual([1, 1, 2, 1]);
+  });
+
+  test('of a fragment (64 MiB) has time for its bytes: a store that takes 45 s, more than 8 MiB would get, is waited for', async () => {
+    hurry(10); // not more: sending the bytes takes real time
+    scripts = [
+      (response, request) => void systemClock.timer(45_000 / 10, () => reply(200)(response, request)),
+    ];
+    const body = new Uint8Array(64 * 1024 * 1024).fill(7);
+    expect(await store.create('fragment', body)).toEqual({ kind: 'created' });
+    expect(seen[0]?.headers['expect']).toBeUndefined();
+    expect(seen[0]?.body.equals(body)).toBe(true);
+  });
+
+  describe('of a large body, repeated,', () => {
+    const body = new Uint8Array(1024 * 1024);
+    const again = { freshConnection: true };
+
+    test('asks first whether the key is taken: the bytes need not travel to hear it', async () => {
+      scripts = [reply(200, '', { 'content-length': '9' })];
+      expect(await store.create('k', body, again)).toEqual({ kind: 'exists' });
+      expect(seen.map(({ method }) => method)).toEqual(['HEAD']);
+    });
+
+    test.each([404, 403, 500])('sends them when that is answered %i', async (status) => {
+      scripts = [reply(status), reply(200)];
+      expect(await store.create('k', body, again)).toEqual({ kind: 'created' });
+      expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'PUT']);
+    });
+
+    test('is undecided when its caller leaves during the question, and then sends nothing', async () => {
+      const stop = new AbortController();
+      scripts = [() => stop.abort(new Error('left'))];
+      const outcome = await store.create('k', body, { ...again, signal: stop.signal });
+      expect(outcome).toMatchObject({ kind: 'undecided', cause: { code: 'STORE_ABORTED' } });
+      expect(seen.map(({ method }) => method)).toEqual(['HEAD']);
+    });
+
+    test('asks nothing the first time, and nothing for a small body', async () => {
+      await store.create('k', body);
+      await store.create('k', utf8('small'), again);
+      expect(seen.map(({ method }) => method)).toEqual(['PUT', 'PUT']);
+    });
   });
 
   test('a burst of reads does not take its connections', async () => {
@@ -199,11 +250,13 @@ describe('a read', () => {
   });
 
   test('of a silent store is given up and repeated', async () => {
+    hurry();
     scripts = [silent, whole('late')];
     expect((await store.get('k'))?.body).toEqual(utf8('late'));
   });
 
   test('whose body stands still is given up and repeated; one that only trickles is waited for', async () => {
+    hurry();
     const stall: Script = (response) => void response.writeHead(200, { 'content-length': '9' }).write('abc');
     const trickle: Script = (response) => {
       response.writeHead(200, { 'content-length': '9' });
@@ -212,6 +265,15 @@ describe('a read', () => {
     };
     scripts = [stall, trickle];
     expect((await store.get('k'))?.body).toEqual(utf8('abcdefghi'));
+  });
+
+  test('waits for its turn without being counted as silence: 150 at once need one request each, over 64 connections', async () => {
+    scripts = [(response, request) => void systemClock.timer(900, () => whole('slow')(response, request))];
+    // three rounds: who is in the last is answered after 2.7 s, where a silent store is given up after 2 s
+    const found = await Promise.all(Array.from({ length: 150 }, (_, i) => store.get(`r/${i}`)));
+    expect(found.every((object) => object?.size === 4)).toBe(true);
+    expect(seen.length).toBe(150);
+    expect(Math.max(...seen.map(({ connection }) => connection))).toBeLessThanOrEqual(64);
   });
 
   test('ends at once with the caller’s reason, also in the middle of a body', async () => {
@@ -285,6 +347,48 @@ describe('a read', () => {
     });
     expect((await store.list('p/')).objects).toEqual([{ key: 'p/a', size: 1, lastModifiedMs: undefined }]);
   });
+});
+
+test('every request that the peer saw is counted by name and answer, and nothing else: what is billed', async () => {
+  const metrics = createMetrics();
+  store = open({ metrics });
+  const large = new Uint8Array(1024 * 1024);
+  const page = reply(200, '<ListBucketResult></ListBucketResult>');
+  const found = reply(200, '', { 'content-length': '9' });
+  const steps: [Script[], () => Promise<unknown>][] = [
+    [[reply(200)], () => store.create('a', utf8('x'))],
+    [[fail(412, 'PreconditionFailed')], () => store.create('a', utf8('x'))],
+    [[hangUp], () => store.create('a', utf8('x'))],
+    [[found], () => store.create('a', large, { freshConnection: true })],
+    [[fail(500, 'InternalError'), reply(200, 'x')], () => store.get('a')],
+    [[fail(416, 'InvalidRange'), found], () => store.get('a', { range: { start: 9, end: 10 } })],
+    [[found], () => store.head('a')],
+    [[page], () => store.list('')],
+    [[reply(204)], () => store.delete('a')],
+    [[reply(200, '<VersioningConfiguration/>')], async () => await store.versioning?.()],
+  ];
+  for (const [answers, step] of steps) {
+    scripts = answers;
+    await step();
+  }
+  const text = await metrics.render();
+  const counted = [
+    ...text.matchAll(/^holdfast_store_sent_total\{request="(\w+)",status="(\w+)"\} (\d+)$/gm),
+  ].map(([, request, status, count]) => `${request} ${status} ${count}`);
+  expect(counted.toSorted()).toEqual([
+    'DeleteObject 204 1',
+    'GetBucketVersioning 200 1',
+    'GetObject 200 1',
+    'GetObject 416 1',
+    'GetObject 500 1',
+    'HeadObject 200 3',
+    'ListObjectsV2 200 1',
+    'PutObject 200 1',
+    'PutObject 412 1',
+    'PutObject none 1',
+  ]);
+  expect(seen.length).toBe(12);
+  expect(text).toContain('holdfast_store_retries_total{operation="get",code="STORE_SERVER_ERROR"} 1');
 });
 
 test('nothing that is logged or thrown holds a credential; decided creates are logged with their request id', async () => {

@@ -9,6 +9,8 @@ export const LIES = [
   'condition-ignored',
   /** Create overwrites what a create running at the same time has published, and both win (moto, old gateways). */
   'race-has-two-winners',
+  /** Create keeps what exists, but answers `created`: a proxy that loses the 412. */
+  'refusal-hidden',
   /** Create refuses what exists, but replaces its bytes. */
   'refused-create-overwrites',
   /** Create answers `created` and keeps nothing. */
@@ -37,6 +39,8 @@ export const LIES = [
   'prefix-ignored',
   /** LIST leaves out every third key. */
   'list-incomplete',
+  /** LIST shows the store as it was LIST_STALE_MS ago: an index that lags behind without end. */
+  'list-stale',
   /** LIST says that it is complete when it was cut at the limit. */
   'truncation-hidden',
   /** A bit of the body is flipped on the way in. */
@@ -45,8 +49,36 @@ export const LIES = [
 
 export type Lie = (typeof LIES)[number];
 
+/**
+ * The property of the probe that has to name each lie (properties.ts); others may break with it.
+ */
+export const NAMED_BY: Readonly<Record<Lie, string>> = {
+  'condition-ignored': 'create-refused-if-present',
+  'race-has-two-winners': 'one-winner-in-a-race',
+  'refusal-hidden': 'create-refused-if-present',
+  'refused-create-overwrites': 'create-refused-if-present',
+  'create-forgotten': 'create-and-read',
+  'deleted-key-stays-taken': 'create-after-delete',
+  'stale-get': 'reads-are-fresh',
+  'missing-is-empty': 'absence-is-told',
+  'delete-ignored': 'reads-are-fresh',
+  'range-ignored': 'ranges',
+  'range-short': 'ranges',
+  'size-of-range': 'ranges',
+  'list-unordered': 'list-in-order',
+  'start-after-ignored': 'list-in-order',
+  'start-after-inclusive': 'list-in-order',
+  'prefix-ignored': 'list-in-order',
+  'list-incomplete': 'list-in-order',
+  'list-stale': 'list-in-order',
+  'truncation-hidden': 'list-in-order',
+  'bytes-changed': 'create-and-read',
+};
+
 /** How long `stale-get` hides a new object, ms. */
 export const STALE_MS = 2_000;
+/** How far behind `list-stale` is, ms: longer than anybody waits for a LIST to catch up. */
+export const LIST_STALE_MS = 3_600_000;
 
 /** What GET and HEAD answer under a lie. `ageMs`: time since the key was created, undefined when unknown. */
 export function lieAboutObject<T extends StoredObject | ObjectInfo>(

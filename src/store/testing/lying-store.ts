@@ -8,7 +8,7 @@ import type { Clock } from '../../base/index.ts';
 import type { ByteRange, CreateOutcome, ListPage, ObjectInfo, ObjectStore, StoredObject } from '../types.ts';
 import type { Fault } from './faults.ts';
 import { History } from './history.ts';
-import { flipBit, lieAboutBytes, lieAboutList, lieAboutObject, type Lie } from './lies.ts';
+import { flipBit, lieAboutBytes, lieAboutList, lieAboutObject, LIST_STALE_MS, type Lie } from './lies.ts';
 
 /** Which bit `bytes-changed` flips. */
 const CHANGED_BIT = 13;
@@ -31,7 +31,7 @@ export class LyingStore {
     try {
       const outcome = await this.#createUnder(lieOf(fault), key, body, racing > 0);
       if (outcome.kind === 'created') this.#history.created(key, this.#clock.monotonicMs());
-      return outcome;
+      return outcome.kind === 'exists' && lieOf(fault) === 'refusal-hidden' ? { kind: 'created' } : outcome;
     } finally {
       this.#creating.set(key, this.#creating.get(key)! - 1);
     }
@@ -84,11 +84,13 @@ export class LyingStore {
     startAfter: string | undefined,
     limit: number | undefined,
   ): Promise<ListPage> {
-    if (fault?.kind === 'stale-list') {
-      const thenMs = this.#clock.monotonicMs() - fault.ageMs;
+    const lie = lieOf(fault);
+    const ageMs =
+      fault?.kind === 'stale-list' ? fault.ageMs : lie === 'list-stale' ? LIST_STALE_MS : undefined;
+    if (ageMs !== undefined) {
+      const thenMs = this.#clock.monotonicMs() - ageMs;
       return await this.#history.listAsOf(this.inner, thenMs, prefix, startAfter, limit);
     }
-    const lie = lieOf(fault);
     if (lie === undefined) return await this.inner.list(prefix, { startAfter, limit });
     return await lieAboutList(lie, this.inner, { prefix, startAfter, limit });
   }

@@ -1,0 +1,174 @@
+/**
+ * Reading a large compacted journal from beginning to end onto a disk, digests on, against the best of two peers on the same objects: `rclone
+ * copy`, and a bare script of parallel GETs with a plain S3 client. Every leg in a process of its own, in turns.
+ *
+ *   node bench/read-throughput.ts [--gib N] [--rounds N] [--parallel N] [--legs bare,rclone,journal] [--to DIRECTORY] [--json FILE]
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { S3Server } from '../e2e/cluster/s3-server.ts';
+import { ensureRclone } from '../e2e/tools/rclone.ts';
+import { compactedJournal, type CompactedJournal } from './support/compacted.ts';
+import { withS3, withStore } from './support/journal.ts';
+import { RCLONE_WAYS, rcloneCopy, rcloneStartMs } from './support/rclone-leg.ts';
+import { CONTENT_FILE, type ReadResult, type ReadTask } from './support/read-leg.ts';
+import { benchArguments, conclude, watchMemory, type PeakMemory } from './support/report.ts';
+import { mibPerSecond, middleRatio, rounded, summarize, turns, type Reach } from './support/stats.ts';
+
+const {
+  gib,
+  rounds,
+  parallel,
+  legs: wanted,
+  to,
+  json,
+} = benchArguments({
+  gib: 2,
+  rounds: 2,
+  parallel: 8,
+  legs: 'bare,rclone,journal',
+  to: '',
+});
+const bytes = Math.round(gib * 1024 ** 3);
+const LEAST_RATIO = 0.9;
+const MOST_HEAP_MIB = 256;
+const LEG_PROGRAM = join(import.meta.dirname, 'support', 'read-leg.ts');
+const JOURNAL = "Holdfast's reader";
+
+const run = promisify(execFile);
+
+interface Leg {
+  readonly name: string;
+  /** Reads everything into the directory; how long that took, ms. */
+  readonly read: (directory: string) => Promise<{ readonly tookMs: number; readonly memory?: PeakMemory }>;
+}
+
+function nodeLeg(name: string, leg: ReadTask['leg'], server: S3Server, journal: CompactedJournal): Leg {
+  const { url, endpoint, bucket } = server;
+  const env = { ...process.env, ...server.credentials() };
+  const read = async (directory: string): Promise<ReadResult> => {
+    const task: ReadTask = { leg, url, endpoint, bucket, journal, directory, parallel };
+    const { stdout } = await run(process.execPath, [LEG_PROGRAM, JSON.stringify(task)], { env });
+    return JSON.parse(stdout) as ReadResult;
+  };
+  return { name, read };
+}
+
+async function rcloneLegs(server: S3Server, journal: CompactedJournal): Promise<readonly Leg[]> {
+  const program = await ensureRclone();
+  const startMs = await rcloneStartMs(program, server);
+  console.log(`rclone takes ${Math.round(startMs)} ms to start, which is taken off its times`);
+  return Object.entries(RCLONE_WAYS).map(([name, flags]) => ({
+    name,
+    read: async (directory) => ({
+      tookMs: (await rcloneCopy(program, server, journal, directory, flags)) - startMs,
+    }),
+  }));
+}
+
+async function legsOf(server: S3Server, journal: CompactedJournal): Promise<readonly Leg[]> {
+  const legs: Leg[] = [];
+  for (const name of wanted.split(',')) {
+    if (name === 'rclone') legs.push(...(await rcloneLegs(server, journal)));
+    else if (name === 'bare') legs.push(nodeLeg(`bare GETs, ${parallel} at a time`, 'bare', server, journal));
+    else if (name === 'journal') legs.push(nodeLeg(JOURNAL, 'journal', server, journal));
+    else throw new RangeError(`--legs names ${name}; there are bare, rclone and journal`);
+  }
+  return legs;
+}
+
+/** All content is there: as many bytes, and where it is one file, the digest of every range. */
+async function checkContent(directory: string, journal: CompactedJournal): Promise<void> {
+  let total = 0;
+  for (const name of await readdir(directory)) total += (await stat(join(directory, name))).size;
+  if (total !== journal.bytes) throw new Error(`${total} bytes of ${journal.bytes} came to the disk`);
+  if (!(await readdir(directory)).includes(CONTENT_FILE)) return;
+  for (const { key, begin, end, sha1 } of journal.fragments) {
+    const hash = createHash('sha1');
+    for await (const chunk of createReadStream(join(directory, CONTENT_FILE), { start: begin, end: end - 1 }))
+      hash.update(chunk as Uint8Array);
+    if (hash.digest('hex') !== sha1) throw new Error(`what was read of ${key} is not its content`);
+  }
+}
+
+interface Measured {
+  readonly name: string;
+  readonly tookMs: number[];
+  heapMiB: number;
+}
+
+/** `target`: a directory on the disk to write to. */
+async function measure(
+  legs: readonly Leg[],
+  journal: CompactedJournal,
+  target: string,
+): Promise<readonly Measured[]> {
+  const measured = legs.map(({ name }): Measured => ({ name, tookMs: [], heapMiB: 0 }));
+  for (let round = 0; round < rounds; round++) {
+    for (const leg of turns(legs, round)) {
+      const directory = await mkdtemp(join(target, 'holdfast-read-'));
+      try {
+        const { tookMs, memory } = await leg.read(directory);
+        await checkContent(directory, journal);
+        const own = measured.find(({ name }) => name === leg.name)!;
+        own.tookMs.push(tookMs);
+        own.heapMiB = Math.max(own.heapMiB, memory?.heap ?? 0);
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    }
+  }
+  return measured;
+}
+
+const total = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0);
+
+/** Round by round against the peer that was the fastest over all of them. */
+function reachesOf(measured: readonly Measured[]): readonly Reach[] {
+  const journal = measured.find(({ name }) => name === JOURNAL);
+  const peers = measured.filter((leg) => leg !== journal);
+  if (!journal || peers.length === 0) return [];
+  const best = peers.reduce((a, b) => (total(b.tookMs) < total(a.tookMs) ? b : a));
+  const ratio = middleRatio(best.tookMs, journal.tookMs);
+  return [
+    { figure: `throughput over ${best.name}`, measured: ratio, bound: { atLeast: LEAST_RATIO } },
+    { figure: 'heap while reading, MiB', measured: journal.heapMiB, bound: { below: MOST_HEAP_MIB } },
+  ];
+}
+
+const memory = watchMemory();
+const measured = await withS3((server) =>
+  withStore(server, async (store) => {
+    const journal = await compactedJournal(store, bytes);
+    // beside the server's own data: the same disk, and gone with it however this process ends
+    const target = to === '' ? dirname(server.directory) : to;
+    return await measure(await legsOf(server, journal), journal, target);
+  }),
+);
+console.log(
+  `reading ${gib} GiB in fragments of 64 MiB onto a disk, ${rounds} rounds (versitygw on loopback)`,
+);
+console.table(
+  Object.fromEntries(
+    measured.map(({ name, tookMs, heapMiB }) => [
+      name,
+      {
+        'MiB/s': mibPerSecond(bytes * tookMs.length, total(tookMs)),
+        'best round': mibPerSecond(bytes, summarize(tookMs).min),
+        's a round': rounded(total(tookMs) / tookMs.length / 1000, 2),
+        'heap MiB': heapMiB === 0 ? 'not a Node process' : heapMiB,
+      },
+    ]),
+  ),
+);
+await conclude({
+  bench: 'read-throughput',
+  figures: { bytes, rounds, parallel, legs: measured },
+  reaches: reachesOf(measured),
+  memory: memory.stop(),
+  json,
+});
