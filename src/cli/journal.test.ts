@@ -361,17 +361,20 @@ describe('holdfast journal cost', () => {
     expect(report.month.lines.find(({ what }) => what === 'GET')!.amount).toBeCloseTo(4 * month, 0);
   });
 
-  test.each([
-    [[], 'WRITE_RATE_UNKNOWN'],
-    [['--metrics', '/does/not/exist'], 'METRICS_UNUSABLE'],
-    [['--write-rate', 'much'], 'Give bytes as'],
-    [['--write-rate', '1', '--duty', '2'], 'between 0 and 1'],
-    [['--write-rate', '1', '--prices', 'free'], 'Allowed choices'],
-  ])('%j is refused with a sentence that helps', async (args, sentence) => {
-    expect(await journal('cost', NAME, ...args)).toMatchObject({
-      code: EXIT.configuration,
-      stderr: expect.stringContaining(sentence),
-    });
+  test('a wrong flag is refused with a sentence that helps', async () => {
+    const wrong: readonly (readonly [readonly string[], string])[] = [
+      [[], 'WRITE_RATE_UNKNOWN'],
+      [['--metrics', '/does/not/exist'], 'METRICS_UNUSABLE'],
+      [['--write-rate', 'much'], 'Give bytes as'],
+      [['--write-rate', '1', '--duty', '2'], 'between 0 and 1'],
+      [['--write-rate', '1', '--prices', 'free'], 'Allowed choices'],
+    ];
+    const runs = await Promise.all(wrong.map(([args]) => journal('cost', NAME, ...args)));
+    for (const [at, [, sentence]] of wrong.entries())
+      expect(runs[at]).toMatchObject({
+        code: EXIT.configuration,
+        stderr: expect.stringContaining(sentence),
+      });
   });
 });
 
@@ -425,16 +428,15 @@ describe('a compacted journal', () => {
 });
 
 describe('every journal command', () => {
-  test.each(['ls', 'cat', 'stat', 'verify', 'cost'])(
-    '%s says in one line that there is no such journal, and which there are',
-    async (command) => {
-      const wrong = await journal(command, 'ordres/log');
+  test('says in one line that there is no such journal, and which there are', async () => {
+    const commands = ['ls', 'cat', 'stat', 'verify', 'cost'];
+    for (const wrong of await Promise.all(commands.map((command) => journal(command, 'ordres/log')))) {
       expect(wrong).toMatchObject({ code: EXIT.configuration, stdout: '' });
       expect(wrong.stderr).toMatch(
         /^JOURNAL_NOT_FOUND: No journal "ordres\/log" in file:.*There are: orders\/log\.\n$/,
       );
-    },
-  );
+    }
+  });
 
   test('tells what is wrong as JSON when JSON was asked for', async () => {
     const { code, stdout, stderr } = await journal('stat', 'ordres/log', '--json');
