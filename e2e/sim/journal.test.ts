@@ -20,6 +20,9 @@ describe('journal under an adversarial store', () => {
     expect(sum('unknown')).toBeGreaterThan(50);
     expect(sum('reads')).toBeGreaterThan(1000);
     expect(sum('acknowledged')).toBeGreaterThan(10_000);
+    expect(sum('leaps')).toBeGreaterThan(50);
+    expect(sum('fillers')).toBeGreaterThan(100);
+    expect(sum('orphans')).toBeGreaterThan(20);
   });
 
   test('the same seed gives the same run', async () => {

@@ -2,8 +2,9 @@
  * Deterministic simulation of the journal: the production code of src/journal under virtual time and an adversarial store.
  *
  * Three writers fence each other, append, compact and delete, read linearizably, are paused for up to an hour, and crash at any moment; two
- * tailers follow.
- * At the end a fresh reader reads everything. Checked (s3log.md §7.2):
+ * tailers follow. In some worlds the writers leave no gap between two commits, so that openers must leap, and openers die between their leap and
+ * the end of its filling.
+ * At the end a fresh reader reads everything, and a fresh writer opens the journal once more. Checked (s3log.md §7.2):
  *   X1  acknowledged records are in the log exactly once, at the offsets they were given
  *   X2  records known not to be appended are not in the log
  *   X3  no record of an older session that was acknowledged lies at or above a later session's fence
@@ -12,6 +13,7 @@
  *   X6  terms along the log never fall, and never repeat for two authors
  *   X7  no compactor meets damage: what it deletes nobody misses
  *   X8  every fence that a tailer meets is in the log, where it met it
+ *   X9  whatever was left behind, the journal is opened by the first or second to try, and goes on where the log ends
  */
 import { errorCode, silentLogger, type Clock } from '../../src/base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../src/base/testing/index.ts';
@@ -22,6 +24,7 @@ import {
   openSession,
   type Journal,
   type JournalCursor,
+  type JournalMetrics,
   type Session,
 } from '../../src/journal/index.ts';
 import { AdversaryStore, SharedObjects, type Malice } from './adversary.ts';
@@ -35,6 +38,10 @@ export interface JournalRun {
   readonly fenced: number;
   readonly compacting: number;
   readonly reads: number;
+  /** Leap fences and FILLERs put, and openers that died between the two. */
+  readonly leaps: number;
+  readonly fillers: number;
+  readonly orphans: number;
   readonly virtualMs: number;
 }
 
@@ -48,6 +55,19 @@ const RECORD_BYTES = 8;
 const WRITERS = 3;
 const TAILERS = 2;
 const LIFE_MS = 120_000;
+/** A world that has not come to rest by then, long after the longest pause, never will: somebody waits for what nobody does. */
+const GIVE_UP_MS = 3 * 3_600_000;
+/** Most time between two appends of a writer, ms; that of a busy one leaves always something to commit. */
+const THINK_MS = 60;
+const BUSY_THINK_MS = 20;
+/** How many worlds have such writers. */
+const BUSY_WORLDS = 0.4;
+/** How likely the appending ends for a while just when somebody leaps, so that holes stay; and for how long, ms. */
+const RESTS_AT_LEAP = 0.6;
+const REST_MS = 1500;
+/** How likely an opener dies right behind its leap fence, and behind each of its FILLERs. */
+const DIES_LEAPING = 0.4;
+const DIES_FILLING = 0.05;
 const JOURNAL = { name: 'sim/journal', generation: 'g1' };
 
 interface World {
@@ -57,6 +77,8 @@ interface World {
   readonly objects: SharedObjects;
   readonly malice: Malice;
   readonly untilMs: number;
+  /** Whether its writers never rest. */
+  readonly busy: boolean;
   readonly acks: { id: number; begin: number; fenceSeq: number }[];
   readonly refused: number[];
   readonly fences: { seq: number; offset: number }[];
@@ -72,6 +94,11 @@ interface World {
   readonly damage: Error[];
   /** Fences that tailers met. */
   readonly fencesRead: { readonly seq: number; readonly offset: number; readonly who: string }[];
+  leaps: number;
+  fillers: number;
+  orphans: number;
+  /** Nobody appends before. */
+  restUntilMs: number;
 }
 
 function encodeRecord(id: number): Uint8Array {
@@ -132,27 +159,62 @@ async function writer(world: World): Promise<void> {
     } catch (error) {
       // Fenced, told a stale term, or the store was away for longer than the session's patience: all legal ends of a life.
       const code = errorCode(error) ?? '';
-      if (!/^(FENCED|STALE_TERM|APPEND_UNKNOWN|STORE_\w+)$/.test(code)) throw error;
+      if (error !== CRASHED && !/^(FENCED|STALE_TERM|APPEND_UNKNOWN|STORE_\w+)$/.test(code)) throw error;
     }
-    await clock.sleep(process.random.below(3000));
+    await clock.sleep(process.random.below(world.busy ? 600 : 3000));
   }
+}
+
+/** Why a process stopped that was told to die. */
+const CRASHED = new Error('the process crashed');
+
+/** The metrics of an opener that may die between its leap fence and the last of its FILLERs; `death` is how its process learns of it. */
+function mortalMetrics(world: World, random: SeededRandom, death: AbortController): JournalMetrics {
+  const die = (probability: number): void => {
+    if (death.signal.aborted || !random.chance(probability)) return;
+    world.orphans++;
+    death.abort(CRASHED);
+  };
+  return {
+    ...journalMetrics(),
+    leaped: () => {
+      world.leaps++;
+      if (random.chance(RESTS_AT_LEAP)) world.restUntilMs = world.clock.monotonicMs() + REST_MS;
+      die(DIES_LEAPING);
+    },
+    filled: () => {
+      world.fillers++;
+      die(DIES_FILLING);
+    },
+  };
 }
 
 async function life(world: World, { store, journal, random }: ReturnType<typeof connect>): Promise<void> {
   const { clock } = world;
-  const metrics = journalMetrics();
+  const death = new AbortController();
+  const metrics = mortalMetrics(world, random, death);
   const reader = new JournalReader(journal, { clock, random, metrics });
   const content = new Content();
   const cursor = await readToTail(reader, content);
-  if (random.chance(0.2)) await clock.sleep(random.below(30_000)); // a stale opener (hazard H6)
   const term = random.chance(0.1) ? Math.max(1, world.nextTerm - 1) : world.nextTerm++; // at times two are told the same term
+  if (random.chance(0.2)) await clock.sleep(random.below(30_000)); // a stale opener (hazard H6), whose term is overtaken
   const author = 1 + random.below(2 ** 32 - 2);
   const options = {
-    flushIntervalMs: random.pick([0, 20, 250]),
+    flushIntervalMs: random.pick(world.busy ? [0] : [0, 20, 250]),
     giveUpMs: random.pick([500, 5000, 60_000]),
     maxBatchBytes: 1024,
   };
-  const session = await openSession(journal, { cursor, author, term, options, clock, random, metrics });
+  const { signal } = death;
+  const session = await openSession(journal, {
+    cursor,
+    author,
+    term,
+    options,
+    clock,
+    random,
+    metrics,
+    signal,
+  });
   const compactor = new Compactor(
     { session, clock, random, log: silentLogger, metrics },
     {
@@ -181,13 +243,14 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   });
   const leaveAtMs = clock.monotonicMs() + random.below(40_000);
   while (session.isOpen && clock.monotonicMs() < Math.min(leaveAtMs, world.untilMs)) {
-    if (random.chance(0.01)) {
+    if (random.chance(world.busy ? 0.001 : 0.01)) {
       const ms = random.pick([3000, 20_000, 3_600_000]);
       store.pause(ms);
     }
     if (random.chance(0.3)) void readOnce(world, session);
     else append(world, session, random);
-    await clock.sleep(random.below(60));
+    const thinkMs = random.below(world.busy ? BUSY_THINK_MS : THINK_MS);
+    await clock.sleep(Math.max(thinkMs, world.restUntilMs - clock.monotonicMs()));
   }
   if (random.chance(0.3)) await session.close();
   else if (random.chance(0.5)) session.abandon('crashed'); // else: it goes on as a forgotten zombie with its appends in flight
@@ -260,6 +323,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     objects: new SharedObjects(),
     malice: pickMalice(random),
     untilMs: LIFE_MS,
+    busy: random.chance(BUSY_WORLDS),
     acks: [],
     refused: [],
     fences: [],
@@ -273,13 +337,17 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     compacting: 0,
     damage: [],
     fencesRead: [],
+    leaps: 0,
+    fillers: 0,
+    orphans: 0,
+    restUntilMs: 0,
   };
   const actors = [
     ...Array.from({ length: WRITERS }, () => writer(world)),
     ...Array.from({ length: TAILERS }, (_, i) => tailer(world, `tailer ${i}`)),
   ];
   try {
-    await clock.run(Promise.all(actors));
+    await clock.run(Promise.all(actors), { maxVirtualMs: GIVE_UP_MS });
     await clock.run(clock.sleep(2 * 3_600_000)); // every zombie wakes up and finds out
     const late = connect({
       ...world,
@@ -290,6 +358,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     const fences = new Map<number, number>();
     await clock.run(readAll(late.journal, clock, late.random, content, registers, fences));
     check(world, content, registers, fences);
+    await clock.run(reopen(world, late, content));
   } catch (error) {
     throw error instanceof SimulationError
       ? error
@@ -304,6 +373,9 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     fenced: world.fenced,
     compacting: world.compacting,
     reads: world.reads.length,
+    leaps: world.leaps,
+    fillers: world.fillers,
+    orphans: world.orphans,
     virtualMs: clock.monotonicMs(),
   };
 }
@@ -324,6 +396,31 @@ async function readAll(
     if (event.kind === 'fence' && event.registers)
       registers.push({ term: Number(event.registers['term']), author: event.registers['author'] ?? '' });
     if (event.kind === 'tail') return;
+  }
+}
+
+/** X9, on a store that has come to rest. */
+async function reopen(
+  world: World,
+  { journal, random }: ReturnType<typeof connect>,
+  log: Content,
+): Promise<void> {
+  const { clock } = world;
+  for (let attempt = 1; ; attempt++) {
+    const cursor = await readToTail(new JournalReader(journal, { clock, random }), new Content());
+    const author = 1 + random.below(2 ** 32 - 2);
+    const term = world.nextTerm++;
+    try {
+      const session = await openSession(journal, { cursor, author, term, clock, random });
+      const { begin, committed } = session.append(encodeRecord(world.nextId++), { barrier: true });
+      await committed;
+      if (begin !== log.end)
+        throw new Error(`X9: the next append stands at ${begin}, the log ended at ${log.end}`);
+      return;
+    } catch (error) {
+      if (attempt === 2 || errorCode(error) !== 'FENCED')
+        throw new Error(`X9: nobody can open the journal any more: ${String(error)}`, { cause: error });
+    }
   }
 }
 

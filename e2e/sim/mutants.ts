@@ -18,6 +18,9 @@ export interface Mutant {
 const session = 'src/journal/session.ts';
 const putSlot = 'src/journal/put-slot.ts';
 const readIndex = 'src/journal/read-index.ts';
+const cursor = 'src/journal/cursor.ts';
+const leapFence = 'src/journal/leap-fence.ts';
+const reader = 'src/journal/reader.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -82,15 +85,51 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a fence is sent although a higher term was read',
-    file: 'src/journal/open-session.ts',
-    replace: 'checkTerm(journal, cursor, open);',
-    by: '',
+    file: 'src/journal/opener.ts',
+    replace: 'if (allowsFence(cursor.registers, term, author.toString(32))) return;',
+    by: 'if (term > 0) return;',
   },
   {
     name: 'appending begins from where the log ended before the race for the fence',
-    file: 'src/journal/open-session.ts',
-    replace: 'cursor = advance(cursor, winner).cursor;',
-    by: 'cursor = { ...cursor, nextSeq: winner.seq + 1, lastPutId: winner.putId };',
+    file: 'src/journal/passed.ts',
+    replace: 'cursor: advance(passed.cursor, slot).cursor,',
+    by: 'cursor: { ...advance(passed.cursor, slot).cursor, offset: passed.cursor.offset },',
+  },
+  {
+    name: 'a leap fence counts whatever its term',
+    file: cursor,
+    replace: 'const counts =',
+    by: 'const counts = true ||',
+  },
+  {
+    name: 'the offset that a leap fence guessed is believed',
+    file: cursor,
+    replace: 'if (!slot.leap && slot.begin !== cursor.offset)',
+    by: 'if (slot.begin !== cursor.offset)',
+  },
+  {
+    name: 'the owner of a leap fence lives before its holes are filled',
+    file: leapFence,
+    replace: 'const filled = await fillHoles(opener, from, fence.seq, tail);',
+    by: 'const filled = { ...from, cursor: { ...from.cursor, nextSeq: fence.seq } };',
+  },
+  {
+    name: 'what the old session put into a hole is not counted',
+    file: leapFence,
+    replace: 'passed = opener.pass(passed, there);',
+    by: 'passed = opener.pass(passed, filler);',
+  },
+  {
+    name: 'a reader passes the holes below a leap fence',
+    file: reader,
+    replace: 'if (await isLeapHole(this.journal, seq, above, signal)) return true;',
+    by: 'if (await isLeapHole(this.journal, seq, above, signal)) {\n      this.#cursor = { ...this.#cursor, nextSeq: above };\n      return false;\n    }',
+  },
+  {
+    name: 'a reader tells no tail at a hole below a leap fence',
+    file: reader,
+    replace: 'if (await isLeapHole(this.journal, seq, above, signal)) return true;',
+    by: 'if (await isLeapHole(this.journal, seq, above, signal)) {\n      await this.#pause(signal);\n      return false;\n    }',
   },
   {
     name: 'a batch is acknowledged with the one before it',

@@ -132,9 +132,10 @@ export async function compact(
   for await (const slot of slotsOf(journal, index.floor, target.nextSeq, index.end, options.signal)) {
     const step = advance(cursor, slot);
     cursor = step.cursor;
+    if (slot.kind === 'data' || slot.kind === 'checkpoint') deletable.push(slot.seq);
+    if (!step.live) continue;
     if (slot.kind === 'fence') fences.push({ seq: slot.seq, offset: cursor.offset });
-    else if (slot.kind !== 'filler') deletable.push(slot.seq);
-    if (step.live && slot.kind === 'data') await builder.push(slot.payload);
+    if (slot.kind === 'data') await builder.push(slot.payload);
   }
   assert(cursor.offset === target.offset, 'C1: the slots hold what the session confirmed', {
     slots: cursor.offset,

@@ -6,6 +6,9 @@
  * U2  Liveness alone is not believed: a live slot must begin where the log ended and name the put-id of the slot before it (s3log.md §6.4b F3). Only
  *     a FENCE may name none: its writer need not have read that slot.
  * U3  Registers change only at a FENCE; its term never falls below one already read.
+ * U4  A leap FENCE was written before what lies below it was known. It counts only when its owner would still have been allowed to send it (U3,
+ *     open-session.ts F2): behind a higher term, or its own term by another author, it is void and adds nothing. What it sets is laid over the
+ *     registers below it.
  */
 import { equalBytes } from '../base/index.ts';
 import { CorruptSlotError } from './errors.ts';
@@ -46,9 +49,15 @@ export function authorOf(registers: Registers): number {
   return Number.isSafeInteger(author) ? author : 0;
 }
 
+/** Whether a log with these registers lets an author of this term fence it: never below its term, nor at its term as somebody else. */
+export function allowsFence(registers: Registers, term: number, author: string): boolean {
+  const logTerm = termOf(registers);
+  return logTerm < term || (logTerm === term && (registers['author'] ?? '0') === author);
+}
+
 export interface Step {
   readonly cursor: JournalCursor;
-  /** False for a slot of a session that was already over (U1). */
+  /** False for a slot of a session that was already over (U1), and for a leap FENCE that is void (U4). */
   readonly live: boolean;
 }
 
@@ -58,7 +67,11 @@ export function advance(cursor: JournalCursor, slot: SlotHeader | Slot): Step {
   if (slot.seq !== cursor.nextSeq) throw bad(`read where slot ${cursor.nextSeq} was expected`);
   const passed = { ...cursor, nextSeq: slot.seq + 1, lastPutId: slot.putId };
   if (slot.kind === 'filler') return { cursor: passed, live: true };
-  if (slot.kind === 'fence') return { cursor: fence(cursor, slot, passed, bad), live: true };
+  if (slot.kind === 'fence') {
+    const counts =
+      !slot.leap || allowsFence(cursor.registers, termOf(slot.registers), slot.registers['author'] ?? '0');
+    return { cursor: counts ? fence(cursor, slot, passed, bad) : passed, live: counts }; // U4
+  }
   if (slot.session !== cursor.session) return { cursor: passed, live: false }; // U1
   if (slot.begin !== cursor.offset)
     throw bad(`begins at byte ${slot.begin}, the log ends at ${cursor.offset}`);
@@ -84,7 +97,8 @@ function fence(
   if (termOf(slot.registers) < termOf(cursor.registers)) {
     throw bad(`term ${termOf(slot.registers)} after term ${termOf(cursor.registers)}`);
   }
-  return { ...passed, session: slot.seq, registers: slot.registers };
+  const registers = slot.leap ? { ...cursor.registers, ...slot.registers } : slot.registers; // U4
+  return { ...passed, session: slot.seq, registers };
 }
 
 /** The put-id that a slot written next must name as the one before it. */

@@ -87,11 +87,11 @@ export class DataLossError extends HoldfastError {
 export class FencedError extends HoldfastError {
   readonly outcome: AppendOutcome;
 
-  constructor(journal: string, by: string, outcome: AppendOutcome) {
+  constructor(journal: string, by: string, outcome: AppendOutcome, cause?: unknown) {
     super(
       'FENCED',
       `This session of journal ${journal} has been fenced by ${by}: it can never append again.`,
-      { fields: { journal, by, outcome } },
+      { fields: { journal, by, outcome }, cause },
     );
     this.outcome = outcome;
   }

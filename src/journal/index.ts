@@ -2,8 +2,8 @@
  * journal: an append-only byte stream on an object store, with one writer at a time that cannot be two.
  *
  * Read first: slot.ts (the format), cursor.ts (what the slots mean), put-slot.ts (how one is decided), session.ts (the writer),
- * open-session.ts (the fence), read-index.ts (reads without a lease), reader.ts (following), compactor.ts (fragments instead of slots),
- * inspect/ (looking into one from outside).
+ * open-session.ts (the fence), leap-fence.ts (the fence against a busy writer), read-index.ts (reads without a lease), reader.ts (following),
+ * compactor.ts (fragments instead of slots), inspect/ (looking into one from outside).
  */
 export type { Appended } from './append-buffer.ts';
 export { authorOf, START, termOf, type JournalCursor } from './cursor.ts';

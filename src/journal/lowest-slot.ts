@@ -1,5 +1,5 @@
 /**
- * What a LIST shows above a slot: the question of every proof that something is the end of the log.
+ * What a LIST shows above a slot: the question of every proof that something is the end of the log, and the guess of where a busy log ends.
  *
  * Names of strangers (a copy that somebody kept beside the original) are passed over, so that they can hide nothing.
  */
@@ -24,5 +24,26 @@ export async function lowestSlot(
     }
     startAfter = objects.at(-1)?.key;
     if (!truncated || startAfter === undefined) return undefined;
+  }
+}
+
+/**
+ * The first slot from `from` on that a LIST does not show. A hint of where a busy log ends, since a LIST may lag; every slot before it has been there.
+ * @throws StoreError, the signal's reason.
+ */
+export async function firstGap(journal: Journal, from: number, signal?: AbortSignal): Promise<number> {
+  const prefix = slotPrefix(journal);
+  let gap = from;
+  let startAfter = from === 0 ? undefined : slotKey(journal, from - 1);
+  for (;;) {
+    const { objects, truncated } = await journal.store.list(prefix, { startAfter, signal });
+    for (const { key } of objects) {
+      const seq = slotSeq(journal, key);
+      if (seq === undefined) continue;
+      if (seq > gap) return gap;
+      gap = seq + 1;
+    }
+    startAfter = objects.at(-1)?.key;
+    if (!truncated || startAfter === undefined) return gap;
   }
 }

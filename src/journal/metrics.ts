@@ -10,6 +10,10 @@ export interface JournalMetrics {
   /** A PUT whose answer was lost turned out to be ours. */
   ambiguityResolved(): void;
   fence(outcome: 'won' | 'lost'): void;
+  /** A leap FENCE is in the log. */
+  leaped(): void;
+  /** A FILLER is in the log. */
+  filled(): void;
   fenced(): void;
   readProof(by: 'get' | 'put'): void;
   slotRead(contentBytes: number): void;
@@ -34,28 +38,16 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     name: 'holdfast_journal_ambiguity_resolved_total',
     help: 'Lost answers found to be own commits.',
   });
-  const fences = metrics.counter({
-    name: 'holdfast_journal_fences_total',
-    help: 'FENCE slots tried, by outcome.',
-    labels: ['outcome'],
-  });
-  const fenced = metrics.counter({
-    name: 'holdfast_journal_fenced_total',
-    help: 'Sessions that were fenced.',
-  });
   const proofs = metrics.counter({
     name: 'holdfast_journal_read_proofs_total',
     help: 'Proofs for linearizable reads, by kind.',
     labels: ['by'],
   });
-  fences.add(0, { outcome: 'won' });
-  fences.add(0, { outcome: 'lost' });
   return {
     committed: commitMetrics(metrics),
     retried: (cause) => retries.add(1, { cause }),
     ambiguityResolved: () => resolved.add(1),
-    fence: (outcome) => fences.add(1, { outcome }),
-    fenced: () => fenced.add(1),
+    ...fenceMetrics(metrics),
     readProof: (by) => proofs.add(1, { by }),
     ...readerMetrics(metrics),
     ...compactionMetrics(metrics),
@@ -151,5 +143,34 @@ function commitMetrics(metrics: Metrics): JournalMetrics['committed'] {
     stored.add(storedBytes);
     batch.observe(contentBytes);
     latency.observe(seconds);
+  };
+}
+
+/** Openers against each other and against a busy writer. */
+function fenceMetrics(metrics: Metrics): Pick<JournalMetrics, 'fence' | 'leaped' | 'filled' | 'fenced'> {
+  const fences = metrics.counter({
+    name: 'holdfast_journal_fences_total',
+    help: 'FENCE slots tried, by outcome.',
+    labels: ['outcome'],
+  });
+  const leaps = metrics.counter({
+    name: 'holdfast_journal_leap_fences_total',
+    help: 'FENCE slots put ahead of the tail of a busy journal.',
+  });
+  const fillers = metrics.counter({
+    name: 'holdfast_journal_fillers_total',
+    help: 'Slots filled below a leap fence.',
+  });
+  const fenced = metrics.counter({
+    name: 'holdfast_journal_fenced_total',
+    help: 'Sessions that were fenced.',
+  });
+  fences.add(0, { outcome: 'won' });
+  fences.add(0, { outcome: 'lost' });
+  return {
+    fence: (outcome) => fences.add(1, { outcome }),
+    leaped: () => leaps.add(1),
+    filled: () => fillers.add(1),
+    fenced: () => fenced.add(1),
   };
 }

@@ -3,24 +3,23 @@
  *
  * F1  The caller has read to the tail; the cursor it hands in is the log as it was. Slots met while fencing are folded in; the caller still has
  *     to read everything up to the fence (its content is not kept here).
- * F2  Whoever has read a higher term, or its own term by another author, never sends a fence. Terms in the log only grow.
+ * F2  Terms in the log only grow (opener.ts).
  * F3  After the fence is won one LIST above it must be empty: otherwise it stands below somebody's floor, or was followed by another fence already.
- *
- * A leap fence against a busy old primary (hazard H7) has its place in the format and in the readers; sending one comes with compaction.
+ *     What leaping openers leave behind is filled up first (leap-fence.ts L5); the session is over if one of their fences counts.
+ * F4  After RACES_BEFORE_LEAP lost races the fence is put ahead of the tail (leap-fence.ts): a busy writer is stopped within LEAP_SLOTS commits.
  */
 import { assert, silentLogger, type Clock, type Logger, type Random } from '../base/index.ts';
-import { StoreError } from '../store/index.ts';
-import { advance, previousPutId, termOf, type JournalCursor } from './cursor.ts';
-import { AppendUnknownError, FencedError, StaleTermError } from './errors.ts';
+import type { JournalCursor } from './cursor.ts';
+import type { FencedError } from './errors.ts';
+import { catchUp, fillHoles, leap, LEAP_SLOTS, RACES_BEFORE_LEAP } from './leap-fence.ts';
+import { isLeap, isLeapHole, MAX_LEAP_SLOTS } from './leap-holes.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
-import { lowestSlot } from './lowest-slot.ts';
 import { checkJournal, type Journal } from './names.ts';
+import { Opener } from './opener.ts';
+import { passedNothing, type Passed } from './passed.ts';
 import { sessionOptions, type SessionOptions } from './options.ts';
-import { putSlot, type SlotDecision } from './put-slot.ts';
-import { readSlot } from './read-slot.ts';
-import { retrying, type RetryOptions } from './retry.ts';
 import { Session, type SessionPorts } from './session.ts';
-import { encodeSlot, PUT_ID_BYTES, type Registers, type Slot } from './slot.ts';
+import type { Registers } from './slot.ts';
 
 export interface OpenSession {
   /** The log as read so far, at its tail. */
@@ -41,13 +40,17 @@ export interface OpenSession {
   readonly compress?: SessionPorts['compress'];
 }
 
-/** Slots that may win against a fence before opening is given up: a writer commits at most some tens of them a second. */
-const MAX_LOST_RACES = 1000;
+/** Rounds of races and leaps before opening is given up: every round ends a session or an opener, so that a second one is rare already. */
+const MAX_ROUNDS = 100;
+
+/** Slots above the own fence that are passed, FILLERs and leap FENCES that do not count: as many as two leaps can leave. */
+const MAX_PASSED = 2 * MAX_LEAP_SLOTS;
 
 /**
  * Fences the journal and returns the session.
- * @throws StaleTermError when the log forbids the term (F2), FencedError when a later session took over at once, AppendUnknownError when
- *   the fence stayed undecided, StoreError when the store refused it, CorruptSlotError, the signal's reason when no fence is under way.
+ * @throws StaleTermError when the log forbids the term (F2), FencedError when a later session took over at once or a leap fence did (F3),
+ *   AppendUnknownError when a slot stayed undecided, StoreError when the store refused it, CorruptSlotError, the signal's reason
+ *   when no slot is under way. After any of them the journal can be opened by the next one.
  */
 export async function openSession(journal: Journal, open: OpenSession): Promise<Session> {
   checkJournal(journal);
@@ -62,112 +65,70 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
   const options = sessionOptions(open.options);
   const log = open.log ?? silentLogger;
   const metrics = open.metrics ?? journalMetrics();
-  let cursor = open.cursor;
-  for (let lost = 0; lost < MAX_LOST_RACES; lost++) {
-    open.signal?.throwIfAborted(); // before anything was sent there is nothing that could be unknown
-    checkTerm(journal, cursor, open);
-    const fence = fenceSlot(cursor, open);
-    const decision = await putSlot(journal, fence.seq, encodeSlot(fence), fence.putId, {
-      ...options,
-      ...open,
-      metrics,
-    });
-    if (decision.kind === 'committed') {
-      metrics.fence('won');
-      await checkFloor(journal, fence.seq, { ...options, ...open });
-      log.info('journal fenced', {
-        journal: journal.name,
-        slot: fence.seq,
-        offset: fence.begin,
-        term: open.term,
-        author: open.author,
-        lost,
-      });
-      return new Session(journal, advance(cursor, fence).cursor, options, {
-        clock: open.clock,
-        random: open.random,
-        log,
-        metrics,
-        compress: open.compress,
-      });
-    }
-    if (decision.kind !== 'foreign') throw openError(journal, fence.seq, decision);
-    metrics.fence('lost');
-    const winner = await retrying(() => readSlot(journal, fence.seq, open.signal), { ...options, ...open });
-    if (!winner)
-      throw new FencedError(
-        journal.name,
-        `a later session, which has already removed slot ${fence.seq}`,
-        'not-appended',
-      );
-    cursor = advance(cursor, winner).cursor;
-  }
-  throw new FencedError(
-    journal.name,
-    `a writer that won ${MAX_LOST_RACES} races for the next slot`,
-    'not-appended',
-  );
-}
-
-function checkTerm(journal: Journal, cursor: JournalCursor, open: OpenSession): void {
-  const logTerm = termOf(cursor.registers);
-  const logAuthor = cursor.registers['author'] ?? '0';
-  if (logTerm > open.term || (logTerm === open.term && logAuthor !== open.author.toString(32))) {
-    throw new StaleTermError(journal.name, open.term, logTerm, logAuthor); // F2
-  }
-}
-
-function fenceSlot(cursor: JournalCursor, open: OpenSession): Slot {
-  return {
-    kind: 'fence',
-    codec: 'raw',
-    leap: false,
-    seq: cursor.nextSeq,
-    begin: cursor.offset,
-    end: cursor.offset,
-    session: cursor.nextSeq,
+  const opener = new Opener(journal, { ...open, options, log, metrics });
+  const fenced = await winFence(opener, open.cursor);
+  metrics.fence('won');
+  const cursor = await checkFloor(opener, fenced.passed, fenced.fenceSeq);
+  log.info('journal fenced', {
+    journal: journal.name,
+    slot: fenced.fenceSeq,
+    offset: cursor.offset,
+    term: open.term,
     author: open.author,
-    putId: open.random.bytes(PUT_ID_BYTES),
-    previousPutId: previousPutId(cursor),
-    checkpoint: cursor.checkpointSeq,
-    registers: {
-      ...cursor.registers,
-      ...open.registers,
-      author: open.author.toString(32),
-      term: String(open.term),
-    },
-    payload: new Uint8Array(0),
-  };
+  });
+  const { clock, random, compress } = open;
+  return new Session(journal, cursor, options, { clock, random, log, metrics, compress });
 }
 
-/** F3: one LIST above the fence. @throws FencedError when anything stands there. */
-async function checkFloor(journal: Journal, fenceSeq: number, options: RetryOptions): Promise<void> {
-  const above = await retrying(() => lowestSlot(journal, fenceSeq + 1, options.signal), options);
-  if (above !== undefined)
-    throw new FencedError(
-      journal.name,
-      `slot ${above}, which already follows this session's fence ${fenceSeq}`,
-      'not-appended',
-    );
-}
-
-function openError(
-  journal: Journal,
-  seq: number,
-  decision: Exclude<SlotDecision, { kind: 'committed' | 'foreign' }>,
-): Error {
-  switch (decision.kind) {
-    case 'reclaimed':
-      return new FencedError(
-        journal.name,
-        `a later session, which has already removed slot ${seq}`,
-        'unknown',
-      );
-    case 'refused':
-      return decision.cause;
-    case 'undecided':
-      return decision.cause instanceof StoreError && !decision.cause.retryable
-        ? decision.cause
-        : new AppendUnknownError(journal.name, `the fence at slot ${seq} stayed undecided`, decision.cause);
+/** Races for the next slot, then leaps (F4); the state after the own fence. */
+async function winFence(
+  opener: Opener,
+  from: JournalCursor,
+): Promise<{ readonly passed: Passed; readonly fenceSeq: number }> {
+  let passed = passedNothing(from);
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    for (let lost = 1; ; lost++) {
+      opener.checkTurn(passed.cursor);
+      const seq = passed.cursor.nextSeq;
+      const fence = opener.slot(passed.cursor, { kind: 'fence', leap: false, seq });
+      const there = await opener.put(fence);
+      passed = opener.pass(passed, there);
+      if (there === fence) return { passed, fenceSeq: seq };
+      opener.ports.metrics.fence('lost');
+      if (lost === RACES_BEFORE_LEAP) break;
+      const tail = await opener.tailAfter(passed.cursor); // what stands below it was never raced for: a lag is no race lost
+      if (lost > 1 && tail - passed.cursor.nextSeq > LEAP_SLOTS) break; // so much while we only caught up: racing is in vain
+      passed = await catchUp(opener, passed, tail);
+    }
+    const leaped = await leap(opener, passed);
+    if (leaped.fenceSeq !== undefined) return { passed: leaped.passed, fenceSeq: leaped.fenceSeq };
+    passed = leaped.passed;
   }
+  throw opener.fencedBy(`openers that won ${MAX_ROUNDS} races`);
+}
+
+/**
+ * F3: nothing that counts stands above the fence. Returns the state at the true tail, behind whatever does not count.
+ * @throws FencedError when something does.
+ */
+async function checkFloor(opener: Opener, fenced: Passed, fenceSeq: number): Promise<JournalCursor> {
+  let passed = fenced;
+  for (let n = 0; n < MAX_PASSED && passed.cursor.session === fenceSeq; n++) {
+    const next = passed.cursor.nextSeq;
+    const above = await opener.lowest(next);
+    if (above === undefined) return passed.cursor;
+    if (above > next) {
+      if (!(await opener.ask((signal) => isLeapHole(opener.journal, next, above, signal))))
+        throw overtaken(opener, above, fenceSeq);
+      passed = await fillHoles(opener, passed, above);
+    }
+    const slot = await opener.read(above);
+    if (slot.kind !== 'filler' && !isLeap(slot)) throw overtaken(opener, above, fenceSeq);
+    passed = opener.pass(passed, slot);
+  }
+  throw overtaken(opener, passed.cursor.session, fenceSeq);
+}
+
+function overtaken(opener: Opener, by: number | undefined, fenceSeq: number): FencedError {
+  return opener.fencedBy(`slot ${by}, which already follows this session's fence ${fenceSeq}`);
 }

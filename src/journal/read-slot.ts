@@ -1,10 +1,11 @@
 /**
- * Reading one slot whole, with the checks that make a damaged copy an error (hazard H16).
+ * Reading one slot, whole or its head, with the checks that make a damaged copy an error (hazard H16).
  */
+import type { GetCall } from '../store/index.ts';
 import { CodecError, decompress } from './codec.ts';
 import { CorruptSlotError } from './errors.ts';
 import { slotKey, type Journal } from './names.ts';
-import { decodeSlot, type Slot } from './slot.ts';
+import { decodeSlot, decodeSlotHead, SLOT_HEAD_BYTES, type Slot, type SlotHeader } from './slot.ts';
 
 /** A damaged answer is asked for again, on a new connection, this often: a proxy may have cut it, the object may be whole. */
 const CORRUPT_ATTEMPTS = 3;
@@ -18,18 +19,39 @@ export async function readSlot(
   seq: number,
   signal?: AbortSignal,
 ): Promise<Slot | undefined> {
-  const where = `${journal.name} #${seq}`;
+  const slot = await readChecked(journal, seq, { signal }, (bytes, where) => decodeSlot(bytes, seq, where));
+  if (slot?.kind !== 'data') return slot;
+  return { ...slot, payload: await contentOf(slot, `${journal.name} #${seq}`) };
+}
+
+/** Only its head, which tells everything but the content (slot.ts T1). @throws as readSlot. */
+export async function readSlotHead(
+  journal: Journal,
+  seq: number,
+  signal?: AbortSignal,
+): Promise<SlotHeader | undefined> {
+  const range = { start: 0, end: SLOT_HEAD_BYTES };
+  return await readChecked(journal, seq, { range, signal }, (bytes, where) => {
+    const header = decodeSlotHead(bytes, where);
+    if (header.seq === seq) return header;
+    throw new CorruptSlotError(where, `says it is slot ${header.seq}`);
+  });
+}
+
+async function readChecked<T>(
+  journal: Journal,
+  seq: number,
+  call: GetCall,
+  decode: (bytes: Uint8Array, where: string) => T,
+): Promise<T | undefined> {
   for (let attempt = 1; ; attempt++) {
-    const found = await journal.store.get(slotKey(journal, seq), { signal, freshConnection: attempt > 1 });
+    const found = await journal.store.get(slotKey(journal, seq), { ...call, freshConnection: attempt > 1 });
     if (!found) return undefined;
-    let slot: Slot;
     try {
-      slot = decodeSlot(found.body, seq, where);
+      return decode(found.body, `${journal.name} #${seq}`);
     } catch (error) {
       if (!(error instanceof CorruptSlotError) || attempt === CORRUPT_ATTEMPTS) throw error;
-      continue;
     }
-    return slot.kind === 'data' ? { ...slot, payload: await contentOf(slot, where) } : slot;
   }
 }
 

@@ -3,8 +3,8 @@
  *
  * D1  Slots are delivered strictly in order, to one caller at a time; GETs run ahead in parallel while slots keep coming, the more of them the longer,
  *     and hold at most READ_AHEAD slots.
- * D2  A 404 is the tail only when a LIST above it is empty (hazard H9). Slots above a hole are data loss, with the range, unless the lowest is a
- *     leap fence whose holes its owner is still filling.
+ * D2  A 404 is the tail only when a LIST above it is empty (hazard H9), or shows nothing but leap fences (leap-holes.ts): the hole is where the next
+ *     session may begin. Any other slot above a hole is data loss, with the range.
  * D3  At the tail it polls from MIN_POLL_MS, growing to the pace's limit, and starts over with every slot or wake(); the LIST of D2 is repeated
  *     after RELIST_MS of silence, so that a journal that lost its head in mid-silence is noticed.
  * D4  An error that may pass is retried for as long as the caller waits; what is wrong meanwhile is in `problem`. Damage is thrown, and met again by
@@ -31,6 +31,7 @@ import { advance, START, termOf, type JournalCursor } from './cursor.ts';
 import { DataLossError, FencedError, JournalVersionError } from './errors.ts';
 import type { Fragment } from './fragment.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
+import { isLeapHole } from './leap-holes.ts';
 import { lowestSlot } from './lowest-slot.ts';
 import { checkJournal, type Journal } from './names.ts';
 import { findEnd, floorCursor, planOf, type Plan } from './plan.ts';
@@ -309,7 +310,7 @@ export class JournalReader {
     this.#pollMs = MIN_POLL_MS;
     if (!live || slot.kind === 'filler' || slot.kind === 'checkpoint') return undefined;
     if (slot.kind === 'fence')
-      return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: slot.registers };
+      return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: cursor.registers };
     this.#metrics.slotRead(slot.end - slot.begin);
     const from = Math.max(slot.begin, this.#options.from ?? 0);
     if (from >= slot.end) return undefined;
@@ -326,13 +327,10 @@ export class JournalReader {
     const above = await lowestSlot(this.journal, seq, signal);
     if (above === undefined) return true;
     if (above === seq) return false; // it came into being between the GET and the LIST
+    if (await isLeapHole(this.journal, seq, above, signal)) return true;
     if (await readSlot(this.journal, seq, signal)) return false;
     if (await this.#lookUp(signal)) return false; // the floor has passed this reader
     const next = await readSlot(this.journal, above, signal);
-    if (next?.kind === 'fence' && next.leap) {
-      await this.#pause(signal);
-      return false;
-    }
     throw new DataLossError(
       this.journal.name,
       this.#cursor.offset,

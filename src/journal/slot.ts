@@ -30,7 +30,10 @@ export interface SlotHeader {
   /** Content bytes [begin, end) of the journal; begin = end for slots without content. */
   readonly begin: number;
   readonly end: number;
-  /** Slot number of the FENCE that opened the writing session; a FENCE names itself. */
+  /**
+   * Slot number of the FENCE that opened the writing session; a FENCE names itself. A FILLER names the newest FENCE below it: that of its owner
+   * lies above it, and a session never begins above its own slots.
+   */
   readonly session: number;
   readonly author: number;
   readonly putId: Uint8Array;
@@ -38,7 +41,7 @@ export interface SlotHeader {
   readonly previousPutId: Uint8Array;
   /** Slot number of the newest CHECKPOINT that the writer knew. */
   readonly checkpoint: number | undefined;
-  /** Full set, in FENCE and CHECKPOINT slots; empty in others. */
+  /** Full set, in FENCE and CHECKPOINT slots; only what it sets, in a leap FENCE; empty in others. */
   readonly registers: Registers;
 }
 

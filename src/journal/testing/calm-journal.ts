@@ -24,25 +24,27 @@ const LATENCY_MS = 10;
 
 class ScriptedStore implements ObjectStore {
   readonly url = 'memory:scripted';
-  readonly objects: Map<string, Uint8Array> = new Map();
+  readonly objects: Map<string, Uint8Array>;
   readonly puts: { key: string; body: Uint8Array; atMs: number }[] = [];
   readonly gets: string[] = [];
   faults: CreateFault[] = [];
   /** Reads fail with this until it is cleared. */
   readFault: StoreError | undefined;
+  /** Virtual time from a request to its effect, ms. */
+  latencyMs: number;
   readonly #clock: Clock;
-  readonly #latencyMs: number;
 
-  constructor(clock: Clock, latencyMs: number) {
+  constructor(clock: Clock, latencyMs: number, objects: Map<string, Uint8Array> = new Map()) {
     this.#clock = clock;
-    this.#latencyMs = latencyMs;
+    this.latencyMs = latencyMs;
+    this.objects = objects;
   }
 
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
     this.puts.push({ key, body: body.slice(), atMs: this.#clock.monotonicMs() });
     const fault = this.faults.shift() ?? 'ok';
     try {
-      await this.#clock.sleep(this.#latencyMs, call.signal);
+      await this.#clock.sleep(this.latencyMs, call.signal);
     } catch (cause) {
       // The contract of a store: an abort is an outcome, and create never throws.
       const aborted = new StoreError('STORE_ABORTED', 'aborted', { retryable: true, cause });
@@ -65,7 +67,7 @@ class ScriptedStore implements ObjectStore {
 
   async get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
     this.gets.push(key);
-    await this.#clock.sleep(this.#latencyMs, call.signal);
+    await this.#clock.sleep(this.latencyMs, call.signal);
     if (this.readFault) throw this.readFault;
     const body = this.objects.get(key);
     return (
@@ -86,7 +88,7 @@ class ScriptedStore implements ObjectStore {
   }
 
   async list(prefix: string, call: ListCall = {}): Promise<ListPage> {
-    await this.#clock.sleep(this.#latencyMs, call.signal);
+    await this.#clock.sleep(this.latencyMs, call.signal);
     if (this.readFault) throw this.readFault;
     const keys = [...this.objects.keys()]
       .filter((key) => key.startsWith(prefix) && key > (call.startAfter ?? ''))
@@ -114,19 +116,21 @@ export interface CalmJournal<C extends Clock = VirtualClock> {
   readonly journal: Journal;
   /** A reader of the journal from its beginning, or from a byte. */
   reader(options?: { readonly from?: number }): JournalReader;
+  /** Another process's way to the same objects, nearer to them or further away, with faults of its own. */
+  client(latencyMs: number): { readonly store: ScriptedStore; readonly journal: Journal };
 }
 
 function journalOn<C extends Clock>(clock: C, latencyMs: number, seed: number, name: string): CalmJournal<C> {
   const random = seededRandom(seed);
   const store = new ScriptedStore(clock, latencyMs);
   const journal: Journal = { store, name, generation: 'g1' };
-  return {
-    clock,
-    random,
-    store,
-    journal,
-    reader: (options) => new JournalReader(journal, { clock, random, ...options }),
+  const reader: CalmJournal['reader'] = (options) =>
+    new JournalReader(journal, { clock, random, ...options });
+  const client: CalmJournal['client'] = (otherMs) => {
+    const other = new ScriptedStore(clock, otherMs, store.objects);
+    return { store: other, journal: { ...journal, store: other } };
   };
+  return { clock, random, store, journal, reader, client };
 }
 
 /** Under virtual time. */
