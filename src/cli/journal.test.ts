@@ -19,6 +19,8 @@ import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { EXIT } from '../api/index.ts';
 import { systemClock, systemRandom, utf8 } from '../base/index.ts';
 import { JournalReader, openSession, type Session } from '../journal/index.ts';
+import { BuiltJournal, putObjects } from '../journal/testing/index.ts';
+import { seededRandom } from '../base/testing/index.ts';
 import { openStore } from '../store/index.ts';
 import { holdfast, startHoldfast } from './testing/index.ts';
 
@@ -359,31 +361,82 @@ describe('holdfast journal cost', () => {
     expect(report.month.lines.find(({ what }) => what === 'GET')!.amount).toBeCloseTo(4 * month, 0);
   });
 
-  test.each([
-    [[], 'WRITE_RATE_UNKNOWN'],
-    [['--metrics', '/does/not/exist'], 'METRICS_UNUSABLE'],
-    [['--write-rate', 'much'], 'Give bytes as'],
-    [['--write-rate', '1', '--duty', '2'], 'between 0 and 1'],
-    [['--write-rate', '1', '--prices', 'free'], 'Allowed choices'],
-  ])('%j is refused with a sentence that helps', async (args, sentence) => {
-    expect(await journal('cost', NAME, ...args)).toMatchObject({
-      code: EXIT.configuration,
-      stderr: expect.stringContaining(sentence),
+  test('a wrong flag is refused with a sentence that helps', async () => {
+    const wrong: readonly (readonly [readonly string[], string])[] = [
+      [[], 'WRITE_RATE_UNKNOWN'],
+      [['--metrics', '/does/not/exist'], 'METRICS_UNUSABLE'],
+      [['--write-rate', 'much'], 'Give bytes as'],
+      [['--write-rate', '1', '--duty', '2'], 'between 0 and 1'],
+      [['--write-rate', '1', '--prices', 'free'], 'Allowed choices'],
+    ];
+    const runs = await Promise.all(wrong.map(([args]) => journal('cost', NAME, ...args)));
+    for (const [at, [, sentence]] of wrong.entries())
+      expect(runs[at]).toMatchObject({
+        code: EXIT.configuration,
+        stderr: expect.stringContaining(sentence),
+      });
+  });
+});
+
+describe('a compacted journal', () => {
+  test('reads, counts, lists and verifies as one piece', async () => {
+    const store = openStore(url);
+    const name = 'compacted/log';
+    const built = new BuiltJournal(seededRandom(1)).fence().data('one\n').data('two\n').checkpoint();
+    built.data('three\n').reclaim();
+    await putObjects(store, built.objects({ store, name, generation: 'g1' }));
+    const [cat, ls, stat, verified, cost] = await Promise.all([
+      journal('cat', name, '--from', '2'),
+      journal('ls', name),
+      journal('stat', name, '--json'),
+      journal('verify', name),
+      journal('cost', name, '--json', '--write-rate', '1k'),
+    ]);
+    expect(cat).toEqual({ code: EXIT.ok, stdout: 'e\ntwo\nthree\n', stderr: '' });
+    expect(ls.stdout).toMatch(/ 1-2 {2}reclaimed\n +3 {2}checkpoint .*\n +4 {2}data /);
+    expect(JSON.parse(stat.stdout)).toMatchObject({
+      head: 14,
+      absent: 0,
+      compacted: { checkpoint: 3, floor: 3, contentBytes: 8, fragments: 1, fragmentBytes: 8, prunedBytes: 0 },
+    });
+    expect(verified).toMatchObject({
+      code: EXIT.ok,
+      stdout: expect.stringMatching(/^CLEAN: .* 1 fragments/),
+    });
+    expect((JSON.parse(cost.stdout) as { now: { objects: number } }).now.objects).toBe(4);
+  });
+
+  test('that lost a fragment says which', async () => {
+    const store = openStore(url);
+    const name = 'compacted/log';
+    const built = new BuiltJournal(seededRandom(1)).fence().data('one\n').checkpoint().reclaim();
+    const objects = built.objects({ store, name, generation: 'g1' });
+    const fragment = [...objects.keys()].find((key) => key.startsWith(`${name}/`))!;
+    objects.delete(fragment);
+    await putObjects(store, objects);
+    const [verified, cat] = await Promise.all([journal('verify', name), journal('cat', name)]);
+    expect(verified).toMatchObject({
+      code: EXIT.dataLoss,
+      stdout: expect.stringContaining(`damage missing-fragment: fragment (${fragment}, content from 0 to 4)`),
+    });
+    expect(cat).toMatchObject({
+      code: EXIT.dataLoss,
+      stdout: '',
+      stderr: expect.stringContaining('DATA_LOSS'),
     });
   });
 });
 
 describe('every journal command', () => {
-  test.each(['ls', 'cat', 'stat', 'verify', 'cost'])(
-    '%s says in one line that there is no such journal, and which there are',
-    async (command) => {
-      const wrong = await journal(command, 'ordres/log');
+  test('says in one line that there is no such journal, and which there are', async () => {
+    const commands = ['ls', 'cat', 'stat', 'verify', 'cost'];
+    for (const wrong of await Promise.all(commands.map((command) => journal(command, 'ordres/log')))) {
       expect(wrong).toMatchObject({ code: EXIT.configuration, stdout: '' });
       expect(wrong.stderr).toMatch(
         /^JOURNAL_NOT_FOUND: No journal "ordres\/log" in file:.*There are: orders\/log\.\n$/,
       );
-    },
-  );
+    }
+  });
 
   test('tells what is wrong as JSON when JSON was asked for', async () => {
     const { code, stdout, stderr } = await journal('stat', 'ordres/log', '--json');

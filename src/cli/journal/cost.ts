@@ -24,7 +24,7 @@ import {
 import { LIST_PAGE_LIMIT } from '../../store/index.ts';
 import { formatBytes, formatCount, formatUsd } from './format.ts';
 import { runOnJournal, type CommonOptions } from './run.ts';
-import { summaryOf } from './stat.ts';
+import { compactedOf, summaryOf, type CompactedPart } from './stat.ts';
 
 export interface CostOptions extends CommonOptions {
   /** Content bytes a second. */
@@ -65,7 +65,8 @@ interface Estimate {
 /** @returns the exit code */
 export async function cost(options: CostOptions): Promise<number> {
   return await runOnJournal(options, async (journal, context) => {
-    const summary = await summaryOf(journal, context);
+    const compacted = await compactedOf(journal, context);
+    const summary = withFragments(await summaryOf(journal, context, compacted), compacted);
     const { basis, usage } = await estimate(journal, summary, options);
     const prices = pricesOf(options);
     const report = { now: asItStands(summary, prices), basis, month: costOf(usage, prices), prices };
@@ -82,6 +83,17 @@ export async function cost(options: CostOptions): Promise<number> {
     else await context.out.line(text(journal, report, options));
     return EXIT.ok;
   });
+}
+
+/** Everything that is stored: slots and the fragments that the newest CHECKPOINT names. */
+function withFragments(summary: JournalSummary, compacted: CompactedPart): JournalSummary {
+  if (!compacted || 'problem' in compacted) return summary;
+  const { fragments, fragmentBytes } = compacted;
+  return {
+    ...summary,
+    objects: summary.objects + fragments,
+    objectBytes: summary.objectBytes + fragmentBytes,
+  };
 }
 
 function pricesOf(options: CostOptions): Prices {
@@ -107,7 +119,9 @@ async function estimate(journal: Journal, summary: JournalSummary, options: Cost
     };
   }
   const seconds = historySeconds(journal, summary);
-  const [slots, bytes] = [summary.batches / seconds, summary.contentBytes / seconds];
+  // Reclaimed slots left their numbers and their content's length behind.
+  const slots = ((summary.lastSeq ?? 0) + 1) / seconds;
+  const bytes = summary.head / seconds;
   return {
     basis: `as written since the first slot: ${slots.toPrecision(3)} slots and ${formatBytes(bytes)} a second, ${standbys} standbys`,
     usage: usageOf({
@@ -126,9 +140,9 @@ function growth(bytesPerSecond: number): number {
 }
 
 /** @throws WriteRateUnknownError */
-function historySeconds(journal: Journal, { oldestMs, newestMs, batches }: JournalSummary): number {
+function historySeconds(journal: Journal, { oldestMs, newestMs, head }: JournalSummary): number {
   const ms = (newestMs ?? 0) - (oldestMs ?? 0);
-  if (batches === 0 || oldestMs === undefined || ms < MIN_HISTORY_MS)
+  if (head === 0 || oldestMs === undefined || ms < MIN_HISTORY_MS)
     throw new WriteRateUnknownError(journal.name);
   return ms / 1000;
 }

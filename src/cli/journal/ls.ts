@@ -4,6 +4,7 @@
 import { EXIT } from '../../api/index.ts';
 import { describeSlots, listJournals, type Journal, type SlotDescription } from '../../journal/index.ts';
 import { formatBytes, formatDuration, isoTime } from './format.ts';
+import { compactedOf, floorOf } from './stat.ts';
 import { runOnJournal, runOnStore, type CommonOptions, type Context } from './run.ts';
 
 /** @returns the exit code */
@@ -24,7 +25,9 @@ async function listNames({ store, out, signal }: Context, json: boolean): Promis
 }
 
 /** A slot as it is printed; also what stands where there is none. */
-type Row = SlotDescription | { readonly kind: 'absent'; readonly seq: number; readonly lastSeq: number };
+type Row =
+  | SlotDescription
+  | { readonly kind: 'absent' | 'reclaimed'; readonly seq: number; readonly lastSeq: number };
 
 async function listLines(journal: Journal, context: Context, json: boolean): Promise<number> {
   const { out, clock } = context;
@@ -36,11 +39,12 @@ async function listLines(journal: Journal, context: Context, json: boolean): Pro
       columns('SLOT', 'KIND', 'BEGIN-END', 'SESSION', 'AUTHOR', 'TERM', 'BYTES', 'CODEC', 'AGE'),
     );
   }
+  const floor = floorOf(await compactedOf(journal, context));
   let next = 0;
   let damaged = 0;
   for await (const slot of describeSlots(journal, context)) {
     if (slot.kind !== 'stranger') {
-      if (slot.seq > next) await print({ kind: 'absent', seq: next, lastSeq: slot.seq - 1 });
+      await printGap(next, slot.seq, floor, print);
       next = slot.seq + 1;
       if (slot.kind === 'damaged') damaged++;
     }
@@ -49,6 +53,19 @@ async function listLines(journal: Journal, context: Context, json: boolean): Pro
   if (damaged > 0)
     console.error(`${damaged} slots are damaged: holdfast journal verify says what is wrong with them.`);
   return EXIT.ok;
+}
+
+/** Slots [first, end) that are not there: below the floor as it should be. */
+async function printGap(
+  first: number,
+  end: number,
+  floor: number,
+  print: (row: Row) => Promise<void>,
+): Promise<void> {
+  const below = Math.min(end, floor);
+  if (first < below) await print({ kind: 'reclaimed', seq: first, lastSeq: below - 1 });
+  const from = Math.max(first, floor);
+  if (from < end) await print({ kind: 'absent', seq: from, lastSeq: end - 1 });
 }
 
 function columns(seq: string, kind: string, range: string, ...rest: readonly string[]): string {
@@ -68,9 +85,10 @@ function columns(seq: string, kind: string, range: string, ...rest: readonly str
 
 function textRow(row: Row, nowMs: number): string {
   switch (row.kind) {
-    case 'absent': {
+    case 'absent':
+    case 'reclaimed': {
       const slots = row.lastSeq > row.seq ? `${row.seq}-${row.lastSeq}` : `${row.seq}`;
-      return `${slots.padStart(10)}  absent`;
+      return `${slots.padStart(10)}  ${row.kind}`;
     }
     case 'stranger':
       return `${'-'.padStart(10)}  stranger    ${row.key}`;
@@ -96,6 +114,7 @@ function textRow(row: Row, nowMs: number): string {
 function jsonRow(row: Row): unknown {
   switch (row.kind) {
     case 'absent':
+    case 'reclaimed':
       return row;
     case 'stranger':
       return { kind: 'stranger', key: row.key, bytes: row.size };

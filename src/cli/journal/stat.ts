@@ -3,8 +3,10 @@
  */
 import { EXIT } from '../../api/index.ts';
 import {
+  CorruptSlotError,
   describeSlots,
   EMPTY_SUMMARY,
+  findEnd,
   summarize,
   type Journal,
   type JournalSummary,
@@ -15,7 +17,8 @@ import { runOnJournal, type CommonOptions, type Context } from './run.ts';
 /** @returns the exit code */
 export async function stat(options: CommonOptions): Promise<number> {
   return await runOnJournal(options, async (journal, context) => {
-    const summary = await summaryOf(journal, context);
+    const compacted = await compactedOf(journal, context);
+    const summary = await summaryOf(journal, context, compacted);
     const { name, generation } = journal;
     if (options.json)
       await context.out.json({
@@ -23,17 +26,70 @@ export async function stat(options: CommonOptions): Promise<number> {
         generation,
         store: journal.store.url,
         ...jsonSummary(summary),
+        compacted,
       });
-    else await context.out.line(textSummary(journal, summary, context.clock.wallMs()).join('\n'));
+    else await context.out.line(textSummary(journal, summary, compacted, context.clock.wallMs()).join('\n'));
     return EXIT.ok;
   });
 }
 
-/** Reads every head. */
-export async function summaryOf(journal: Journal, context: Context): Promise<JournalSummary> {
-  let summary = EMPTY_SUMMARY;
+/** What the newest CHECKPOINT says of the content below its floor. */
+export interface Compacted {
+  readonly checkpoint: number;
+  readonly floor: number;
+  /** Content below it, bytes; and the part that was pruned on purpose. */
+  readonly contentBytes: number;
+  readonly prunedBytes: number;
+  readonly fragments: number;
+  /** Bytes of the fragments' objects. */
+  readonly fragmentBytes: number;
+}
+
+/** What is compacted; a problem where the CHECKPOINT cannot be understood. Undefined for a journal that was never compacted. */
+export type CompactedPart = Compacted | { readonly problem: string } | undefined;
+
+/** Looks it up. @throws JournalDeletedError, StoreError, the signal's reason. */
+export async function compactedOf(journal: Journal, { signal }: Context): Promise<CompactedPart> {
+  try {
+    const { plan } = await findEnd(journal, signal);
+    if (!plan) return undefined;
+    const { fragments, pruned, floor, end } = plan.index;
+    return {
+      checkpoint: plan.seq,
+      floor,
+      contentBytes: end,
+      prunedBytes: pruned.reduce((sum, range) => sum + range.end - range.begin, 0),
+      fragments: fragments.length,
+      fragmentBytes: fragments.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+    };
+  } catch (error) {
+    if (error instanceof CorruptSlotError) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** First slot that readers need, as far as it is known. */
+export function floorOf(compacted: CompactedPart): number {
+  return compacted && 'floor' in compacted ? compacted.floor : 0;
+}
+
+/** Reads every head. Damage is counted, not thrown. */
+export async function summaryOf(
+  journal: Journal,
+  context: Context,
+  compacted: CompactedPart,
+): Promise<JournalSummary> {
+  let summary: JournalSummary = { ...EMPTY_SUMMARY, floor: floorOf(compacted) };
   for await (const slot of describeSlots(journal, context)) summary = summarize(summary, slot);
   return summary;
+}
+
+function compactedLine(compacted: CompactedPart): string {
+  if (!compacted) return 'nothing';
+  if ('problem' in compacted) return `unknown: ${compacted.problem}`;
+  const { contentBytes, prunedBytes, fragments, fragmentBytes, floor, checkpoint } = compacted;
+  const pruned = prunedBytes > 0 ? `, ${formatBytes(prunedBytes)} of it pruned` : '';
+  return `content up to byte ${contentBytes} in ${fragments} fragments of ${formatBytes(fragmentBytes)}${pruned}; floor slot ${floor}, CHECKPOINT ${checkpoint}`;
 }
 
 function meanBatch({ batches, contentBytes }: JournalSummary): number {
@@ -45,7 +101,12 @@ function jsonSummary({ oldestMs, newestMs, ...summary }: JournalSummary): object
   return { ...summary, meanBatchBytes, oldest: isoTime(oldestMs), newest: isoTime(newestMs) };
 }
 
-function textSummary(journal: Journal, summary: JournalSummary, nowMs: number): string[] {
+function textSummary(
+  journal: Journal,
+  summary: JournalSummary,
+  compacted: CompactedPart,
+  nowMs: number,
+): string[] {
   const { kinds, largestBatch, newestFence } = summary;
   const at = (ms: number | undefined): string =>
     ms === undefined ? 'unknown' : `${isoTime(ms)} (${formatDuration(nowMs - ms)} ago)`;
@@ -62,6 +123,7 @@ function textSummary(journal: Journal, summary: JournalSummary, nowMs: number): 
     `head      byte ${summary.head}, slot ${summary.lastSeq ?? 'none'}`,
     `objects   ${formatCount(summary.objects)}, ${formatBytes(summary.objectBytes)}: ${kinds.data} data, ${kinds.fence} fence, ${kinds.filler} filler, ${kinds.checkpoint} checkpoint`,
     `batches   ${formatCount(summary.batches)}, ${formatBytes(summary.contentBytes)}, mean ${formatBytes(meanBatch(summary))}${largest}`,
+    `compacted ${compactedLine(compacted)}`,
     `sessions  ${summary.sessions}, terms ${summary.firstTerm ?? 'none'} to ${summary.lastTerm ?? 'none'}`,
     `oldest    ${at(summary.oldestMs)}`,
     `newest    ${at(summary.newestMs)}`,

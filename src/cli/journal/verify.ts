@@ -90,14 +90,19 @@ function reportLine({
   slots,
   unreadSlots,
   strangers,
+  floor,
+  fragments,
+  prunedBytes,
   bytes,
   lastSeq,
   contentEnd,
 }: VerifyReport): string {
   const kinds = `${slots.data} data, ${slots.fence} fence, ${slots.filler} filler, ${slots.checkpoint} checkpoint`;
   const counts = `${findings.damage} damage, ${findings.unverified} unverified, ${findings.warning} warnings`;
+  const pruned = prunedBytes > 0 ? `, ${formatBytes(prunedBytes)} pruned` : '';
+  const compacted = floor > 0 ? `, ${fragments} fragments below slot ${floor}${pruned}` : '';
   const extra = `${unreadSlots > 0 ? `, ${unreadSlots} unread` : ''}${strangers > 0 ? `, ${strangers} strangers` : ''}`;
   const upTo =
     lastSeq === undefined ? 'no slots' : `slots up to ${lastSeq}, content up to byte ${contentEnd}`;
-  return `${VERDICT[verdict]}: ${upTo}; ${kinds}${extra}; ${formatBytes(bytes)} read; ${counts}`;
+  return `${VERDICT[verdict]}: ${upTo}; ${kinds}${compacted}${extra}; ${formatBytes(bytes)} read; ${counts}`;
 }

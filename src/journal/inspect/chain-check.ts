@@ -241,9 +241,10 @@ function checkMember(
 
 function checkPointer(chain: Chain, slot: SlotHeader, tell: Tell): void {
   const named = slot.checkpoint;
-  if (named === undefined || named === chain.checkpoint) return;
-  const known = chain.checkpoint !== undefined && named < chain.checkpoint;
-  if (known || chain.unread.some(({ first, last }) => first <= named && named <= last)) return;
+  if (named === undefined) return;
+  const known = chain.checkpoint !== undefined && named <= chain.checkpoint;
+  const unread = chain.unread.some(({ first, last }) => first <= named && named <= last);
+  if (named < slot.seq && (known || unread)) return;
   tell('checkpoint-pointer', {
     bytes: { start: 80, end: 88 },
     expected:

@@ -164,6 +164,26 @@ describe('described slots', () => {
     ]);
   });
 
+  test('of a compacted journal come to a summary from the floor on', async () => {
+    const built = new BuiltJournal(seededRandom(2))
+      .fence()
+      .data('abc')
+      .data('de')
+      .checkpoint()
+      .fence()
+      .reclaim();
+    const slots = await described(built);
+    const summary = slots.reduce(summarize, { ...EMPTY_SUMMARY, floor: built.floor });
+    expect(summary).toMatchObject({
+      absent: 0,
+      head: 5,
+      batches: 0,
+      sessions: 2,
+      newestFence: { seq: 4, offset: 5 },
+    });
+    expect(slots.reduce(summarize, EMPTY_SUMMARY).absent).toBe(2);
+  });
+
   test('come to a summary', async () => {
     const slots = await described(usual(), (objects, journal) => {
       objects.set(`${slotKey(journal, 2)}~`, utf8('x'));

@@ -11,13 +11,15 @@ export interface JournalSummary {
   readonly kinds: Readonly<Record<SlotKind, number>>;
   readonly damaged: number;
   readonly strangers: number;
-  /** Slot numbers below the newest without an object. */
+  /** First slot that readers need: below it slots may be reclaimed. */
+  readonly floor: number;
+  /** Slot numbers from the floor to the newest without an object. */
   readonly absent: number;
   readonly firstSeq: number | undefined;
   readonly lastSeq: number | undefined;
   /** End of the content. */
   readonly head: number;
-  /** Live DATA slots: how many, their content in all, and the largest. */
+  /** Live DATA slots that are there: how many, their content in all, and the largest. */
   readonly batches: number;
   readonly contentBytes: number;
   readonly largestBatch: { readonly seq: number; readonly bytes: number } | undefined;
@@ -39,6 +41,7 @@ export const EMPTY_SUMMARY: JournalSummary = {
   kinds: { data: 0, fence: 0, filler: 0, checkpoint: 0 },
   damaged: 0,
   strangers: 0,
+  floor: 0,
   absent: 0,
   firstSeq: undefined,
   lastSeq: undefined,
@@ -62,7 +65,7 @@ export function summarize(summary: JournalSummary, slot: SlotDescription): Journ
     ...summary,
     objects: summary.objects + 1,
     objectBytes: summary.objectBytes + size,
-    absent: summary.absent + seq - ((summary.lastSeq ?? -1) + 1),
+    absent: summary.absent + Math.max(0, seq - Math.max((summary.lastSeq ?? -1) + 1, summary.floor)),
     firstSeq: summary.firstSeq ?? seq,
     lastSeq: seq,
     oldestMs: least(summary.oldestMs, atMs),
@@ -72,22 +75,14 @@ export function summarize(summary: JournalSummary, slot: SlotDescription): Journ
   const { header } = slot;
   const kinds = { ...next.kinds, [header.kind]: next.kinds[header.kind] + 1 };
   if (header.kind === 'fence') {
-    const newestFence = {
-      seq,
-      offset: header.leap ? summary.head : header.begin,
-      registers: header.registers,
-    };
-    return {
-      ...next,
-      kinds,
-      newestFence,
-      sessions: next.sessions + 1,
-      firstTerm: next.firstTerm ?? slot.term,
-      lastTerm: slot.term,
-    };
+    const head = header.leap ? summary.head : header.begin; // a leap fence's writer did not know it
+    const newestFence = { seq, offset: head, registers: header.registers };
+    const firstTerm = next.firstTerm ?? slot.term;
+    return { ...next, kinds, head, newestFence, sessions: next.sessions + 1, firstTerm, lastTerm: slot.term };
   }
-  if (header.kind !== 'data' || header.session !== (summary.newestFence?.seq ?? header.session))
-    return { ...next, kinds };
+  const live = header.session === (summary.newestFence?.seq ?? header.session);
+  if (header.kind === 'checkpoint' && live) return { ...next, kinds, head: header.end };
+  if (header.kind !== 'data' || !live) return { ...next, kinds };
   const bytes = header.end - header.begin;
   return {
     ...next,
