@@ -20,6 +20,7 @@ describe('journal under an adversarial store', () => {
     expect(sum('unknown')).toBeGreaterThan(50);
     expect(sum('reads')).toBeGreaterThan(1000);
     expect(sum('acknowledged')).toBeGreaterThan(10_000);
+    expect(sum('compressed')).toBeGreaterThan(300);
   });
 
   test('the same seed gives the same run', async () => {

@@ -10,6 +10,7 @@
  *   X5  a linearizable read reflects everything that was acknowledged before it arrived
  *   X6  terms along the log never fall, and never repeat for two authors
  */
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { errorCode, type Clock } from '../../src/base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../src/base/testing/index.ts';
 import {
@@ -18,7 +19,9 @@ import {
   openSession,
   type Journal,
   type JournalCursor,
+  type OpenSession,
   type Session,
+  type SessionOptions,
 } from '../../src/journal/index.ts';
 import { AdversaryStore, SharedObjects, type Malice } from './adversary.ts';
 
@@ -30,6 +33,7 @@ export interface JournalRun {
   readonly sessions: number;
   readonly fenced: number;
   readonly reads: number;
+  readonly compressed: number;
   readonly virtualMs: number;
 }
 
@@ -141,8 +145,11 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
     flushIntervalMs: random.pick([0, 20, 250]),
     giveUpMs: random.pick([500, 5000, 60_000]),
     maxBatchBytes: 1024,
+    ...compressing(author),
   };
-  const session = await openSession(journal, { cursor, author, term, options, clock, random, metrics });
+  const compress = slowly(clock, author % 80);
+  const ports = { clock, random, metrics, compress };
+  const session = await openSession(journal, { cursor, author, term, options, ...ports });
   await readToTail(reader, content, session.fenceSeq);
   if (content.end !== session.fenceOffset)
     throw new Error(`X4: replayed to ${content.end}, the fence stands at ${session.fenceOffset}`);
@@ -163,6 +170,24 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   }
   if (random.chance(0.3)) await session.close();
   else if (random.chance(0.5)) session.abandon('crashed'); // else: it goes on as a forgotten zombie with its appends in flight
+}
+
+/** Two sessions of three compress whatever saves something. By their author: a further draw would change what every kept seed does. */
+function compressing(author: number): Partial<SessionOptions> {
+  return { compression: (['raw', 'gzip', 'zstd'] as const)[author % 3]!, compressAboveBytes: 0 };
+}
+
+/** Compression that takes its time, so that everything else can happen meanwhile. */
+function slowly(clock: Clock, ms: number): NonNullable<OpenSession['compress']> {
+  return async (codec, content) => {
+    await clock.sleep(ms);
+    return codec === 'gzip' ? gzipSync(content) : zstdCompressSync(content);
+  };
+}
+
+/** Slots whose content is stored compressed (byte 6 of the format, s3log.md §6.2). */
+function countCompressed({ map }: SharedObjects): number {
+  return [...map.values()].filter((bytes) => bytes[6] !== 0).length;
 }
 
 function append(world: World, session: Session, random: SeededRandom): void {
@@ -270,6 +295,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     sessions: world.fences.length,
     fenced: world.fenced,
     reads: world.reads.length,
+    compressed: countCompressed(world.objects),
     virtualMs: clock.monotonicMs(),
   };
 }

@@ -14,7 +14,16 @@ const { values } = parseArgs({
 });
 const first = Number(values.seed);
 const count = Number(values.seeds);
-const totals = { acknowledged: 0, refused: 0, unknown: 0, sessions: 0, fenced: 0, reads: 0, virtualMs: 0 };
+const totals = {
+  acknowledged: 0,
+  refused: 0,
+  unknown: 0,
+  sessions: 0,
+  fenced: 0,
+  reads: 0,
+  compressed: 0,
+  virtualMs: 0,
+};
 let failures = 0;
 for (let seed = first; seed < first + count; seed++) {
   try {
@@ -30,6 +39,6 @@ for (let seed = first; seed < first + count; seed++) {
 }
 console.log(
   `${count} seeds, ${failures} failed; ${totals.sessions} sessions (${totals.fenced} fenced), ${totals.acknowledged} records acknowledged, ` +
-    `${totals.refused} refused, ${totals.unknown} unknown, ${totals.reads} reads, ${(totals.virtualMs / 3_600_000).toFixed(0)} virtual hours`,
+    `${totals.refused} refused, ${totals.unknown} unknown, ${totals.reads} reads, ${totals.compressed} slots compressed, ${(totals.virtualMs / 3_600_000).toFixed(0)} virtual hours`,
 );
 process.exitCode = failures === 0 ? 0 : 1;
