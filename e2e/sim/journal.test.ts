@@ -23,6 +23,7 @@ describe('journal under an adversarial store', () => {
     expect(sum('leaps')).toBeGreaterThan(50);
     expect(sum('fillers')).toBeGreaterThan(100);
     expect(sum('orphans')).toBeGreaterThan(20);
+    expect(sum('compressed')).toBeGreaterThan(300);
   });
 
   test('the same seed gives the same run', async () => {

@@ -15,6 +15,7 @@
  *   X8  every fence that a tailer meets is in the log, where it met it
  *   X9  whatever was left behind, the journal is opened by the first or second to try, and goes on where the log ends
  */
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { errorCode, silentLogger, type Clock } from '../../src/base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../src/base/testing/index.ts';
 import {
@@ -25,7 +26,9 @@ import {
   type Journal,
   type JournalCursor,
   type JournalMetrics,
+  type OpenSession,
   type Session,
+  type SessionOptions,
 } from '../../src/journal/index.ts';
 import { AdversaryStore, SharedObjects, type Malice } from './adversary.ts';
 
@@ -42,6 +45,7 @@ export interface JournalRun {
   readonly leaps: number;
   readonly fillers: number;
   readonly orphans: number;
+  readonly compressed: number;
   readonly virtualMs: number;
 }
 
@@ -205,6 +209,7 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
     flushIntervalMs: random.pick(world.busy ? [0] : [0, 20, 250]),
     giveUpMs: random.pick([500, 5000, 60_000]),
     maxBatchBytes: 1024,
+    ...compressing(author),
   };
   const { signal } = death;
   const session = await openSession(journal, {
@@ -216,6 +221,7 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
     random,
     metrics,
     signal,
+    compress: slowly(clock, author % 80),
   });
   const compactor = new Compactor(
     { session, clock, random, log: silentLogger, metrics },
@@ -256,6 +262,24 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   }
   if (random.chance(0.3)) await session.close();
   else if (random.chance(0.5)) session.abandon('crashed'); // else: it goes on as a forgotten zombie with its appends in flight
+}
+
+/** Two sessions of three compress whatever saves something. By their author: a further draw would change what every kept seed does. */
+function compressing(author: number): Partial<SessionOptions> {
+  return { compression: (['raw', 'gzip', 'zstd'] as const)[author % 3]!, compressAboveBytes: 0 };
+}
+
+/** Compression that takes its time, so that everything else can happen meanwhile. */
+function slowly(clock: Clock, ms: number): NonNullable<OpenSession['compress']> {
+  return async (codec, content) => {
+    await clock.sleep(ms);
+    return codec === 'gzip' ? gzipSync(content) : zstdCompressSync(content);
+  };
+}
+
+/** Slots whose content is stored compressed (byte 6 of the format, s3log.md §6.2). */
+function countCompressed({ map }: SharedObjects): number {
+  return [...map.values()].filter((bytes) => bytes[6] !== 0).length;
 }
 
 function append(world: World, session: Session, random: SeededRandom): void {
@@ -380,6 +404,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     leaps: world.leaps,
     fillers: world.fillers,
     orphans: world.orphans,
+    compressed: countCompressed(world.objects),
     virtualMs: clock.monotonicMs(),
   };
 }
