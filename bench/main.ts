@@ -10,6 +10,8 @@ const BENCHES: Readonly<Record<string, string>> = {
   'append-throughput': 'appends of 4 MiB batches to one journal, over plain PUTs of the same bytes',
   'group-commit': '10,000 writers of 100 bytes on one journal: memory store and S3, over bare grouping',
   'tail-latency': 'append acknowledged to a tailing reader that has it, beside one GET',
+  'read-throughput':
+    'reading a compacted journal of 2 GiB onto a disk, over the best of rclone copy and bare parallel GETs',
   'open-10k': 'open and fence a log of 10,000 live slots at 5 ms a request, over bare parallel GETs',
   failover: 'the write gap that clients see, fault by fault',
 };

@@ -1,13 +1,16 @@
 /**
- * A compacted journal made for reading: fragments as they lie in a store, named by Gazette's rules, content that nothing can compress.
+ * A compacted journal for reading, made as production makes it: appended through a session, compacted by its compactor until nothing is left in
+ * slots. The content is such that nothing can compress it.
  */
-import { sha1Hex, systemRandom } from '../../src/base/index.ts';
+import { silentLogger, systemRandom } from '../../src/base/index.ts';
+import { Compactor, fragmentKey, journalMetrics, START, type Journal } from '../../src/journal/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
+import { openBehind, PORTS } from './journal.ts';
 
-const FRAGMENT_BYTES = 64 * 1024 * 1024;
-const NAME = 'bench/read-throughput';
+const BATCH_BYTES = 4 * 1024 * 1024;
+const LOOK_MS = 100;
 
-export interface Fragment {
+export interface FragmentObject {
   readonly key: string;
   /** Content bytes [begin, end) of the journal. */
   readonly begin: number;
@@ -20,26 +23,34 @@ export interface CompactedJournal {
   readonly generation: string;
   readonly bytes: number;
   /** In order, without a gap. */
-  readonly fragments: readonly Fragment[];
+  readonly fragments: readonly FragmentObject[];
 }
 
-/** Key of a fragment: `<journal>/<begin>-<end>-<sha1>.raw`, offsets in 16 hex digits. */
-export function fragmentKey(name: string, { begin, end, sha1 }: Omit<Fragment, 'key'>): string {
-  const hex = (offset: number): string => offset.toString(16).padStart(16, '0');
-  return `${name}/${hex(begin)}-${hex(end)}-${sha1}.raw`;
-}
-
-/** Lays `bytes` of content into the store as fragments of 64 MiB (the last one shorter). */
+/** Makes a journal of `bytes` of content in fragments of 64 MiB (the last one shorter). */
 export async function compactedJournal(store: ObjectStore, bytes: number): Promise<CompactedJournal> {
-  const fragments: Fragment[] = [];
-  for (let begin = 0; begin < bytes; begin += FRAGMENT_BYTES) {
-    const end = Math.min(begin + FRAGMENT_BYTES, bytes);
-    const content = systemRandom.bytes(end - begin);
-    const range = { begin, end, sha1: sha1Hex(content) };
-    const key = fragmentKey(NAME, range);
-    const outcome = await store.create(key, content);
-    if (outcome.kind !== 'created') throw new Error(`a create of a fragment came to ${outcome.kind}`);
-    fragments.push({ key, ...range });
+  const journal: Journal = { store, name: 'bench/read-throughput', generation: 'g1' };
+  const session = await openBehind(journal, START, { compression: 'raw', flushIntervalMs: 0 });
+  const compactor = new Compactor(
+    { session, log: silentLogger, metrics: journalMetrics(), ...PORTS },
+    { compression: 'raw', intervalMs: LOOK_MS, graceMs: 0 },
+  );
+  for (let begin = 0; begin < bytes; begin += BATCH_BYTES) {
+    await session.whenWritable();
+    session.append(systemRandom.bytes(Math.min(BATCH_BYTES, bytes - begin)));
   }
-  return { name: NAME, generation: 'g1', bytes, fragments };
+  await session.barrier();
+  while (compactor.plan?.index.end !== bytes) {
+    if (compactor.problem) throw compactor.problem;
+    await PORTS.clock.sleep(LOOK_MS);
+  }
+  compactor.stop();
+  await compactor.ended;
+  await session.close();
+  const fragments = compactor.plan.index.fragments.map((fragment) => ({
+    key: fragmentKey(journal, fragment),
+    begin: fragment.begin,
+    end: fragment.end,
+    sha1: fragment.sha1,
+  }));
+  return { name: journal.name, generation: journal.generation, bytes, fragments };
 }

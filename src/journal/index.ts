@@ -30,6 +30,7 @@ export {
   type CompactorOptions,
 } from './compactor-options.ts';
 export type { CompactionIndex, Range } from './compaction-index.ts';
+export { fragmentKey, type Fragment } from './fragment.ts';
 export { estimateHead } from './head.ts';
 export {
   commitsPerSecond,
