@@ -3,7 +3,7 @@
  * term. Damage is an error with a place, never an empty start; and whoever comes second is stopped by the log.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ANNOTATIONS, EXIT } from '../../src/api/index.ts';
 import { runFault } from '../harness/faults.ts';
@@ -103,17 +103,30 @@ test('two pods are told the same term: the log lets one of them append, the othe
   expect(await stage.workload(OTHER).finish()).toMatchObject({ lost: 0, staleReads: 0 });
 }, 150_000);
 
-test('a log whose first slot is gone is data loss with its place, never an empty shard; put back, everything is there', async () => {
+/** The objects that hold the first bytes of a log: its first slot, and the fragments that begin there once it was compacted. */
+async function firstObjectsOf(shard: string): Promise<readonly string[]> {
+  const { store, cluster } = stage;
+  const log = await getObject(cluster, 'recoverylogs', shard);
+  const { generation } = log!.status as unknown as { generation: string };
+  const root = join(store.directory, store.bucket);
+  const zero = '0'.repeat(16);
+  const fragments = await readdir(join(root, 'default', shard)).catch(() => []);
+  return [
+    join(root, '_slots', 'default', shard, generation, 'log', zero),
+    ...fragments.filter((name) => name.startsWith(zero)).map((name) => join(root, 'default', shard, name)),
+  ];
+}
+
+test('a log whose first bytes are gone is data loss with its place, never an empty shard; put back, everything is there', async () => {
   const { cluster, installation, store } = stage;
   const workload = stage.workload(SHARD);
   await workload.moreWrites(STEADY_WRITES, RECOVERY_MS);
-  const log = await getObject(cluster, 'recoverylogs', SHARD);
-  const { generation } = log!.status as unknown as { generation: string };
-  const folder = join(store.directory, store.bucket, '_slots', 'default', SHARD, generation, 'log');
-  const slot = join(folder, '0000000000000000');
-  await rename(slot, join(store.directory, 'kept-slot'));
-  const names = Object.values(ANNOTATIONS).filter((name) => name.includes('/hints-'));
   const pods = cluster.pods().flatMap(({ name }) => (name.startsWith(`${SHARD}-`) ? [name] : []));
+  pods.forEach((pod) => cluster.freezePod('default', pod)); // nobody compacts any more
+  const first = await firstObjectsOf(SHARD);
+  const kept = (at: number): string => join(store.directory, `kept-${at}`);
+  await Promise.all(first.map((path, at) => rename(path, kept(at))));
+  const names = Object.values(ANNOTATIONS).filter((name) => name.includes('/hints-'));
   pods.forEach((pod) => cluster.killPod('default', pod));
   await kubectl('annotate', 'recoverylog', SHARD, ...names.map((name) => `${name}-`));
   await stage.until(
@@ -132,7 +145,7 @@ test('a log whose first slot is gone is data loss with its place, never an empty
   await untilEvent(cluster, ['Shard', SHARD], 'PodEnded', lost);
   const crashing = { status: 'False', reason: 'CrashLoop', containing: lost };
   await untilCondition(cluster, ['shards', SHARD, 'Progressing'], crashing);
-  await rename(join(store.directory, 'kept-slot'), slot);
+  await Promise.all(first.map((path, at) => rename(kept(at), path)));
   await installation.settled(SHARD, RECOVERY_MS);
   await workload.moreWrites(STEADY_WRITES, RECOVERY_MS);
   expect(await workload.finish()).toMatchObject({ lost: 0, staleReads: 0 });
