@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
 import type { ObjectStore } from '../store/index.ts';
-import { LEAP_SLOTS } from './leap-fence.ts';
+import { decodeSlotHead } from './slot.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { JournalReader, openSession, type Journal, type Session } from './index.ts';
 import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
@@ -82,6 +82,19 @@ async function busyWriter(
   return { busy: new BusyWriter(calm, await open(calm, near.journal, { term: 1 })), store: near.store };
 }
 
+/** A store as a plain object, for a story that takes one call's place. */
+function relay(store: ObjectStore): ObjectStore {
+  return {
+    url: store.url,
+    create: (...args) => store.create(...args),
+    get: (...args) => store.get(...args),
+    list: (...args) => store.list(...args),
+    head: (...args) => store.head(...args),
+    delete: (...args) => store.delete(...args),
+    close: () => store.close(),
+  };
+}
+
 /** Metrics that call back at the moments which a story wants to interfere with. */
 function watched(on: Partial<Pick<JournalMetrics, 'leaped' | 'filled'>>): JournalMetrics {
   return { ...journalMetrics(), ...on };
@@ -112,14 +125,19 @@ describe('a writer that wins every race', () => {
       }),
   );
 
-  test.each([1, 0.2])(
-    'even when it commits every %d ms against requests of 10 ms: the leaps grow',
-    (latencyMs) =>
+  test.each([
+    [1, 2],
+    [0.2, 4],
+  ])(
+    'even when it commits every %d ms against requests of 10 ms: the leaps double, %i are enough',
+    (latencyMs, enough) =>
       story(async (calm) => {
         const { busy } = await busyWriter(calm, latencyMs);
-        const next = await open(calm, calm.client(OPENER_MS).journal, { term: 2 });
+        const far = calm.client(OPENER_MS);
+        const next = await open(calm, far.journal, { term: 2 });
         await busy.ended;
-        expect(busy.acknowledged.length).toBeGreaterThan(LEAP_SLOTS);
+        const leaps = far.store.puts.filter(({ body }) => decodeSlotHead(body, 'test').leap);
+        expect(leaps.length).toBe(enough);
         await expectTruth(calm, busy, next);
       }),
   );
@@ -174,6 +192,31 @@ describe('a writer that wins every race', () => {
       expect(busy.refused).toHaveLength(1);
       await expectTruth(calm, busy, next);
     }));
+});
+
+describe('an opener', () => {
+  test.each([
+    [2, 0],
+    [3, 1],
+  ])('that lost %i races has leaped %i times', (races, leaps) =>
+    story(async (calm) => {
+      const old = await open(calm, calm.client(1).journal, { term: 1 });
+      const far = calm.client(OPENER_MS);
+      let left = races;
+      const store: ObjectStore = {
+        ...relay(far.store),
+        create: async (key, body, call) => {
+          if (left-- > 0) await old.append(utf8('x'), { barrier: true }).committed;
+          return await far.store.create(key, body, call);
+        },
+      };
+      let leaped = 0;
+      const metrics = watched({ leaped: () => leaped++ });
+      const next = await open(calm, { ...far.journal, store }, { term: 2, metrics });
+      expect(leaped).toBe(leaps);
+      expect(next.fenceOffset).toBe(races);
+    }),
+  );
 });
 
 describe('lost answers', () => {
@@ -315,13 +358,10 @@ describe('a crash at any request of an opener that leaps', () => {
       return answer;
     };
     return {
-      url: store.url,
+      ...relay(store),
       create: (...args) => request(() => store.create(...args)),
       get: (...args) => request(() => store.get(...args)),
       list: (...args) => request(() => store.list(...args)),
-      head: (...args) => store.head(...args),
-      delete: (...args) => store.delete(...args),
-      close: () => store.close(),
     };
   }
 

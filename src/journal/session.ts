@@ -70,7 +70,7 @@ export class Session {
   readonly registers: Registers;
   /** Slot of this session's FENCE. */
   readonly fenceSeq: number;
-  /** End of the log when the FENCE was put: everything below it is older than this session. */
+  /** End of the log below the FENCE, all holes filled: everything below it is older than this session. */
   readonly fenceOffset: number;
   /** Settles when the session is over; never rejects. */
   readonly ended: Promise<SessionEnd>;
