@@ -8,7 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startS3Server, type S3Server } from '../../e2e/cluster/s3-server.ts';
 import { systemClock, systemRandom, utf8 } from '../base/index.ts';
 import { openStore, type ObjectStore } from '../store/index.ts';
-import { JournalReader, openSession, type Journal, type Session, type SessionOptions } from './index.ts';
+import {
+  JournalReader,
+  openSession,
+  slotPrefix,
+  type Journal,
+  type Session,
+  type SessionOptions,
+} from './index.ts';
 
 const ports = { clock: systemClock, random: systemRandom };
 let server: S3Server;
@@ -71,6 +78,23 @@ describe('a journal on a real S3 server', () => {
     await tailing;
     expect((await readAll(journal)).text).toBe('abcnew');
   });
+
+  test.each(['zstd', 'gzip'] as const)(
+    'megabytes go through %s and come back, in a fraction of the bytes',
+    async (compression) => {
+      const journal = newJournal();
+      const session = await open(journal, 1, { compression });
+      const line = (i: number): string =>
+        `{"id":${i},"customer":"customer-${(i * 7919) % 5000}","state":"shipped"}\n`;
+      const text = Array.from({ length: 150_000 }, (_, i) => line(i)).join('');
+      await append(session, text);
+      await session.close();
+      expect((await readAll(journal)).text === text).toBe(true);
+      const { objects } = await store.list(slotPrefix(journal));
+      const stored = objects.reduce((total, { size }) => total + size, 0);
+      expect(stored).toBeLessThan(text.length / 2);
+    },
+  );
 
   test('a server that freezes in the middle of a PUT costs time, and the append is in the log once', async () => {
     const journal = newJournal();
