@@ -62,7 +62,7 @@ async function measure(legs: readonly Leg[]): Promise<ReadonlyMap<string, number
   return tookMs;
 }
 
-const tookMs = await withS3((server) =>
+const { took, memory } = await withS3((server) =>
   withStore(server, async (store) => {
     const client = plainClient(server);
     const session = await openAtTail(
@@ -77,7 +77,7 @@ const tookMs = await withS3((server) =>
       }
       await last;
     };
-    const memory = watchMemory();
+    const watch = watchMemory();
     const legs = [
       { name: 'plain PUTs', write: putsOf(client, server.bucket) },
       { name: 'creates of the store adapter', write: createsOf(store) },
@@ -86,11 +86,10 @@ const tookMs = await withS3((server) =>
     const took = await measure(legs);
     await session.close();
     client.destroy();
-    return { took, memory: memory.stop() };
+    return { took, memory: watch.stop() };
   }),
 );
 
-const { took, memory } = tookMs;
 const [plain, created, appended] = [...took.values()] as [number[], number[], number[]];
 const blockBytes = bytes * batches;
 const rows = [...took].map(([name, ms]) => {

@@ -6,6 +6,7 @@
  *   npm run bench -- commit-latency [--rounds N] [--bytes N] [--json FILE]
  */
 import { systemRandom } from '../src/base/index.ts';
+import { slotKey, type Journal } from '../src/journal/index.ts';
 import type { ObjectStore } from '../src/store/index.ts';
 import { openAtTail, timed, withS3, withStore } from './support/journal.ts';
 import { benchArguments, conclude, watchMemory } from './support/report.ts';
@@ -48,10 +49,12 @@ function noise({ samples }: Leg): { readonly p50: number; readonly p99: number }
 }
 
 async function run(store: ObjectStore): Promise<readonly [Leg, Leg]> {
-  const session = await openAtTail({ store, name: 'bench/commit-latency', generation: 'g1' });
-  let key = 0;
+  const journal: Journal = { store, name: 'bench/commit-latency', generation: 'g1' };
+  const session = await openAtTail(journal);
+  const beside: Journal = { ...journal, generation: 'bare' }; // keys as long and as deep as the journal's own
+  let seq = 0;
   const bare = async (): Promise<void> => {
-    const outcome = await store.create(`bare/${key++}`, body);
+    const outcome = await store.create(slotKey(beside, seq++), body);
     if (outcome.kind !== 'created') throw new Error(`a create came to ${outcome.kind}`);
   };
   const legs = await measure(bare, () => session.append(body, { barrier: true }).committed);

@@ -7,7 +7,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemRandom } from '../src/base/index.ts';
-import type { Session } from '../src/journal/index.ts';
 import { openStore, type ObjectStore } from '../src/store/index.ts';
 import { openAtTail, withS3, withStore } from './support/journal.ts';
 import { benchArguments, conclude, watchMemory } from './support/report.ts';
@@ -46,12 +45,14 @@ interface Run {
 /** The floor: whatever came within the interval is one object. */
 class BareGrouping {
   readonly #store: ObjectStore;
+  readonly #prefix: string;
   #parts: Uint8Array[] = [];
   #waiting: { readonly resolve: () => void; readonly reject: (reason: Error) => void }[] = [];
   #key = 0;
 
-  constructor(store: ObjectStore) {
+  constructor(store: ObjectStore, prefix: string) {
     this.#store = store;
+    this.#prefix = prefix;
   }
 
   append(body: Uint8Array): Promise<void> {
@@ -65,7 +66,7 @@ class BareGrouping {
     const waiting = this.#waiting;
     this.#parts = [];
     this.#waiting = [];
-    const outcome = await this.#store.create(`bare/${this.#key++}`, Buffer.concat(parts));
+    const outcome = await this.#store.create(`${this.#prefix}/${this.#key++}`, Buffer.concat(parts));
     if (outcome.kind === 'created') for (const { resolve } of waiting) resolve();
     else for (const { reject } of waiting) reject(new Error(`a create came to ${outcome.kind}`));
   }
@@ -109,27 +110,56 @@ interface Comparison {
   readonly overBare: number;
 }
 
-async function compare(store: ObjectStore): Promise<Comparison> {
-  const journal = { store, name: 'bench/group-commit', generation: 'g1' };
-  const session: Session = await openAtTail(journal, { flushIntervalMs: interval });
-  const bare = new BareGrouping(store);
-  const legs = [
-    { runs: [] as Run[], append: (body: Uint8Array) => bare.append(body) },
-    { runs: [] as Run[], append: (body: Uint8Array) => session.append(body).committed },
-  ] as const;
-  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-    for (const leg of turns(legs, Math.abs(round))) {
-      const done = await run(leg.append);
-      if (round >= 0) leg.runs.push(done);
+/** A leg opens anew for each round: what a memory store holds of one round must not weigh on the next. */
+interface Leg {
+  readonly runs: Run[];
+  readonly open: (
+    store: ObjectStore,
+    round: number,
+  ) => Promise<{ append: Append; close: () => Promise<void> }>;
+}
+
+const openBare: Leg['open'] = async (store, round) => {
+  const bare = new BareGrouping(store, `bare/${round}`);
+  return { append: (body) => bare.append(body), close: async () => undefined };
+};
+
+const openJournal: Leg['open'] = async (store, round) => {
+  const journal = { store, name: 'bench/group-commit', generation: `round${round}` };
+  const session = await openAtTail(journal, { flushIntervalMs: interval });
+  return { append: (body) => session.append(body).committed, close: () => session.close() };
+};
+
+/** Runs `work` with a store. */
+type WithStore = (work: (store: ObjectStore) => Promise<void>) => Promise<void>;
+
+async function compare(withAStore: WithStore): Promise<Comparison> {
+  const legs: readonly [Leg, Leg] = [
+    { runs: [], open: openBare },
+    { runs: [], open: openJournal },
+  ];
+  for (let round = 0; round < WARM_UP_ROUNDS + rounds; round++) {
+    for (const leg of turns(legs, round)) {
+      await withAStore(async (store) => {
+        const { append, close } = await leg.open(store, round);
+        const done = await run(append);
+        await close();
+        if (round >= WARM_UP_ROUNDS) leg.runs.push(done);
+      });
     }
   }
-  await session.close();
-  const rates = legs.map((leg) => leg.runs.map((each) => each.perSecond)) as [number[], number[]];
+  const rates = (leg: Leg): number[] => leg.runs.map((each) => each.perSecond);
   return {
     bare: figures(legs[0].runs),
     journal: figures(legs[1].runs),
-    overBare: middleRatio(rates[1], rates[0]),
+    overBare: middleRatio(rates(legs[1]), rates(legs[0])),
   };
+}
+
+async function withMemory(work: (store: ObjectStore) => Promise<void>): Promise<void> {
+  const store = openStore('memory:');
+  await work(store);
+  await store.close();
 }
 
 function row({ appendsPerSecond, latencyMs }: Figures): object {
@@ -142,10 +172,8 @@ function row({ appendsPerSecond, latencyMs }: Figures): object {
 }
 
 const memory = watchMemory();
-const memoryStore = openStore('memory:');
-const inMemory = await compare(memoryStore);
-await memoryStore.close();
-const onS3 = await withS3((server) => withStore(server, compare));
+const inMemory = await compare(withMemory);
+const onS3 = await withS3((server) => compare((work) => withStore(server, work)));
 console.log(
   `group commit, ${writers} writers of ${bytes} bytes, ${interval} ms grouping, ${rounds} rounds of ${seconds} s each (S3: versitygw on loopback)`,
 );

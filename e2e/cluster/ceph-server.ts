@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { cephPrograms, type CephProgram, type CephPrograms } from '../tools/ceph.ts';
 import { cephConfig } from './ceph-config.ts';
-import { type Child, startChild, waitReady } from './child.ts';
+import { type Child, freeze, startChild, waitReady } from './child.ts';
 import { HarnessError } from './errors.ts';
 import { Lifeline } from './lifeline.ts';
 import { freePort } from './ports.ts';
@@ -160,7 +160,7 @@ function handle(site: Site, keys: Keys, disk: Child): CephServer {
     ...keys,
     bucket: BUCKET,
     url: `s3://${BUCKET}?${query.toString()}`,
-    pauseDisk: () => void disk.signalGroup('SIGSTOP'),
+    pauseDisk: () => freeze(disk),
     resumeDisk: () => void disk.signalGroup('SIGCONT'),
     stop: () => lifeline.end(),
   };

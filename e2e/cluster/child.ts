@@ -5,7 +5,7 @@
  * 2. A child leads its own process group: a signal to the group reaches everything it started.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { HarnessError } from './errors.ts';
 
 /** How a process ended: one of the two is set. */
@@ -96,6 +96,35 @@ export async function waitReady(
       throw new HarnessError('NOT_STARTED', `${name} ${why}; the end of its log:\n${tail(child.logFile)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A stop reaches a process when its main thread is scheduled; on a busy machine that takes milliseconds. */
+const STOP_LIMIT_MS = 2_000;
+
+/**
+ * SIGSTOP to the whole group; returns when no thread of the process runs any more. Until then a server with many threads still answers,
+ * and what was meant to be silence is not. (Elsewhere than on Linux nobody can be asked, and it returns at once.)
+ */
+export function freeze(child: Child): void {
+  child.signalGroup('SIGSTOP');
+  const tasks = `/proc/${child.pid}/task`;
+  const stopped = (task: string): boolean => {
+    try {
+      return /\) [TtZX] /.test(readFileSync(`${tasks}/${task}/stat`, 'latin1'));
+    } catch {
+      return true; // the thread has ended
+    }
+  };
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  const deadline = Date.now() + STOP_LIMIT_MS;
+  while (existsSync(tasks) && !readdirSync(tasks).every(stopped)) {
+    if (Date.now() > deadline)
+      throw new HarnessError(
+        'NOT_FROZEN',
+        `process ${child.pid} still runs ${STOP_LIMIT_MS} ms after SIGSTOP`,
+      );
+    Atomics.wait(pause, 0, 0, 1); // a millisecond: what comes after must find it frozen
   }
 }
 

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serverBinaries } from '../tools/servers.ts';
-import { type Child, startChild, waitReady } from './child.ts';
+import { type Child, freeze, startChild, waitReady } from './child.ts';
 import { HarnessError } from './errors.ts';
 import { Lifeline } from './lifeline.ts';
 import { freePort, isFree } from './ports.ts';
@@ -175,7 +175,7 @@ function handle(parts: Parts): S3Server {
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_REGION: REGION,
     }),
-    pause: () => void running().signalGroup('SIGSTOP'),
+    pause: () => freeze(running()),
     resume: () => void running().signalGroup('SIGCONT'),
     kill,
     async restart() {

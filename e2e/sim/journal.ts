@@ -15,6 +15,7 @@
  *   X8  every fence that a tailer meets is in the log, where it met it
  *   X9  whatever was left behind, the journal is opened by the first or second to try, and goes on where the log ends
  */
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { errorCode, silentLogger, type Clock } from '../../src/base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../src/base/testing/index.ts';
 import {
@@ -25,7 +26,9 @@ import {
   type Journal,
   type JournalCursor,
   type JournalMetrics,
+  type OpenSession,
   type Session,
+  type SessionOptions,
 } from '../../src/journal/index.ts';
 import { AdversaryStore, SharedObjects, type Malice } from './adversary.ts';
 
@@ -42,6 +45,7 @@ export interface JournalRun {
   readonly leaps: number;
   readonly fillers: number;
   readonly orphans: number;
+  readonly compressed: number;
   readonly virtualMs: number;
 }
 
@@ -55,8 +59,10 @@ const RECORD_BYTES = 8;
 const WRITERS = 3;
 const TAILERS = 2;
 const LIFE_MS = 120_000;
+/** A busy world lives shorter: it commits, and its openers read, many times as much in the same time. */
+const BUSY_LIFE_MS = 45_000;
 /** A world that has not come to rest by then, long after the longest pause, never will: somebody waits for what nobody does. */
-const GIVE_UP_MS = 3 * 3_600_000;
+const GIVE_UP_MS = 80 * 60_000;
 /** Most time between two appends of a writer, ms; that of a busy one leaves always something to commit. */
 const THINK_MS = 60;
 const BUSY_THINK_MS = 20;
@@ -203,6 +209,7 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
     flushIntervalMs: random.pick(world.busy ? [0] : [0, 20, 250]),
     giveUpMs: random.pick([500, 5000, 60_000]),
     maxBatchBytes: 1024,
+    ...compressing(author),
   };
   const { signal } = death;
   const session = await openSession(journal, {
@@ -214,6 +221,7 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
     random,
     metrics,
     signal,
+    compress: slowly(clock, author % 80),
   });
   const compactor = new Compactor(
     { session, clock, random, log: silentLogger, metrics },
@@ -254,6 +262,24 @@ async function life(world: World, { store, journal, random }: ReturnType<typeof 
   }
   if (random.chance(0.3)) await session.close();
   else if (random.chance(0.5)) session.abandon('crashed'); // else: it goes on as a forgotten zombie with its appends in flight
+}
+
+/** Two sessions of three compress whatever saves something. By their author: a further draw would change what every kept seed does. */
+function compressing(author: number): Partial<SessionOptions> {
+  return { compression: (['raw', 'gzip', 'zstd'] as const)[author % 3]!, compressAboveBytes: 0 };
+}
+
+/** Compression that takes its time, so that everything else can happen meanwhile. */
+function slowly(clock: Clock, ms: number): NonNullable<OpenSession['compress']> {
+  return async (codec, content) => {
+    await clock.sleep(ms);
+    return codec === 'gzip' ? gzipSync(content) : zstdCompressSync(content);
+  };
+}
+
+/** Slots whose content is stored compressed (byte 6 of the format, s3log.md §6.2). */
+function countCompressed({ map }: SharedObjects): number {
+  return [...map.values()].filter((bytes) => bytes[6] !== 0).length;
 }
 
 function append(world: World, session: Session, random: SeededRandom): void {
@@ -316,14 +342,16 @@ async function tailer(world: World, name: string): Promise<void> {
 export async function simulateJournal(seed: number): Promise<JournalRun> {
   const random = seededRandom(seed);
   const clock = new VirtualClock();
+  const malice = pickMalice(random);
+  const busy = random.chance(BUSY_WORLDS);
   const world: World = {
     seed,
     clock,
     random,
     objects: new SharedObjects(),
-    malice: pickMalice(random),
-    untilMs: LIFE_MS,
-    busy: random.chance(BUSY_WORLDS),
+    malice,
+    untilMs: busy ? BUSY_LIFE_MS : LIFE_MS,
+    busy,
     acks: [],
     refused: [],
     fences: [],
@@ -376,6 +404,7 @@ export async function simulateJournal(seed: number): Promise<JournalRun> {
     leaps: world.leaps,
     fillers: world.fillers,
     orphans: world.orphans,
+    compressed: countCompressed(world.objects),
     virtualMs: clock.monotonicMs(),
   };
 }

@@ -25,6 +25,7 @@ const totals = {
   leaps: 0,
   fillers: 0,
   orphans: 0,
+  compressed: 0,
   virtualMs: 0,
 };
 let failures = 0;
@@ -42,6 +43,7 @@ for (let seed = first; seed < first + count; seed++) {
 }
 console.log(
   `${count} seeds, ${failures} failed; ${totals.sessions} sessions (${totals.fenced} fenced, ${totals.compacting} compacted), ${totals.acknowledged} records acknowledged, ` +
-    `${totals.leaps} leap fences (${totals.orphans} orphans), ${totals.fillers} fillers, ${totals.refused} refused, ${totals.unknown} unknown, ${totals.reads} reads, ${(totals.virtualMs / 3_600_000).toFixed(0)} virtual hours`,
+    `${totals.leaps} leap fences (${totals.orphans} orphans), ${totals.fillers} fillers, ${totals.refused} refused, ${totals.unknown} unknown, ${totals.reads} reads, ` +
+    `${totals.compressed} slots compressed, ${(totals.virtualMs / 3_600_000).toFixed(0)} virtual hours`,
 );
 process.exitCode = failures === 0 ? 0 : 1;

@@ -134,8 +134,20 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a batch is acknowledged with the one before it',
     file: 'src/journal/append-buffer.ts',
-    replace: 'this.#waiters[0]!.end <= offset',
-    by: 'this.#waiters[0]!.begin <= offset',
+    replace: 'this.#waiters.first.end <= offset',
+    by: 'this.#waiters.first.begin <= offset',
+  },
+  {
+    name: 'compressed content is read as it is stored',
+    file: 'src/journal/read-slot.ts',
+    replace: 'await decompress(codec, payload, end - begin)',
+    by: 'payload',
+  },
+  {
+    name: 'a barrier joins whoever waited last, whatever batch that was',
+    file: 'src/journal/append-buffer.ts',
+    replace: ' && joins !== undefined && latest.joins === joins',
+    by: '',
   },
   {
     name: 'what waits in the buffer when fenced is reported as durable',

@@ -10,10 +10,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { cephCacheDirectory, cephPrograms, ensureCeph } from './ceph.ts';
 
 const PROGRAMS = [
@@ -82,6 +83,16 @@ describe('Ceph’s programs', () => {
     expect((await ensure()).path('monmaptool')).toBe(cached('monmaptool'));
     expect(cephPrograms(env).path('osdmaptool')).toBe(cached('osdmaptool'));
     expect(readdirSync(dirname(cephCacheDirectory(env))).length).toBe(1);
+  });
+
+  test('are fetched by several at once without harm, and what killed fetches left is swept away', async () => {
+    installApt(PROGRAMS);
+    const parent = dirname(cephCacheDirectory(env));
+    for (const name of ['.fetching-old', '.fetching-new']) mkdirSync(join(parent, name), { recursive: true });
+    utimesSync(join(parent, '.fetching-old'), 0, 0);
+    const found = await Promise.all([ensure(), ensure(), ensure()]);
+    expect(found.map((programs) => programs.path('radosgw'))).toEqual(Array(3).fill(cached('radosgw')));
+    expect(readdirSync(parent).toSorted()).toEqual(['.fetching-new', basename(cephCacheDirectory(env))]);
   });
 
   test('that this machine has already are not fetched again: the rest joins them', async () => {

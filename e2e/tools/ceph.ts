@@ -9,7 +9,7 @@
  */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -31,6 +31,8 @@ export type CephProgram = (typeof PROGRAMS)[number];
 const PACKAGES = ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'];
 /** The download is 70 MB: on a slow line minutes, but not for ever. */
 const APT_LIMIT_MS = 15 * 60_000;
+/** What the directories of a fetch under way begin with. */
+const FETCHING = '.fetching-';
 
 export interface CephPrograms {
   path(program: CephProgram): string;
@@ -155,7 +157,8 @@ async function fetchPackages(options: FetchOptions): Promise<void> {
   const { root, progress = (line) => process.stderr.write(`${line}\n`) } = options;
   const parent = dirname(root);
   await mkdir(parent, { recursive: true });
-  const work = await mkdtemp(join(parent, '.fetching-'));
+  await sweep(parent);
+  const work = await mkdtemp(join(parent, FETCHING));
   try {
     progress(`Fetching Ceph's packages (${PACKAGES.join(', ')}) with apt into ${root}: 70 MB, once.`);
     const archives = await download(work, options);
@@ -163,6 +166,7 @@ async function fetchPackages(options: FetchOptions): Promise<void> {
     await mkdir(join(work, 'root'));
     for (const archive of archives)
       await run(options.unpack, ['-x', archive, join(work, 'root')], limits(options));
+    if (fromCache(options.env)) return; // somebody else was faster, and may run it already
     await rm(root, { recursive: true, force: true });
     await rename(join(work, 'root'), root); // 3
   } catch (error) {
@@ -174,6 +178,17 @@ async function fetchPackages(options: FetchOptions): Promise<void> {
     throw missing(`apt could not fetch them (${said || String(error)})`);
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Removes what fetches left that were killed: whatever is older than a fetch can be. */
+async function sweep(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(FETCHING)) continue;
+    const place = join(parent, name);
+    const found = await stat(place).catch(() => undefined); // its owner has just ended, or may keep it
+    if (found && Date.now() - found.mtimeMs > 3 * APT_LIMIT_MS)
+      await rm(place, { recursive: true, force: true });
   }
 }
 

@@ -60,7 +60,7 @@ describe('Ceph', () => {
       server.resumeDisk();
     }
     const again = await store.create('slot', body, { freshConnection: true });
-    expect(['created', 'exists', 'undecided']).toContain(again.kind);
+    expect(again.kind).not.toBe('refused');
     expect((await store.get('slot'))?.body).toEqual(body);
     expect(await store.create('slot', utf8('other'))).toEqual({ kind: 'exists' });
   });

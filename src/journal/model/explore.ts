@@ -1,7 +1,8 @@
 /**
  * Breadth-first search over every state that the protocol can reach, so that the first violation found has a shortest story.
  */
-import { initial, moves, type Rules, type State, type Writer } from './protocol.ts';
+import { moves } from './protocol.ts';
+import { initial, type Rules, type State, type Writer } from './state.ts';
 
 export interface Exploration {
   readonly states: number;
@@ -14,7 +15,9 @@ export interface Exploration {
 function writerKey(w: Writer): string {
   const pending = w.pending.map((p) => `${p.q}${p.k}${p.sends}${p.answer}`).join('+');
   const get = w.get ? `${w.get.q}${w.get.answer}${w.get.forRead ? 'r' : ''}` : '';
-  return `${w.phase}${w.next},${w.fence},${w.confirmed},${w.data},${w.checkpoints}[${pending}]${w.read?.must ?? ''}{${get}}`;
+  const leap =
+    w.leaped || w.filler >= 0 || w.skipped >= 0 ? `l${w.leaped},${w.filler},${w.lacks},${w.skipped}` : '';
+  return `${w.phase}${w.next},${w.fence},${w.confirmed},${w.data},${w.checkpoints}[${pending}]${w.read?.must ?? ''}{${get}}${leap}`;
 }
 
 /** A state as text; equal states have equal keys. */

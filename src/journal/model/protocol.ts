@@ -3,190 +3,28 @@
  * checkpoint, delete and read. It says nothing about bytes or time; it says which orders of events are possible.
  *
  * What is modelled, by the names of s3log.md §6: PUT with If-None-Match whose delivery is late, repeated or never, and whose answer may be
- * lost (A4-A7); own and foreign slots on 412 (A6); FENCE and floor re-check (F1-F4); CHECKPOINT slots and deletion below the floor (C5, C6);
+ * lost (A4-A7); own and foreign slots on 412 (A6); FENCE and floor re-check (F1-F4); leap FENCES, FILLERS and terms (L6; opening.ts); CHECKPOINT
+ * slots and deletion below the floor (C5, C6);
  * linearizable reads by a GET that is not atomic (L0-L5). Every rule can be broken by name; the tests demand that each broken one is found.
  *
  * Checked in every state: an acknowledged append is in the log, live, at its slot; a read that is served reflects every append that was
- * acknowledged before it arrived.
+ * acknowledged before it arrived; a live session's state has everything that is in the log below its fence.
  */
-
-export type Kind = 'F' | 'D' | 'C';
-
-export interface Entry {
-  readonly w: number;
-  readonly k: Kind;
-}
-
-interface Pending {
-  readonly q: number;
-  readonly k: Kind;
-  readonly sends: number;
-  /** What the store answered, once an answer arrived. */
-  readonly answer: 'none' | 'created' | 'exists';
-}
-
-interface Get {
-  readonly q: number;
-  readonly answer: 'none' | 'absent' | 'own' | 'foreign';
-  /** Whether the waiting read had arrived when the GET began. */
-  readonly forRead: boolean;
-}
-
-export interface Writer {
-  readonly phase: 'idle' | 'open' | 'fencing' | 'won' | 'live' | 'dead';
-  /** Slot to put next. */
-  readonly next: number;
-  readonly fence: number;
-  /** Slots below this are confirmed. */
-  readonly confirmed: number;
-  readonly data: number;
-  readonly checkpoints: number;
-  /** PUTs under way, oldest first; more than one only with a depth above one. */
-  readonly pending: readonly Pending[];
-  /** A read that arrived and must reflect slots below `must`. */
-  readonly read: { readonly must: number } | undefined;
-  readonly get: Get | undefined;
-}
-
-export interface State {
-  readonly store: readonly (Entry | undefined)[];
-  /** Ghost: what was first created in dense order; deletion does not change it. */
-  readonly log: readonly Entry[];
-  readonly floor: number;
-  /** Ghost: slots below this hold everything acknowledged. */
-  readonly acknowledged: number;
-  /** PUTs in the network, as `w:q:k`, sorted. */
-  readonly net: readonly string[];
-  readonly writers: readonly Writer[];
-  readonly readsLeft: number;
-}
-
-export interface Rules {
-  readonly writers: number;
-  /** Data slots a writer may put. */
-  readonly data: number;
-  /** CHECKPOINTs a writer may put. */
-  readonly checkpoints: number;
-  /** How often a PUT may be repeated. */
-  readonly resends: number;
-  readonly reads: number;
-  readonly depth: number;
-  /** Fences are never deleted. */
-  readonly keepFences: boolean;
-  /** The floor is looked at once more after a fence is won. */
-  readonly floorCheck: boolean;
-  /** Deletion happens at all. */
-  readonly deletion: boolean;
-  readonly acknowledge: 'confirmed' | 'sent';
-  /** 412 on the own key: whose slot it is decides. */
-  readonly onExists: 'compare' | 'assume-own';
-  readonly onForeign: 'stop' | 'go-on';
-  /** Which slot a read asks for, and what serves it. */
-  readonly readBy:
-    | 'after-sent'
-    | 'after-sent-unconfirmed'
-    | 'after-confirmed'
-    | 'any-confirmation'
-    | 'join-get'
-    | 'before-floor-check'
-    | 'no-proof';
-}
-
-export const RIGHT: Rules = {
-  writers: 2,
-  data: 1,
-  checkpoints: 1,
-  resends: 1,
-  reads: 0,
-  depth: 1,
-  keepFences: true,
-  floorCheck: true,
-  deletion: true,
-  acknowledge: 'confirmed',
-  onExists: 'compare',
-  onForeign: 'stop',
-  readBy: 'after-sent',
-};
-
-const IDLE: Writer = {
-  phase: 'idle',
-  next: 0,
-  fence: -1,
-  confirmed: 0,
-  data: 0,
-  checkpoints: 0,
-  pending: [],
-  read: undefined,
-  get: undefined,
-};
-
-/** A process that has stopped; whoever comes after it is another writer. */
-const DEAD: Partial<Writer> = { phase: 'dead', pending: [], read: undefined, get: undefined };
-
-export function initial(rules: Rules): State {
-  return {
-    store: [],
-    log: [],
-    floor: 0,
-    acknowledged: 0,
-    net: [],
-    writers: Array.from({ length: rules.writers }, () => IDLE),
-    readsLeft: rules.reads,
-  };
-}
-
-export interface Move {
-  readonly label: string;
-  readonly to: State;
-  readonly violation?: string;
-}
-
-/** Writer of the nearest fence at or below slot q of the log. */
-function owner(log: readonly Entry[], q: number): number {
-  for (let at = q; at >= 0; at--) if (log[at]?.k === 'F') return log[at]!.w;
-  return -1;
-}
-
-function isLive(log: readonly Entry[], q: number): boolean {
-  const entry = log[q];
-  return entry !== undefined && (entry.k === 'F' || owner(log, q) === entry.w);
-}
-
-function tail(state: State): number {
-  let at = state.floor;
-  while (state.store[at]) at++;
-  return at;
-}
-
-function replace<T>(list: readonly T[], at: number, value: T): T[] {
-  const copy = [...list];
-  while (copy.length < at) copy.push(undefined as T);
-  copy[at] = value;
-  return copy;
-}
-
-function withWriter(state: State, w: number, change: Partial<Writer>): State {
-  return { ...state, writers: replace(state.writers, w, { ...state.writers[w]!, ...change }) };
-}
-
-/** The store creates the slot unless it is there; the ghost log grows along. */
-function create(state: State, q: number, entry: Entry): State | undefined {
-  if (state.store[q]) return undefined;
-  const store = replace(state.store, q, entry);
-  const log = [...state.log];
-  let floor = state.floor;
-  while (store[log.length]) {
-    const at = log.length;
-    log.push(store[at]!);
-    if (log[at]!.k === 'C' && isLive(log, at)) floor = Math.max(floor, at);
-  }
-  return { ...state, store, log, floor };
-}
-
-const send = (state: State, w: number, q: number, k: Kind): State => ({
-  ...state,
-  net: [...state.net, `${w}:${q}:${k}`].sort(),
-});
+import { opening } from './opening.ts';
+import {
+  create,
+  DEAD,
+  isLive,
+  replace,
+  send,
+  withWriter,
+  type Entry,
+  type Kind,
+  type Move,
+  type Rules,
+  type State,
+  type Writer,
+} from './state.ts';
 
 /** A PUT somewhere in the network reaches the store, or is lost with or without effect. */
 function deliveries(state: State): Move[] {
@@ -209,59 +47,6 @@ function deliveries(state: State): Move[] {
     moves.push({ label: what, to: withWriter(effect, Number(w), { pending }) });
   }
   return moves;
-}
-
-function opening(state: State, w: number, rules: Rules): Move[] {
-  const writer = state.writers[w]!;
-  const first = writer.pending[0];
-  switch (writer.phase) {
-    case 'idle':
-      return [
-        { label: `w${w} finds the tail`, to: withWriter(state, w, { phase: 'open', next: tail(state) }) },
-      ];
-    case 'open': {
-      const pending: Pending[] = [{ q: writer.next, k: 'F', sends: 1, answer: 'none' }];
-      return [
-        {
-          label: `w${w} sends FENCE @${writer.next}`,
-          to: send(withWriter(state, w, { phase: 'fencing', pending }), w, writer.next, 'F'),
-        },
-      ];
-    }
-    case 'fencing': {
-      if (!first || first.answer === 'none') return [];
-      const found = state.store[first.q];
-      const mine = first.answer === 'created' || (found?.w === w && found.k === 'F');
-      if (mine)
-        return [
-          {
-            label: `w${w} won its FENCE @${first.q}`,
-            to: withWriter(state, w, { phase: 'won', fence: first.q, pending: [] }),
-          },
-        ];
-      const next = found ? first.q + 1 : tail(state);
-      return [
-        { label: `w${w} lost @${first.q}`, to: withWriter(state, w, { phase: 'open', next, pending: [] }) },
-      ];
-    }
-    case 'won': {
-      const live: Partial<Writer> = { phase: 'live', next: writer.fence + 1, confirmed: writer.fence + 1 };
-      if (!rules.floorCheck) return [{ label: `w${w} is live, unchecked`, to: withWriter(state, w, live) }];
-      const above =
-        state.store.slice(writer.fence + 1).some((entry) => entry?.k === 'F') || state.floor > writer.fence;
-      if (above)
-        return [
-          {
-            label: `w${w} sees that its FENCE does not stand at the tail and gives up`,
-            to: withWriter(state, w, DEAD),
-          },
-        ];
-      return [{ label: `w${w} is live`, to: withWriter(state, w, live) }];
-    }
-    case 'live':
-    case 'dead':
-      return [];
-  }
 }
 
 function resends(state: State, w: number, rules: Rules): Move[] {
@@ -412,12 +197,18 @@ function reading(state: State, w: number, rules: Rules): Move[] {
   return moves;
 }
 
+function isKept({ k }: Entry, rules: Rules): boolean {
+  return (
+    (k === 'F' && rules.keepFences) || (k === 'L' && rules.keepLeaps) || (k === 'X' && rules.keepFillers)
+  );
+}
+
 function deletions(state: State, rules: Rules): Move[] {
   if (!rules.deletion) return [];
   const moves: Move[] = [];
   for (let q = 0; q < state.floor; q++) {
     const entry = state.store[q];
-    if (!entry || (entry.k === 'F' && rules.keepFences)) continue;
+    if (!entry || isKept(entry, rules)) continue;
     moves.push({
       label: `slot ${q} (${entry.k}${entry.w}) is deleted`,
       to: { ...state, store: replace(state.store, q, undefined) },
@@ -431,7 +222,7 @@ function settle(state: State, rules: Rules): State {
   const net = state.net.filter((message) => {
     const [w, q, k] = message.split(':') as [string, string, Kind];
     const entry = state.store[Number(q)];
-    const forGood = entry !== undefined && (!rules.deletion || (entry.k === 'F' && rules.keepFences));
+    const forGood = entry !== undefined && (!rules.deletion || isKept(entry, rules));
     const awaited = state.writers[Number(w)]!.pending.some(
       (p) => p.q === Number(q) && p.k === k && p.answer === 'none',
     );
@@ -445,12 +236,13 @@ export function moves(state: State, rules: Rules): Move[] {
   const all = [...deliveries(state), ...deletions(state, rules)];
   for (let w = 0; w < state.writers.length; w++) {
     if (
+      rules.leap === 0 &&
       state.writers[w]!.phase === 'idle' &&
       w > 0 &&
       state.writers[w - 1]!.phase === 'idle' &&
       state.writers[w - 1]!.fence < 0
     )
-      continue; // writers are alike: they begin in order
+      continue; // writers without terms are alike: they begin in order
     all.push(
       ...opening(state, w, rules),
       ...resends(state, w, rules),
@@ -459,5 +251,19 @@ export function moves(state: State, rules: Rules): Move[] {
       ...reading(state, w, rules),
     );
   }
-  return all.map((move) => ({ ...move, to: settle(move.to, rules) }));
+  return all.map((move) => withBlindness({ ...move, to: settle(move.to, rules) }, rules));
+}
+
+/** A live writer whose state lacks content that is in the log. */
+function withBlindness(move: Move, rules: Rules): Move {
+  if (rules.leap === 0 || move.violation) return move;
+  const { writers, log } = move.to;
+  for (const [w, writer] of writers.entries()) {
+    if (writer.phase !== 'live') continue;
+    const { skipped } = writer;
+    const passedOver = skipped >= 0 && log[skipped]?.k === 'D' && isLive(log, skipped) ? skipped : -1;
+    const lacks = Math.max(writer.lacks, passedOver);
+    if (lacks >= 0) return { ...move, violation: `w${w} opened without the content of slot ${lacks}` };
+  }
+  return move;
 }

@@ -1,7 +1,8 @@
 /**
- * The two S3 clients of a store, configured as s3log.md §6.12 demands.
+ * The three S3 clients of a store, configured as s3log.md §6.12 demands.
  *
- * 1. Appends and reads never share a client: a burst of reads must not take the connections of the write that everybody waits for.
+ * 1. Appends, uploads of fragments and reads never share a client: neither a burst of reads nor a compaction must take the connections of
+ *    the write that everybody waits for. Which is which is told by size: no slot is larger than SLOT_BYTES.
  * 2. The SDK never repeats a request: for appends because that hides lost responses (S2 of types.ts), for reads because its retry ends
  *    before the body is read; reading retries around the whole body itself (read-retry.ts).
  * 3. At a custom endpoint: path style, and checksums only where the protocol demands them, which is what other stores understand.
@@ -19,17 +20,24 @@ export interface S3Credentials {
 }
 
 export interface S3Clients {
+  /** Creates of up to SLOT_BYTES. */
   readonly append: S3Client;
+  /** Larger creates. */
+  readonly upload: S3Client;
   readonly read: S3Client;
 }
 
+/** Largest slot: 8 MiB (s3log.md §6.12) and room for what a slot adds to its payload. */
+export const SLOT_BYTES: number = 8 * 1024 * 1024 + 64 * 1024;
 const APPEND_SOCKETS = 4;
+/** Four bodies of 64 MiB fill any line, and are all the memory that uploading should take. */
+export const UPLOAD_SOCKETS = 4;
 /** A restore wants this many ranges in flight at least (s3log.md §1.3). */
 export const READ_SOCKETS = 64;
 /** Custom endpoints do not care, signatures do: everybody's default. */
 const CUSTOM_ENDPOINT_REGION = 'us-east-1';
 
-/** Makes both clients; nothing is sent yet. */
+/** Makes the clients; nothing is sent yet. */
 export function s3Clients(
   location: S3Location,
   credentials: S3Credentials | undefined,
@@ -49,17 +57,16 @@ export function s3Clients(
       : {}),
     ...(credentials && { credentials: plain(credentials) }),
   };
-  const append = new S3Client({
-    ...shared,
-    requestHandler: asRequestHandler(new ConnectionChoice(APPEND_SOCKETS, log, onSent)),
-  });
-  const read = new S3Client({
-    ...shared,
-    credentials: append.config.credentials, // one chain, asked once
-    requestHandler: asRequestHandler(new ConnectionChoice(READ_SOCKETS, log, onSent)),
-  });
-  return { append, read };
+  const handler = (sockets: number): ClientHandler =>
+    asRequestHandler(new ConnectionChoice(sockets, log, onSent));
+  const append = new S3Client({ ...shared, requestHandler: handler(APPEND_SOCKETS) });
+  const { credentials: chain } = append.config; // one chain, asked once
+  const other = (sockets: number): S3Client =>
+    new S3Client({ ...shared, credentials: chain, requestHandler: handler(sockets) });
+  return { append, upload: other(UPLOAD_SOCKETS), read: other(READ_SOCKETS) };
 }
+
+type ClientHandler = ReturnType<typeof asRequestHandler>;
 
 function plain(credentials: S3Credentials): {
   accessKeyId: string;

@@ -1,7 +1,7 @@
 /**
  * The S3 adapter: five requests of S3 behind the port (s3log.md §6.12).
  *
- * 1. A create is one PutObject with If-None-Match: * on the append client; whatever comes back goes through the table of classify.ts.
+ * 1. A create is one PutObject with If-None-Match: *; whatever comes back goes through the table of classify.ts.
  * 2. Absence is the store's NoSuchKey. HEAD has no document to say it, so its 404 counts only at a bucket that is known to exist.
  * 3. A GET's body has the announced length, and a range is the range asked for; anything else is an error (S3 and S4 of types.ts).
  * 4. A large create that is repeated asks by HEAD first whether the key is taken. A store that refuses without reading the body closes the
@@ -37,7 +37,14 @@ import type {
 } from '../types.ts';
 import { formatStoreUrl, type S3Location } from '../url.ts';
 import { classifyCreate, saysAbsent } from './classify.ts';
-import { READ_SOCKETS, s3Clients, type S3Clients, type S3Credentials } from './clients.ts';
+import {
+  READ_SOCKETS,
+  s3Clients,
+  SLOT_BYTES,
+  UPLOAD_SOCKETS,
+  type S3Clients,
+  type S3Credentials,
+} from './clients.ts';
 import { checkOrder, checkRangeAnswer, sizeFromRange } from './answers.ts';
 import { readBody } from './read-body.ts';
 import type { OnSent, SendOptions } from './fresh-connections.ts';
@@ -69,6 +76,7 @@ export class S3Store implements ObjectStore {
   readonly #options: S3StoreOptions;
   readonly #clients: S3Clients;
   readonly #turns = new Turns(READ_SOCKETS);
+  readonly #uploads = new Turns(UPLOAD_SOCKETS);
   /** The bucket was seen to exist by this process (2). */
   #bucketSeen = false;
   #closed = false;
@@ -81,33 +89,44 @@ export class S3Store implements ObjectStore {
   }
 
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
-    const { signal, freshConnection = false } = call;
+    const { signal } = call;
     try {
       const Key = this.#fullKey(key);
-      if (signal?.aborted) return { kind: 'undecided', cause: abortedError('create', key, signal) };
-      const limitMs = CREATE_LIMIT_MS + body.length / SLOWEST_BYTES_PER_MS;
-      const limit = deadline(this.#options.clock, limitMs, `create of ${key}`, signal);
+      if (body.length <= SLOT_BYTES) return await this.#put(this.#clients.append, Key, body, call);
+      const giveBack = await this.#uploads.take(signal); // T1: the wait for it is not the store's time
       try {
-        const send: SendOptions = { abortSignal: limit.signal, freshConnection };
-        if (freshConnection && body.length >= LARGE_BYTES && (await this.#isTaken(Key, send)))
-          return { kind: 'exists' }; // 4
-        const command = new PutObjectCommand({
-          Bucket: this.#location.bucket,
-          Key,
-          Body: body,
-          IfNoneMatch: '*',
-        });
-        const sent = await this.#clients.append.send(command, send);
-        this.#decided(key, 'created', sent.$metadata.requestId);
-        return { kind: 'created' };
-      } catch (thrown) {
-        if (signal?.aborted) return { kind: 'undecided', cause: abortedError('create', key, signal) };
-        throw limit.signal.aborted ? limit.signal.reason : thrown;
+        return await this.#put(this.#clients.upload, Key, body, call);
       } finally {
-        limit.clear();
+        giveBack();
       }
     } catch (thrown) {
+      if (signal?.aborted && !(thrown instanceof StoreError))
+        return { kind: 'undecided', cause: abortedError('create', key, signal) };
       return this.#createFailed(key, thrown);
+    }
+  }
+
+  /** The one attempt (1). @throws whatever is not `created`, or `exists` as the answer to the question (4). */
+  async #put(client: S3Client, Key: string, body: Uint8Array, call: StoreCall): Promise<CreateOutcome> {
+    const { signal, freshConnection = false } = call;
+    signal?.throwIfAborted();
+    const { bucket: Bucket } = this.#location;
+    const limitMs = CREATE_LIMIT_MS + body.length / SLOWEST_BYTES_PER_MS;
+    const limit = deadline(this.#options.clock, limitMs, `create of ${Key}`, signal);
+    try {
+      const send: SendOptions = { abortSignal: limit.signal, freshConnection };
+      if (freshConnection && body.length >= LARGE_BYTES && (await this.#isTaken(Key, send)))
+        return { kind: 'exists' };
+      const sent = await client.send(
+        new PutObjectCommand({ Bucket, Key, Body: body, IfNoneMatch: '*' }),
+        send,
+      );
+      this.#decided(Key, 'created', sent.$metadata.requestId);
+      return { kind: 'created' };
+    } catch (thrown) {
+      throw limit.signal.aborted ? limit.signal.reason : thrown; // the SDK's AbortError says less than why we stopped
+    } finally {
+      limit.clear();
     }
   }
 
@@ -242,8 +261,7 @@ export class S3Store implements ObjectStore {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const clients: readonly S3Client[] = [this.#clients.append, this.#clients.read];
-    for (const client of clients) client.destroy();
+    for (const client of Object.values<S3Client>({ ...this.#clients })) client.destroy();
   }
 
   async #read<T>(

@@ -204,6 +204,18 @@ describe('a create on the wire', () => {
     await ended;
   });
 
+  test('uploads of fragments do not take its connections', async () => {
+    const fragment = new Uint8Array(9 * 1024 * 1024);
+    scripts = [(response, { body }) => (body.length < 100 ? void response.writeHead(200).end() : undefined)];
+    const stop = new AbortController();
+    const uploads = Array.from({ length: 6 }, (_, i) =>
+      store.create(`fragment/${i}`, fragment, { signal: stop.signal }),
+    );
+    expect(await store.create('k', utf8('x'))).toEqual({ kind: 'created' });
+    stop.abort(new Error('done'));
+    expect((await Promise.all(uploads)).map(({ kind }) => kind)).toEqual(Array(6).fill('undecided'));
+  });
+
   test('a clock far from the store’s is corrected by its Date, and the next attempt passes', async () => {
     const ahead = new Date(new Date().getTime() + 3 * 3_600_000);
     scripts = [fail(403, 'RequestTimeTooSkewed', { date: ahead.toUTCString() }), reply(200)];

@@ -1,7 +1,7 @@
 /**
  * At most so many at a time; who comes later waits, first come, first served.
  *
- * T1  Whoever waits for a turn is not yet a request: no deadline for the store's answer runs (read-retry.ts R4).
+ * T1  Whoever waits for a turn is not yet a request: no deadline for the store's answer runs.
  * T2  A turn given back goes to the next in the queue that still wants it.
  */
 export class Turns {
