@@ -152,7 +152,7 @@ const TOLD_BELOW_FLOOR: ReadonlySet<string> = new Set([
 const isTold = (built: BuiltJournal, mutation: string, seq: number): boolean =>
   seq >= built.floor ||
   TOLD_BELOW_FLOOR.has(mutation) ||
-  (mutation === 'deleted' && built.slots[seq]!.kind === 'fence');
+  (mutation === 'deleted' && built.slots[seq]!.kind === 'fence' && !built.slots[seq]!.leap); // no index names a void leap FENCE
 
 function mutate(
   built: BuiltJournal,
