@@ -98,7 +98,7 @@ function textRow(row: Row, nowMs: number): string {
       const { kind, leap, begin, end, session, author, codec } = row.header;
       return columns(
         String(row.seq),
-        leap ? `${kind}, leap` : kind,
+        row.isVoid ? 'void leap' : leap ? 'leap fence' : kind,
         `${begin}-${end}`,
         String(session),
         author.toString(32),
@@ -143,6 +143,7 @@ function jsonRow(row: Row): unknown {
         bytes: size,
         codec,
         leap,
+        void: row.isVoid,
         registers,
         modified,
       };

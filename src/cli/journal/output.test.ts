@@ -59,7 +59,7 @@ describe('progress', () => {
       })(),
     );
     expect(stream.texts).toHaveLength(20);
-    expect(stream.texts.at(-1)).toBe('\r\u001B[K[############------------] 100 MiB of 200 MiB (50 %), 50.0 ');
+    expect(stream.texts.at(-1)).toBe('\r\u001B[K[##########----------] 100 MiB of 200 MiB (50 %), 50.0 MiB/');
     expect(stream.texts.every((drawing) => drawing.length <= 4 + 59)).toBe(true);
     progress.clear();
     progress.clear();

@@ -18,7 +18,7 @@ export interface ProgressStream {
 const REDRAW_MS = 100;
 /** Lines in a log come at most this often, ms. */
 const LINE_MS = 5000;
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 20;
 const DEFAULT_COLUMNS = 80;
 const CLEAR_LINE = '\r\u001B[K';
 

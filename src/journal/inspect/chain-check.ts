@@ -1,7 +1,7 @@
 /**
  * What the slots tell about each other: a pure fold like cursor.ts, except that it goes on where a reader has to stop.
  *
- * W1  Whatever makes `advance` throw is damage here (U1-U3 of cursor.ts); beyond it, what no writer of ours does is told as well.
+ * W1  Whatever makes `advance` throw is damage here (U1-U4 of cursor.ts); beyond it, what no writer of ours does is told as well.
  * W2  Behind a slot that cannot be read nothing is assumed: offset, put-id and session count as unknown until a slot tells them, so that one damaged
  *     object gives one finding and not one for every slot behind it.
  * W3  How much content a lost slot held is known when the next live slot says where it begins; its finding waits for that (`pending`).
@@ -262,6 +262,7 @@ function passFence(
   passed: Chain,
   { tell, findings }: { readonly tell: Tell; readonly findings: readonly Finding[] },
 ): ChainStep {
+  if (slot.leap && isVoid(chain, slot)) return { chain: passed, findings }; // U4: its owner was too late, and nobody believes it
   if (slot.session !== slot.seq)
     tell('wrong-session', {
       bytes: { start: 32, end: 40 },
@@ -280,7 +281,10 @@ function passFence(
     !chain.highest || term > chain.highest.term
       ? { term, author: slot.author, seq: slot.seq, key: passed.last!.key }
       : chain.highest;
-  const session = { seq: slot.seq, author: slot.author, registers: slot.registers };
+  const laid = slot.leap ? chain.session?.registers : undefined;
+  const below = slot.leap && chain.session !== undefined && laid === undefined; // what it was laid over could not be read
+  const registers = below ? undefined : { ...laid, ...slot.registers };
+  const session = { seq: slot.seq, author: slot.author, registers };
   const next: Chain = { ...passed, session, highest, unread: [] };
   if (slot.leap) return { chain: next, findings }; // its writer did not know the offset
   const resolved = resolve(chain, slot.begin);
@@ -288,6 +292,15 @@ function passFence(
     chain: { ...next, offset: slot.begin, offsetKnown: true, pending: [] },
     findings: [...resolved, ...findings],
   };
+}
+
+/** U4: whether a leap FENCE stands behind a higher term, or behind its own by another author. */
+function isVoid({ highest }: Chain, slot: SlotHeader): boolean {
+  const term = termOf(slot.registers);
+  return (
+    highest !== undefined &&
+    (term < highest.term || (term === highest.term && slot.author !== highest.author))
+  );
 }
 
 /** U3, and F2 of open-session.ts: nobody opens a session with his own term by another author. */

@@ -3,11 +3,11 @@
  */
 import type { Clock, Random } from '../../base/index.ts';
 import { ensureError, errorCode } from '../../base/index.ts';
-import { termOf } from '../cursor.ts';
+import { allowsFence, termOf } from '../cursor.ts';
 import { CorruptSlotError } from '../errors.ts';
 import type { Journal } from '../names.ts';
 import { retrying } from '../retry.ts';
-import { decodeSlotHead, SLOT_HEAD_BYTES, type SlotHeader } from '../slot.ts';
+import { decodeSlotHead, SLOT_HEAD_BYTES, type Registers, type SlotHeader } from '../slot.ts';
 import { inOrder } from './in-order.ts';
 import { listSlots, type ListedObject } from './list-slots.ts';
 
@@ -31,6 +31,8 @@ export type SlotDescription = Described &
         readonly header: SlotHeader;
         /** Of its session; undefined when that FENCE was not read. */
         readonly term: number | undefined;
+        /** A leap FENCE that came too late and opened nothing. */
+        readonly isVoid?: boolean;
       }
     /** Its head cannot be read; or it was deleted between LIST and GET. */
     | { readonly kind: 'damaged'; readonly seq: number; readonly code: string; readonly problem: string }
@@ -91,13 +93,22 @@ export async function* describeSlots(
   const listed = listSlots(journal, { signal: options.signal, attempt });
   const read = (object: ListedObject, signal: AbortSignal): Promise<SlotDescription> =>
     describeSlot(journal, object, { ...options, signal });
-  let fence: { readonly seq: number; readonly term: number } | undefined;
+  let fence: { readonly seq: number; readonly registers: Registers } | undefined;
   for await (const one of inOrder(listed, HEAD_READS, read, options.signal)) {
     if (one.kind !== 'slot') {
       yield one;
       continue;
     }
-    if (one.header.kind === 'fence') fence = { seq: one.seq, term: termOf(one.header.registers) };
-    yield { ...one, term: one.header.session === fence?.seq ? fence.term : one.term };
+    const { header } = one;
+    const isVoid = header.kind === 'fence' && header.leap && !isAllowed(fence?.registers, header);
+    if (header.kind === 'fence' && !isVoid)
+      fence = { seq: one.seq, registers: { ...(header.leap ? fence?.registers : {}), ...header.registers } };
+    const term = header.session === fence?.seq ? termOf(fence.registers) : one.term;
+    yield { ...one, term, ...(isVoid ? { isVoid } : {}) };
   }
+}
+
+/** U4 of cursor.ts. */
+function isAllowed(below: Registers | undefined, { registers }: SlotHeader): boolean {
+  return allowsFence(below ?? {}, termOf(registers), registers['author'] ?? '0');
 }

@@ -75,7 +75,7 @@ export type Finding = Place &
       }
     /** Slots seq to lastSeq, both included, do not exist although later ones do. `key` is that of the first. */
     | { readonly kind: 'missing-slots'; readonly seq: number; readonly lastSeq: number }
-    /** The same below a leap fence that nothing follows: its owner fills them, or has died doing so. */
+    /** The same below leap fences and nothing else: they are being filled, or the next session begins there. */
     | { readonly kind: 'unfilled-slots'; readonly seq: number; readonly lastSeq: number }
     | { readonly kind: 'stranger-key' }
     /** Compacted content. */

@@ -184,6 +184,19 @@ describe('described slots', () => {
     expect(slots.reduce(summarize, EMPTY_SUMMARY).absent).toBe(2);
   });
 
+  test('a leap fence that came too late opens nothing', async () => {
+    const slots = await described(usual().voidLeap().data('kl'));
+    expect(
+      slots.slice(4).map((one) => one.kind === 'slot' && [one.header.kind, one.isVoid, one.term]),
+    ).toEqual([
+      ['data', undefined, 2],
+      ['fence', true, 2],
+      ['data', undefined, 2],
+    ]);
+    const summary = slots.reduce(summarize, EMPTY_SUMMARY);
+    expect(summary).toMatchObject({ head: 12, batches: 4, sessions: 2, newestFence: { seq: 3 } });
+  });
+
   test('come to a summary', async () => {
     const slots = await described(usual(), (objects, journal) => {
       objects.set(`${slotKey(journal, 2)}~`, utf8('x'));

@@ -70,6 +70,8 @@ export interface PassPorts {
   readonly atLeastBytes?: number | undefined;
   /** The floor as a newer CHECKPOINT has it by now, and the fragments it names. */
   readonly newerPlan: () => Promise<Plan | undefined>;
+  /** What became of missing slots: left open by leap fences above, filled meanwhile, or lost. */
+  readonly holeNow: (first: number, above: number) => Promise<'open' | 'filled' | 'lost'>;
 }
 
 export class Pass {
@@ -147,7 +149,7 @@ export class Pass {
   }
 
   async end(): Promise<VerifyReport> {
-    await this.#endGap(undefined);
+    await this.#endGap();
     endOfChain(this.#chain).forEach((finding) => this.#tell(finding));
     const { journal, lastSeq, plan, planProblem } = this.#known;
     if (planProblem !== undefined && this.#findings.damage === 0)
@@ -185,7 +187,7 @@ export class Pass {
     if (seq < this.#floor) this.#slotBelow(seq, key, seen);
     else if (seen.kind === 'absent') this.#absent(seq, seq, 1);
     else {
-      await this.#endGap(seen.kind === 'read' ? seen.header : undefined);
+      await this.#endGap();
       if (seen.kind === 'refused') this.#unreadSlot(seq, [told.refusedFinding(key, seq, seen.error)]);
       else this.#read(seq, key, seen);
     }
@@ -233,7 +235,8 @@ export class Pass {
     const { seq, begin } = header;
     const offset = this.#fencesBelow.get(seq);
     if (offset === undefined) {
-      if (!index.pruned.some((range) => range.begin < begin && begin < range.end))
+      // A leap FENCE may be void (U4 of cursor.ts): no index names it.
+      if (!header.leap && !index.pruned.some((range) => range.begin < begin && begin < range.end))
         this.#tell(told.strayFenceFinding(key, seq));
       return;
     }
@@ -275,16 +278,15 @@ export class Pass {
     else this.#missing = { first, last, asked };
   }
 
-  /** What was absent up to here is one finding. `next`: the slot behind it, when it can be read. */
-  async #endGap(next: SlotHeader | undefined): Promise<void> {
+  /** What was absent up to here is one finding. */
+  async #endGap(): Promise<void> {
     const missing = this.#missing;
     if (!missing) return;
     this.#missing = undefined;
-    const { lastSeq, planProblem } = this.#known;
     const key = slotKey(this.#journal, missing.first);
-    const filling = next?.kind === 'fence' && next.leap && next.seq === lastSeq;
-    const newer = filling ? undefined : await this.#ports.newerPlan();
-    const why = filling ? 'filling' : planProblem === undefined ? 'lost' : 'plan unknown';
+    const hole = await this.#ports.holeNow(missing.first, missing.last + 1);
+    const newer = hole === 'lost' ? await this.#ports.newerPlan() : undefined;
+    const why = hole === 'lost' && this.#known.planProblem !== undefined ? 'plan unknown' : hole;
     const finding =
       newer && newer.index.floor > missing.last
         ? told.movedFinding(key, missing.first)

@@ -74,9 +74,11 @@ export function summarize(summary: JournalSummary, slot: SlotDescription): Journ
   if (slot.kind === 'damaged') return { ...next, damaged: next.damaged + 1 };
   const { header } = slot;
   const kinds = { ...next.kinds, [header.kind]: next.kinds[header.kind] + 1 };
+  if (header.kind === 'fence' && slot.isVoid) return { ...next, kinds };
   if (header.kind === 'fence') {
     const head = header.leap ? summary.head : header.begin; // a leap fence's writer did not know it
-    const newestFence = { seq, offset: head, registers: header.registers };
+    const below = header.leap ? summary.newestFence?.registers : {};
+    const newestFence = { seq, offset: head, registers: { ...below, ...header.registers } };
     const firstTerm = next.firstTerm ?? slot.term;
     return { ...next, kinds, head, newestFence, sessions: next.sessions + 1, firstTerm, lastTerm: slot.term };
   }

@@ -10,7 +10,7 @@ import { RESTORE_OBJECT, type Finding } from './finding.ts';
 export function missingFinding(
   key: string,
   { first, last, asked }: { readonly first: number; readonly last: number; readonly asked: number },
-  why: 'lost' | 'filling' | 'plan unknown',
+  why: 'lost' | 'open' | 'filled' | 'plan unknown',
 ): Finding {
   const found = `no object (${asked} of ${last - first + 1} asked for by GET)`;
   const place = {
@@ -27,12 +27,19 @@ export function missingFinding(
       ...place,
       help: 'The newest CHECKPOINT cannot be read, so nobody knows whether these slots were reclaimed or lost. Restore the CHECKPOINT, then verify again.',
     };
-  if (why === 'filling')
+  if (why === 'open')
+    return {
+      kind: 'unfilled-slots',
+      severity: 'warning',
+      ...place,
+      help: 'Whoever opened a session put its FENCE ahead of them; it fills them within seconds, or has died, and then the next session begins there. Readers take the first of them for the end.',
+    };
+  if (why === 'filled')
     return {
       kind: 'unfilled-slots',
       severity: 'unverified',
       ...place,
-      help: 'A new primary has put its FENCE ahead of them and fills them within seconds: verify again then. If they stay, let the shard hand over.',
+      help: 'They were filled while this verification went on: verify again.',
     };
   return {
     kind: 'missing-slots',

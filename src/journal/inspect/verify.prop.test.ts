@@ -24,6 +24,7 @@ type Step =
   | { readonly kind: 'checkpoint' }
   /** Deletes what the newest CHECKPOINT allows. */
   | { readonly kind: 'reclaim' }
+  | { readonly kind: 'void' }
   /** A leap fence with so many holes below it, filled. */
   | { readonly kind: 'leap'; readonly holes: number };
 
@@ -38,6 +39,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ kind: 'fence' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'checkpoint' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'reclaim' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'void' as const }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leap' as const), holes: fc.nat(4) }) },
 );
 
@@ -50,6 +52,7 @@ const journals = fc
       else if (one.kind === 'fence') built.fence();
       else if (one.kind === 'checkpoint') built.checkpoint();
       else if (one.kind === 'reclaim') built.reclaim();
+      else if (one.kind === 'void') built.voidLeap();
       else {
         for (let i = 0; i < one.holes; i++) built.filler();
         built.fence({ leap: true });
@@ -108,14 +111,14 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
   'written with an older term': (built, at) => {
     const slot = built.slots[at]!;
     const term = Number(slot.registers['term']) - 2;
-    return slot.kind === 'fence' && term > 0
+    return slot.kind === 'fence' && !slot.leap && term > 0
       ? { ...slot, registers: { ...slot.registers, term: String(term) } }
       : undefined;
   },
   'written with the term before': (built, at) => {
     const slot = built.slots[at]!;
     const term = Number(slot.registers['term']) - 1;
-    return slot.kind === 'fence' && term > 0
+    return slot.kind === 'fence' && !slot.leap && term > 0
       ? { ...slot, registers: { ...slot.registers, term: String(term) } }
       : undefined;
   },
@@ -125,7 +128,7 @@ const MUTATIONS: Readonly<Record<string, Mutation>> = {
     const newest = checkpoints.filter((seq) => seq < at).at(-1) ?? -1;
     const named = newest + 1 + (n % 100);
     // What was below the floor is gone: nobody can tell whether it was a CHECKPOINT.
-    if (slot.kind === 'filler' || named < built.floor) return undefined;
+    if (!linked(slot) || named < built.floor) return undefined;
     return { ...slot, checkpoint: named };
   },
   'written with bytes that mean nothing': (built, at, n) => {
@@ -149,7 +152,7 @@ const TOLD_BELOW_FLOOR: ReadonlySet<string> = new Set([
 const isTold = (built: BuiltJournal, mutation: string, seq: number): boolean =>
   seq >= built.floor ||
   TOLD_BELOW_FLOOR.has(mutation) ||
-  (mutation === 'deleted' && built.slots[seq]!.kind === 'fence');
+  (mutation === 'deleted' && built.slots[seq]!.kind === 'fence' && !built.slots[seq]!.leap); // no index names a void leap FENCE
 
 function mutate(
   built: BuiltJournal,

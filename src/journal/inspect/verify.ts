@@ -6,10 +6,12 @@
  * Y3  Holds at most SLOT_READS slots of MAX_SLOT_BYTES, or FRAGMENT_READS fragments of MAX_FRAGMENT_BYTES, stored and decompressed.
  * Y4  What a newer CHECKPOINT has moved while the pass went on is not called missing.
  * Y5  A journal that lost its newest slots looks like one that never had them; only who knows where it ended can tell (`atLeastBytes`).
+ * Y6  A hole below leap fences and nothing else is no damage (leap-holes.ts), and one that is filled by now is none any more.
  */
 import { retrying } from '../retry.ts';
 import { CorruptSlotError } from '../errors.ts';
-import { checkJournal, type Journal } from '../names.ts';
+import { isLeapHole } from '../leap-holes.ts';
+import { checkJournal, slotKey, type Journal } from '../names.ts';
 import { findEnd, type Plan } from '../plan.ts';
 import type { Finding } from './finding.ts';
 import { inOrder } from './in-order.ts';
@@ -33,7 +35,7 @@ export interface VerifyOptions extends LookOptions {
 }
 
 /**
- * Reads everything and tells every finding as it goes (Y1-Y5).
+ * Reads everything and tells every finding as it goes (Y1-Y6).
  * @throws StoreError when the store is away or refuses everything, JournalNameError, JournalDeletedError, the signal's reason.
  */
 export async function verifyJournal(journal: Journal, options: VerifyOptions): Promise<VerifyReport> {
@@ -49,7 +51,11 @@ export async function verifyJournal(journal: Journal, options: VerifyOptions): P
     plan,
     planProblem: problem,
   };
-  const pass = new Pass(known, { ...options, newerPlan: newerPlan(journal, plan, options) });
+  const pass = new Pass(known, {
+    ...options,
+    newerPlan: newerPlan(journal, plan, options),
+    holeNow: holeNow(journal, options),
+  });
   pass.takePlan();
   const fragmentsSeen = inOrder(
     (async function* each() {
@@ -102,6 +108,27 @@ function newerPlan(
     if (lookUps++ >= MAX_LOOK_UPS) return undefined;
     const now = await planNow(journal, options);
     return now.plan && now.plan.seq > (plan?.seq ?? -1) ? now.plan : undefined;
+  };
+}
+
+/** Y6: what became of a hole, by what the store says now. */
+function holeNow(
+  journal: Journal,
+  options: LookOptions,
+): (first: number, above: number) => Promise<'open' | 'filled' | 'lost'> {
+  const ask = async (first: number, above: number): Promise<'open' | 'filled' | 'lost'> => {
+    if (await isLeapHole(journal, first, above, options.signal)) return 'open';
+    return (await journal.store.head(slotKey(journal, first), { signal: options.signal }))
+      ? 'filled'
+      : 'lost';
+  };
+  return async (first, above) => {
+    try {
+      return await retrying(() => ask(first, above), { ...options, giveUpMs: GIVE_UP_MS });
+    } catch (error) {
+      if (error instanceof CorruptSlotError) return 'lost'; // the slot above is told when its turn comes
+      throw error;
+    }
   };
 }
 

@@ -15,6 +15,7 @@ export class BuiltJournal {
   readonly #random: Random;
   #offset = 0;
   #session: { readonly seq: number; readonly author: number; readonly term: number } | undefined;
+  readonly #void = new Set<number>();
   #checkpoint: number | undefined;
   #index: CompactionIndex = NO_INDEX;
   readonly #fragments = new Map<Fragment, Uint8Array>();
@@ -40,6 +41,23 @@ export class BuiltJournal {
       leap,
       registers,
       previousPutId: leap ? ZERO_PUT_ID : this.#last(),
+    });
+  }
+
+  /** A leap fence that came too late: another author has its term already. It opens nothing. */
+  voidLeap(): this {
+    const term = this.#session!.term;
+    const author = 1 + this.#random.below(2 ** 32 - 1);
+    const seq = this.slots.length;
+    const registers = { author: author.toString(32), term: String(term) };
+    this.#void.add(seq);
+    return this.#add({
+      kind: 'fence',
+      session: seq,
+      author,
+      leap: true,
+      registers,
+      previousPutId: ZERO_PUT_ID,
     });
   }
 
@@ -124,7 +142,7 @@ export class BuiltJournal {
     let offset = this.#index.end;
     return this.slots.slice(floor).flatMap((slot, i) => {
       if (slot?.kind === 'data' && slot.end > offset) offset = slot.end;
-      return slot?.kind === 'fence' ? [{ seq: floor + i, offset }] : [];
+      return slot?.kind === 'fence' && !this.#void.has(slot.seq) ? [{ seq: floor + i, offset }] : [];
     });
   }
 
