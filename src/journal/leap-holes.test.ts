@@ -202,13 +202,13 @@ describe('an opener whose holes were reclaimed (L6)', () => {
   test('sees a CHECKPOINT above its FILLER, and gives up', () =>
     story(['a', 'b'], async (calm) => {
       const after = (await lastSlots(calm)).reader.cursor;
+      const cursor = await cursorAfter(calm, 1);
       const checkpoint: Slot = {
         ...opener(calm, 1).slot(after, { kind: 'filler', leap: false, seq: 3 }),
         kind: 'checkpoint',
         session: 0,
       };
       calm.store.objects.set(slotKey(calm.journal, 3), encodeSlot(checkpoint));
-      const cursor = await cursorAfter(calm, 1);
       for (const seq of [1, 2]) calm.store.objects.delete(slotKey(calm.journal, seq));
       const end: unknown = await leap(opener(calm, 2), passedNothing(cursor)).catch(
         (error: unknown) => error,
