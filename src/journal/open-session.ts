@@ -7,10 +7,12 @@
  * F3  After the fence is won one LIST above it must be empty: otherwise it stands below somebody's floor, or was followed by another fence already.
  *     What leaping openers leave behind is filled up first (leap-fence.ts L5); the session is over if one of their fences counts.
  * F4  After RACES_BEFORE_LEAP lost races the fence is put ahead of the tail (leap-fence.ts): a busy writer is stopped within LEAP_SLOTS commits.
+ * F5  Slots that were folded in on the way were not reclaimed before: an opener that slept past the floor may have met what others like it had left
+ *     in their places. The newest floor tells.
  */
 import { assert, silentLogger, type Clock, type Logger, type Random } from '../base/index.ts';
 import type { JournalCursor } from './cursor.ts';
-import type { FencedError } from './errors.ts';
+import { CorruptSlotError, type FencedError } from './errors.ts';
 import { catchUp, fillHoles, leap, LEAP_SLOTS, RACES_BEFORE_LEAP } from './leap-fence.ts';
 import { isLeap, isLeapHole, MAX_LEAP_SLOTS } from './leap-holes.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
@@ -18,6 +20,7 @@ import { checkJournal, type Journal } from './names.ts';
 import { Opener } from './opener.ts';
 import { passedNothing, type Passed } from './passed.ts';
 import { sessionOptions, type SessionOptions } from './options.ts';
+import { findEnd } from './plan.ts';
 import { Session, type SessionPorts } from './session.ts';
 import type { Registers } from './slot.ts';
 
@@ -66,7 +69,7 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
   const log = open.log ?? silentLogger;
   const metrics = open.metrics ?? journalMetrics();
   const opener = new Opener(journal, { ...open, options, log, metrics });
-  const fenced = await winFence(opener, open.cursor);
+  const fenced = await winTrueFence(opener, open.cursor);
   metrics.fence('won');
   const cursor = await checkFloor(opener, fenced.passed, fenced.fenceSeq);
   log.info('journal fenced', {
@@ -78,6 +81,28 @@ export async function openSession(journal: Journal, open: OpenSession): Promise<
   });
   const { clock, random, compress } = open;
   return new Session(journal, cursor, options, { clock, random, log, metrics, compress });
+}
+
+/** F5 */
+async function winTrueFence(
+  opener: Opener,
+  from: JournalCursor,
+): Promise<{ readonly passed: Passed; readonly fenceSeq: number }> {
+  const checkReclaimed = async (): Promise<void> => {
+    const { plan } = await opener.ask((signal) => findEnd(opener.journal, signal));
+    if (plan && plan.index.floor > from.nextSeq)
+      throw opener.fencedBy(
+        `the session of slot ${plan.session}, which has removed slots that were not read here`,
+      );
+  };
+  try {
+    const fenced = await winFence(opener, from);
+    if (fenced.fenceSeq > from.nextSeq) await checkReclaimed();
+    return fenced;
+  } catch (error) {
+    if (error instanceof CorruptSlotError) await checkReclaimed();
+    throw error;
+  }
 }
 
 /** Races for the next slot, then leaps (F4); the state after the own fence. */

@@ -12,8 +12,8 @@
  *
  * D5  The plan (plan.ts) says where content comes from: fragments up to the floor, slots from there. It is looked up at the start, and again when slots
  *     are gone because the floor has passed the reader: it goes on at the same byte from the fragments.
- * D6  A FENCE or FILLER is believed when the slot after it continues it, or when the floor is not above it: somebody whose knowledge was very old may
- *     have put it where a slot had been reclaimed (hazards H5, H6), and nobody else will ever follow it.
+ * D6  A FENCE or FILLER is believed when DATA or a CHECKPOINT continues it, or when the floor is not above it: somebody whose knowledge was very old may
+ *     have put it where a slot had been reclaimed (hazards H5, H6). Such an opener never comes to life, so that only others like it follow.
  */
 import {
   assert,
@@ -27,8 +27,8 @@ import {
   type Random,
 } from '../base/index.ts';
 import { CompactedPart } from './compacted-part.ts';
-import { advance, START, termOf, type JournalCursor } from './cursor.ts';
-import { DataLossError, FencedError, JournalVersionError } from './errors.ts';
+import { advance, START, termOf, type JournalCursor, type Step } from './cursor.ts';
+import { CorruptSlotError, DataLossError, FencedError, JournalVersionError } from './errors.ts';
 import type { Fragment } from './fragment.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { isLeapHole } from './leap-holes.ts';
@@ -290,15 +290,27 @@ export class JournalReader {
     if (slot.seq <= this.#believedSeq) return true;
     const following = this.#ahead.get(slot.seq + 1) ?? readSlot(this.journal, slot.seq + 1, signal);
     const next = await following.catch(() => undefined); // what is wrong with it is said when its turn comes
-    if (next && equalBytes(next.previousPutId, slot.putId)) return true;
+    const isLive = next?.kind === 'data' || next?.kind === 'checkpoint';
+    if (isLive && equalBytes(next.previousPutId, slot.putId)) return true;
     return !(await this.#lookUp(signal));
+  }
+
+  /** One more slot; undefined when it does not fit because reading has to go on below the floor. @throws CorruptSlotError when it just does not fit. */
+  async #advance(slot: Slot, signal: AbortSignal | undefined): Promise<Step | undefined> {
+    try {
+      return advance(this.#cursor, slot);
+    } catch (error) {
+      if (error instanceof CorruptSlotError && (await this.#lookUp(signal))) return undefined;
+      throw error;
+    }
   }
 
   async #deliver(slot: Slot, signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
     if ((slot.kind === 'fence' || slot.kind === 'filler') && !(await this.#isGenuine(slot, signal)))
       return undefined;
-    const before = this.#cursor;
-    const { cursor, live } = advance(before, slot);
+    const step = await this.#advance(slot, signal);
+    if (!step) return undefined;
+    const { cursor, live } = step;
     if (live && slot.kind !== 'data' && slot.codec !== 'raw')
       throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
     if (live && slot.kind === 'checkpoint') this.#plan = { newest: await planOf(this.journal, slot, signal) };
