@@ -17,6 +17,7 @@ export interface Mutant {
 
 const session = 'src/journal/session.ts';
 const putSlot = 'src/journal/put-slot.ts';
+const compaction = 'src/journal/compact.ts';
 const readIndex = 'src/journal/read-index.ts';
 const cursor = 'src/journal/cursor.ts';
 const leapFence = 'src/journal/leap-fence.ts';
@@ -51,12 +52,12 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an undecided slot is given up and its number used again',
     file: session,
     replace: "case 'undecided':",
-    by: "case 'undecided':\n        if (batch.end > 0) return true;",
+    by: "case 'undecided':\n        if (outgoing.end > 0) return true;",
   },
   {
     name: 'a fenced session goes on behind the fence',
     file: session,
-    replace: 'this.#endFenced(decision.header, false);\n        return false;',
+    replace: 'this.#endFenced(decision.header, decision.maybe);\n        return false;',
     by: 'this.#cursor = { ...this.#cursor, nextSeq: decision.header.seq + 1 };\n        return true;',
   },
   {
@@ -160,6 +161,42 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'src/journal/append-buffer.ts',
     replace: ' || waiter.begin === waiter.end',
     by: '',
+  },
+  {
+    name: 'FENCE and FILLER slots are deleted like any other',
+    file: compaction,
+    replace: "if (slot.kind === 'data' || slot.kind === 'checkpoint') deletable.push(slot.seq);",
+    by: 'deletable.push(slot.seq);',
+  },
+  {
+    name: 'a compactor that was fenced calls damage what its successor has removed',
+    file: 'src/journal/compactor.ts',
+    replace: 'if (isDamage && (await this.#isFenced())) return;',
+    by: '',
+  },
+  {
+    name: 'a fence is believed without a look at what stands above it',
+    file: 'src/journal/open-session.ts',
+    replace: 'if (above === undefined) return passed.cursor;',
+    by: 'return passed.cursor;',
+  },
+  {
+    name: 'the index forgets the fences below the floor',
+    file: compaction,
+    replace: 'fences: [...index.fences, ...fences],',
+    by: 'fences: index.fences,',
+  },
+  {
+    name: 'the floor lies one slot too high',
+    file: compaction,
+    replace: 'floor: target.nextSeq,',
+    by: 'floor: target.nextSeq + 1,',
+  },
+  {
+    name: 'a merged fragment is deleted although the new one was not published',
+    file: compaction,
+    replace: 'retired: [...index.retired, ...merged],',
+    by: 'retired: [...index.retired, ...merged, ...written],',
   },
 ];
 
