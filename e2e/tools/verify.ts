@@ -145,8 +145,8 @@ const steps: readonly Step[] = [
       return { passed: 1, failed: 0 };
     },
   },
-  jest('real', 'real', ['--runInBand', '--testTimeout=120000']),
-  // Two clusters side by side: most of a scenario is waiting for timeouts that are the point of it.
+  // Two at a time, each with servers of its own: most of their time is waiting for servers, and for timeouts that are the point of a test.
+  jest('real', 'real', ['--maxWorkers=2', '--testTimeout=120000']),
   jest('scenarios', 'scenarios', ['--maxWorkers=2', '--testTimeout=180000']),
   {
     name: 'Ceph',
