@@ -7,7 +7,7 @@
  *
  *   verify.ts               everything that `npm test` promises
  *   verify.ts --only=check  one or more steps by name, separated by commas
- *   verify.ts --full        also the long runs: more seeds, larger models, Ceph as a second store
+ *   verify.ts --full        also the long runs: more seeds, mutants, Ceph as a second store
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -22,6 +22,7 @@ import { advance, START, type JournalCursor } from './cursor.ts';
 import { CompactionError, DataLossError } from './errors.ts';
 import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from './fragment.ts';
 import { indexKey, type Journal } from './names.ts';
+import { MIN_SAVING } from './options.ts';
 import { floorCursor, type Plan } from './plan.ts';
 import { readFragment } from './read-fragment.ts';
 import { readSlot } from './read-slot.ts';
@@ -67,8 +68,6 @@ export const NO_INDEX: CompactionIndex = {
 const SLOTS_IN_FLIGHT = 8;
 /** One fragment in this many is read back whole besides the first (C4). */
 const READ_BACK_ONE_IN = 100;
-/** Compression that saves less than this share is not worth the reader's time (s3log.md §6.6). */
-const LEAST_SAVING = 0.1;
 
 /** The trailing fragments to merge with `newBytes` of new content that begins at `begin`; pure. The rest stays. */
 export function splitForMerge(
@@ -243,7 +242,7 @@ class FragmentBuilder {
   async #write(begin: number, content: Uint8Array): Promise<Fragment> {
     const { codec: wanted, random } = this.#options;
     const compressed = await compress(wanted, content);
-    const gains = compressed.length <= content.length * (1 - LEAST_SAVING);
+    const gains = compressed.length <= content.length * (1 - MIN_SAVING);
     const stored = gains ? compressed : content;
     const named = {
       begin,

@@ -3,9 +3,11 @@ import { fromUtf8, silentLogger, utf8 } from '../base/index.ts';
 import { Compactor, type CompactorPorts } from './compactor.ts';
 import type { CompactorOptions } from './compactor-options.ts';
 import { fragmentPrefix } from './fragment.ts';
-import { journalMetrics, openSession, slotSeq, type Session } from './index.ts';
-import type { JournalReader } from './reader.ts';
-import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
+import { encodeIndex } from './compaction-index.ts';
+import { findPlan, journalMetrics, slotKey, slotSeq, type Session } from './index.ts';
+import { MAX_LEAP_SLOTS } from './leap-holes.ts';
+import { decodeSlot, encodeSlot } from './slot.ts';
+import { lastSlots, openAtTail, story, type CalmJournal } from './testing/index.ts';
 
 const GRACE_MS = 900_000;
 /** Plain content: compressing leaves the simulated thread (VirtualClock V2). */
@@ -16,11 +18,8 @@ const SMALL: Partial<CompactorOptions> = {
   graceMs: GRACE_MS,
 };
 
-let author = 1;
-
 interface Primary {
   readonly session: Session;
-  readonly reader: JournalReader;
   readonly compactor: Compactor;
 }
 
@@ -31,26 +30,13 @@ async function takeOver(
   options: Partial<CompactorOptions> = {},
   needed?: CompactorPorts['needed'],
 ): Promise<Primary> {
-  const { reader } = await lastSlots(calm);
-  const { clock, random, journal } = calm;
-  const session = await openSession(journal, {
-    cursor: reader.cursor,
-    author: author++,
-    term,
-    options: { flushIntervalMs: 0 },
-    clock,
-    random,
-  });
+  const { clock, random } = calm;
+  const session = await openAtTail(calm, term, { options: { flushIntervalMs: 0 } });
   const compactor = new Compactor(
     { session, needed, clock, random, log: silentLogger, metrics: journalMetrics() },
     { ...SMALL, ...options },
   );
-  return { session, reader, compactor };
-}
-
-async function story<T>(tell: (calm: CalmJournal) => Promise<T>): Promise<T> {
-  const calm = calmJournal();
-  return await calm.clock.run(tell(calm), { maxVirtualMs: 24 * 3_600_000 });
+  return { session, compactor };
 }
 
 /** `count` slots of one record each: `<name>0;<name>1;...` */
@@ -94,8 +80,8 @@ describe('a compacted journal', () => {
       await write(first, 'a', 12);
       await calm.clock.sleep(5_000);
       await write(first, 'b', 2);
+      expect((await findPlan(calm.journal))?.seq).toBe(first.compactor.plan?.seq);
       const second = await takeOver(calm, 2);
-      expect(second.reader.plan?.seq).toBe(first.compactor.plan?.seq);
       await expect(first.session.append(utf8('x'), { barrier: true }).committed).rejects.toMatchObject({
         code: 'FENCED',
       });
@@ -158,6 +144,54 @@ describe('a compacted journal', () => {
       const index = [...calm.store.objects.keys()].filter((key) => key.includes('/index/'));
       expect(index.length).toBeGreaterThan(0);
       expect((await lastSlots(calm)).text).toBe(textOf('a', 1200));
+    }));
+});
+
+describe('the plan', () => {
+  test('is found behind the widest leap: FILLERs and a leap fence tell nothing of it', () =>
+    story(async (calm) => {
+      const primary = await takeOver(calm, 1);
+      await write(primary, 'a', 25);
+      await calm.clock.sleep(GRACE_MS + 5_000);
+      const { plan } = primary.compactor;
+      const { reader } = await lastSlots(calm);
+      const { nextSeq, offset, lastPutId } = reader.cursor;
+      const last = decodeSlot(
+        calm.store.objects.get(slotKey(calm.journal, nextSeq - 1))!,
+        nextSeq - 1,
+        'test',
+      );
+      const common = {
+        begin: offset,
+        end: offset,
+        codec: 'raw',
+        registers: {},
+        payload: new Uint8Array(0),
+      } as const;
+      for (let seq = nextSeq, previousPutId = lastPutId!; seq < nextSeq + MAX_LEAP_SLOTS; seq++) {
+        const filler = {
+          ...last,
+          ...common,
+          kind: 'filler',
+          seq,
+          previousPutId,
+          checkpoint: undefined,
+        } as const;
+        calm.store.objects.set(slotKey(calm.journal, seq), encodeSlot(filler));
+        previousPutId = filler.putId;
+      }
+      expect((await findPlan(calm.journal))?.seq).toBe(plan?.seq);
+      expect((await lastSlots(calm)).text).toBe(textOf('a', 25));
+    }));
+
+  test('of a deleted journal is refused, by readers and by whoever would open it', () =>
+    story(async (calm) => {
+      const primary = await takeOver(calm, 1);
+      await write(primary, 'a', 12);
+      await calm.clock.sleep(5_000);
+      await primary.session.checkpoint(encodeIndex({ ...primary.compactor.plan!.index, deleted: true }));
+      await expect(lastSlots(calm)).rejects.toMatchObject({ code: 'JOURNAL_DELETED' });
+      await expect(openAtTail(calm, 2)).rejects.toMatchObject({ code: 'JOURNAL_DELETED' });
     }));
 });
 

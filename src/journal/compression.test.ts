@@ -1,47 +1,24 @@
 import { describe, expect, test } from '@jest/globals';
 import { crc32c, createMetrics, utf8, viewOf } from '../base/index.ts';
 import { compress, type Codec } from './codec.ts';
-import {
-  journalMetrics,
-  openSession,
-  slotKey,
-  type OpenSession,
-  type Session,
-  type SessionOptions,
-} from './index.ts';
+import { journalMetrics, slotKey, type OpenSession, type Session, type SessionOptions } from './index.ts';
 import { decodeSlot, encodeSlot, type Slot } from './slot.ts';
-import { calmJournal, lastSlots, realTimeJournal, type CalmJournal } from './testing/index.ts';
+import {
+  lastSlots,
+  openAtTail,
+  outcomeOf,
+  realTimeJournal,
+  story,
+  type CalmJournal,
+} from './testing/index.ts';
 
-let author = 900;
+let terms = 0;
 
-async function open(
-  calm: Pick<CalmJournal, 'journal' | 'random' | 'reader'> & Pick<OpenSession, 'clock'>,
+const open = (
+  calm: Parameters<typeof openAtTail>[0],
   options: Partial<SessionOptions>,
   rest: Partial<OpenSession> = {},
-): Promise<Session> {
-  const { reader } = await lastSlots(calm);
-  const { clock, random } = calm;
-  return await openSession(calm.journal, {
-    cursor: reader.cursor,
-    author: author++,
-    term: author,
-    options,
-    clock,
-    random,
-    ...rest,
-  });
-}
-
-async function story<T>(tell: (calm: CalmJournal) => Promise<T>): Promise<T> {
-  const calm = calmJournal();
-  return await calm.clock.run(tell(calm), { maxVirtualMs: 600_000 });
-}
-
-const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'committed',
-    (error: { code: string; outcome?: string }) => `${error.code} ${error.outcome ?? ''}`.trim(),
-  );
+): Promise<Session> => openAtTail(calm, ++terms, { options, ...rest });
 
 const slotAt = (calm: Pick<CalmJournal, 'journal' | 'store'>, seq: number): Slot =>
   decodeSlot(calm.store.objects.get(slotKey(calm.journal, seq))!, seq, 'test');

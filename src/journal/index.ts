@@ -88,7 +88,7 @@ export {
   sessionOptions,
   type SessionOptions,
 } from './options.ts';
-export { findEnd, type JournalEnd, type Plan } from './plan.ts';
+export { findPlan, type Plan } from './plan.ts';
 export type { PruneEvidence } from './prune.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions } from './reader.ts';
 export type { Session, SessionEnd } from './session.ts';

@@ -4,16 +4,10 @@ import type { ObjectStore } from '../store/index.ts';
 import { decodeSlotHead } from './slot.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { JournalReader, openSession, type Journal, type Session } from './index.ts';
-import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
+import { lastSlots, story, type CalmJournal } from './testing/index.ts';
 
 /** Latency of an opener's requests unless a story says otherwise, ms. */
 const OPENER_MS = 10;
-
-/** Runs a story under virtual time. */
-async function story<T>(tell: (calm: CalmJournal) => Promise<T>, seed = 1): Promise<T> {
-  const calm = calmJournal(seed);
-  return await calm.clock.run(tell(calm), { maxVirtualMs: 3_600_000 });
-}
 
 /** What is in the log at this moment of virtual time; ends only when a tail is told. */
 function readAll(calm: CalmJournal): ReturnType<typeof lastSlots> {

@@ -5,7 +5,7 @@
  *     other leap FENCES may stand above an open hole; anything else up there proves that the hole was filled once, and its slot is lost.
  * O2  A hole is never wider than a leap. A wider one is damage.
  */
-import { lowestSlot } from './lowest-slot.ts';
+import { lowestSlot } from './listed-slots.ts';
 import type { Journal } from './names.ts';
 import { readSlotHead } from './read-slot.ts';
 import type { SlotHeader } from './slot.ts';

@@ -20,7 +20,7 @@ import { checkJournal, type Journal } from './names.ts';
 import { Opener } from './opener.ts';
 import { passedNothing, type Passed } from './passed.ts';
 import { sessionOptions, type SessionOptions } from './options.ts';
-import { findEnd } from './plan.ts';
+import { findPlan } from './plan.ts';
 import { Session, type SessionPorts } from './session.ts';
 import type { Registers } from './slot.ts';
 
@@ -89,7 +89,7 @@ async function winTrueFence(
   from: JournalCursor,
 ): Promise<{ readonly passed: Passed; readonly fenceSeq: number }> {
   const checkReclaimed = async (): Promise<void> => {
-    const { plan } = await opener.ask((signal) => findEnd(opener.journal, signal));
+    const plan = await opener.ask((signal) => findPlan(opener.journal, signal));
     if (plan && plan.index.floor > from.nextSeq)
       throw opener.fencedBy(
         `the session of slot ${plan.session}, which has removed slots that were not read here`,

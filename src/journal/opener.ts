@@ -7,7 +7,7 @@ import type { Clock, Logger, Random } from '../base/index.ts';
 import { StoreError } from '../store/index.ts';
 import { allowsFence, previousPutId, termOf, type JournalCursor } from './cursor.ts';
 import { AppendUnknownError, FencedError, StaleTermError } from './errors.ts';
-import { firstGap, lowestSlot } from './lowest-slot.ts';
+import { firstGap, lowestSlot } from './listed-slots.ts';
 import type { JournalMetrics } from './metrics.ts';
 import type { Journal } from './names.ts';
 import type { SessionOptions } from './options.ts';

@@ -10,9 +10,11 @@ import { sha1HexOf } from '../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from './compaction-index.ts';
 import type { JournalCursor } from './cursor.ts';
 import { CorruptSlotError, JournalDeletedError } from './errors.ts';
-import { indexKey, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
-import { readSlot } from './read-slot.ts';
-import { decodeSlotHead, SLOT_HEAD_BYTES, type Registers, type Slot, type SlotHeader } from './slot.ts';
+import { MAX_LEAP_SLOTS } from './leap-holes.ts';
+import { highestSlot } from './listed-slots.ts';
+import { indexKey, type Journal } from './names.ts';
+import { readSlot, readSlotHead } from './read-slot.ts';
+import type { Registers, Slot, SlotHeader } from './slot.ts';
 
 /** The newest CHECKPOINT, understood. */
 export interface Plan {
@@ -24,36 +26,26 @@ export interface Plan {
   readonly registers: Registers;
 }
 
-/** What a look at the end of the journal found. */
-export interface JournalEnd {
-  /** Number of the newest slot that a LIST shows; undefined for an empty journal. */
-  readonly lastSeq: number | undefined;
-  /** End of the content there: an estimate when that slot is a leap fence. */
-  readonly offset: number;
-  readonly plan: Plan | undefined;
-}
-
 /** How often a CHECKPOINT may be gone again before it could be read: each time a newer one exists. */
 const MAX_MOVED = 8;
-/** Leap fences and FILLERs passed over on the way to a slot that knows (A2): eight a leap, and a few leaps at once. */
-const MAX_PASSED = 64;
+/** Slots passed over on the way to one that knows (A2): what two of the widest leaps leave at the end of a log. */
+const MAX_PASSED: number = 2 * MAX_LEAP_SLOTS;
 
-/** Looks at the end of a journal. @throws StoreError, CorruptSlotError, JournalDeletedError, the signal's reason. */
-export async function findEnd(journal: Journal, signal?: AbortSignal): Promise<JournalEnd> {
+/**
+ * The plan of the newest CHECKPOINT; undefined for a journal that was never compacted.
+ * @throws StoreError, CorruptSlotError, JournalDeletedError, the signal's reason.
+ */
+export async function findPlan(journal: Journal, signal?: AbortSignal): Promise<Plan | undefined> {
   for (let attempt = 1; ; attempt++) {
-    const lastSeq = await lastListed(journal, signal);
-    if (lastSeq === undefined) return { lastSeq, offset: 0, plan: undefined };
-    const known = await knowingSlot(journal, lastSeq, signal);
-    if (known === 'moved' && attempt < MAX_MOVED) continue;
-    if (known === 'moved' || known === undefined) return { lastSeq, offset: 0, plan: undefined };
-    const checkpointSeq = known.kind === 'checkpoint' ? known.seq : known.checkpoint;
-    if (checkpointSeq === undefined) return { lastSeq, offset: known.end, plan: undefined };
-    const slot = await readSlot(journal, checkpointSeq, signal);
-    if (slot) return { lastSeq, offset: known.end, plan: await planOf(journal, slot, signal) };
+    const known = await knowingSlot(journal, signal);
+    const seq = known?.kind === 'checkpoint' ? known.seq : known?.checkpoint;
+    if (!known || seq === undefined) return undefined;
+    const slot = await readSlot(journal, seq, signal);
+    if (slot) return await planOf(journal, slot, signal);
     if (attempt === MAX_MOVED)
       throw new CorruptSlotError(
-        `${journal.name} #${lastSeq}`,
-        `names CHECKPOINT ${checkpointSeq}, which does not exist`,
+        `${journal.name} #${known.seq}`,
+        `names CHECKPOINT ${seq}, which does not exist`,
       );
   }
 }
@@ -96,40 +88,32 @@ async function readIndexObject(
   return decodeIndex(bytes, where);
 }
 
-async function lastListed(journal: Journal, signal: AbortSignal | undefined): Promise<number | undefined> {
-  let last: number | undefined;
-  for (let startAfter: string | undefined; ;) {
-    const { objects, truncated } = await journal.store.list(slotPrefix(journal), { startAfter, signal });
-    for (const { key } of objects) last = slotSeq(journal, key) ?? last;
-    startAfter = objects.at(-1)?.key;
-    if (!truncated || startAfter === undefined) return last;
+/** The newest slot that knows the newest CHECKPOINT (A2); undefined when there is no slot at all. @throws CorruptSlotError, StoreError */
+async function knowingSlot(
+  journal: Journal,
+  signal: AbortSignal | undefined,
+): Promise<SlotHeader | undefined> {
+  const highest = await highestSlot(journal, signal);
+  if (highest === undefined) return undefined;
+  const lowest = Math.max(0, highest - MAX_PASSED);
+  for (let seq = highest; seq >= lowest; seq--) {
+    const header = await knownHead(journal, seq, signal); // not there: a hole below a leap fence, or removed since the LIST
+    if (header && header.kind !== 'filler' && !header.leap) return header;
   }
+  if (lowest === 0) return undefined;
+  throw new CorruptSlotError(
+    `${journal.name} #${highest}`,
+    `none of the ${MAX_PASSED} slots below it can be read`,
+  );
 }
 
-/** The newest slot at or below `seq` that knows the newest CHECKPOINT (A2); 'moved' when slots disappeared on the way. */
-async function knowingSlot(
+async function knownHead(
   journal: Journal,
   seq: number,
   signal: AbortSignal | undefined,
-): Promise<SlotHeader | 'moved' | undefined> {
-  const range = { start: 0, end: SLOT_HEAD_BYTES };
-  let isTop = true;
-  for (let at = seq; at >= 0 && at > seq - MAX_PASSED; at--) {
-    const found = await journal.store.get(slotKey(journal, at), { range, signal });
-    if (!found) {
-      if (isTop) return 'moved';
-      continue; // a hole that the owner of a leap fence is filling
-    }
-    isTop = false;
-    const header = headOf(found.body, `${journal.name} #${at}`);
-    if (header && header.kind !== 'filler' && !header.leap) return header;
-  }
-  return undefined;
-}
-
-function headOf(bytes: Uint8Array, where: string): SlotHeader | undefined {
+): Promise<SlotHeader | undefined> {
   try {
-    return decodeSlotHead(bytes, where);
+    return await readSlotHead(journal, seq, signal);
   } catch (error) {
     if (error instanceof CorruptSlotError) return undefined; // A2
     throw error;

@@ -9,7 +9,6 @@
  *     after RELIST_MS of silence, so that a journal that lost its head in mid-silence is noticed.
  * D4  An error that may pass is retried for as long as the caller waits; what is wrong meanwhile is in `problem`. Damage is thrown, and met again by
  *     the next call: the cursor never passes what was not delivered.
- *
  * D5  The plan (plan.ts) says where content comes from: fragments up to the floor, slots from there. It is looked up at the start, and again when slots
  *     are gone because the floor has passed the reader: it goes on at the same byte from the fragments.
  * D6  A FENCE or FILLER is believed when DATA or a CHECKPOINT continues it, or when the floor is not above it: somebody whose knowledge was very old may
@@ -32,9 +31,9 @@ import { CorruptSlotError, DataLossError, FencedError, JournalVersionError } fro
 import type { Fragment } from './fragment.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { isLeapHole } from './leap-holes.ts';
-import { lowestSlot } from './lowest-slot.ts';
+import { lowestSlot } from './listed-slots.ts';
 import { checkJournal, type Journal } from './names.ts';
-import { findEnd, floorCursor, planOf, type Plan } from './plan.ts';
+import { findPlan, floorCursor, planOf, type Plan } from './plan.ts';
 import { readSlot } from './read-slot.ts';
 import { isRetryable, RETRY } from './retry.ts';
 import type { Session } from './session.ts';
@@ -234,7 +233,7 @@ export class JournalReader {
 
   /** Looks for the newest plan, and enters what lies below its floor when this reader needs it (D5). Whether it does. */
   async #lookUp(signal: AbortSignal | undefined): Promise<boolean> {
-    const { plan } = await findEnd(this.journal, signal);
+    const plan = await findPlan(this.journal, signal);
     const known = this.#plan?.newest;
     if (!known || (plan && plan.seq > known.seq)) this.#plan = { newest: plan };
     if (!plan || plan.index.floor <= this.#cursor.nextSeq) return false;
@@ -278,7 +277,7 @@ export class JournalReader {
     { begin, end }: Fragment,
     signal: AbortSignal | undefined,
   ): Promise<undefined> {
-    const { plan } = await findEnd(this.journal, signal);
+    const plan = await findPlan(this.journal, signal);
     if (!plan || plan.seq <= part.plan.seq)
       throw new DataLossError(this.journal.name, begin, end, 'the fragment that holds it does not exist');
     this.#plan = { newest: plan };
@@ -288,11 +287,26 @@ export class JournalReader {
   /** D6. False when reading goes on below the floor instead. */
   async #isGenuine(slot: Slot, signal: AbortSignal | undefined): Promise<boolean> {
     if (slot.seq <= this.#believedSeq) return true;
-    const following = this.#ahead.get(slot.seq + 1) ?? readSlot(this.journal, slot.seq + 1, signal);
-    const next = await following.catch(() => undefined); // what is wrong with it is said when its turn comes
-    const isLive = next?.kind === 'data' || next?.kind === 'checkpoint';
-    if (isLive && equalBytes(next.previousPutId, slot.putId)) return true;
-    return !(await this.#lookUp(signal));
+    let last = slot;
+    let next = await this.#peek(slot.seq + 1, signal);
+    for (
+      ;
+      next && (next.kind === 'filler' || next.kind === 'fence');
+      next = await this.#peek(last.seq + 1, signal)
+    )
+      last = next;
+    const continued = next !== undefined && last === slot && equalBytes(next.previousPutId, slot.putId);
+    if (!continued && (await this.#lookUp(signal))) return false;
+    this.#believedSeq = last.seq; // all of them were there before the floor was looked up
+    return true;
+  }
+
+  /** Slot `seq` ahead of its turn; undefined when it is not there, or damaged, which is said when its turn comes. */
+  async #peek(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
+    const read = this.#ahead.get(seq) ?? readSlot(this.journal, seq, signal);
+    const slot = await read.catch(() => undefined);
+    if (slot) this.#ahead.set(seq, read);
+    return slot;
   }
 
   /** One more slot; undefined when it does not fit because reading has to go on below the floor. @throws CorruptSlotError when it just does not fit. */

@@ -9,7 +9,7 @@
  */
 import { slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
 import { fragmentKey, type Fragment } from './fragment.ts';
-import { decodeSlotHead, SLOT_HEAD_BYTES } from './slot.ts';
+import { readSlotHead } from './read-slot.ts';
 
 /** What may be deleted once its grace is over. */
 export interface Superfluous {
@@ -45,10 +45,7 @@ export async function sweep(
     const page = await journal.store.list(slotPrefix(journal), { startAfter, signal });
     const below = page.objects.flatMap(({ key }) => slotSeq(journal, key) ?? []).filter((seq) => seq < floor);
     await eachOf(below, async (seq) => {
-      const range = { start: 0, end: SLOT_HEAD_BYTES };
-      const head = await journal.store.get(slotKey(journal, seq), { range, signal });
-      if (!head) return;
-      const { kind } = decodeSlotHead(head.body, `${journal.name} #${seq}`);
+      const kind = (await readSlotHead(journal, seq, signal))?.kind;
       if (kind === 'data' || kind === 'checkpoint') found.push(seq);
     });
     startAfter = page.objects.at(-1)?.key;

@@ -2,38 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
 import { openSession, slotKey, type Session, type SessionOptions } from './index.ts';
 import { decodeSlot, encodeSlot } from './slot.ts';
-import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
+import { lastSlots, openAtTail, outcomeOf, story, type CalmJournal } from './testing/index.ts';
 
-let author = 500;
-
-async function open(
-  calm: CalmJournal,
-  term: number,
-  options: Partial<SessionOptions> = {},
-): Promise<Session> {
-  const { reader } = await lastSlots(calm);
-  const { clock, random } = calm;
-  return await openSession(calm.journal, {
-    cursor: reader.cursor,
-    author: author++,
-    term,
-    options,
-    clock,
-    random,
-  });
-}
-
-/** Runs a story under virtual time; one that never ends fails. */
-async function story<T>(tell: (calm: CalmJournal) => Promise<T>): Promise<T> {
-  const calm = calmJournal();
-  return await calm.clock.run(tell(calm), { maxVirtualMs: 600_000 });
-}
-
-const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'done',
-    (error: { code: string; outcome?: string }) => `${error.code} ${error.outcome ?? ''}`.trim(),
-  );
+const open = (calm: CalmJournal, term: number, options: Partial<SessionOptions> = {}): Promise<Session> =>
+  openAtTail(calm, term, { options });
 
 const lost = (count: number): 'lost-request'[] =>
   Array.from({ length: count }, () => 'lost-request' as const);

@@ -1,38 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
 import { openSession, slotKey, type Session, type SessionOptions } from './index.ts';
-import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
+import { lastSlots, openAtTail, outcomeOf, story, type CalmJournal } from './testing/index.ts';
 
-let author = 100;
-
-async function open(
-  calm: CalmJournal,
-  term: number,
-  options: Partial<SessionOptions> = {},
-): Promise<Session> {
-  const { reader } = await lastSlots(calm);
-  const { clock, random } = calm;
-  return await openSession(calm.journal, {
-    cursor: reader.cursor,
-    author: author++,
-    term,
-    options,
-    clock,
-    random,
-  });
-}
-
-/** Runs a story under virtual time. */
-async function story<T>(tell: (calm: CalmJournal) => Promise<T>): Promise<T> {
-  const calm = calmJournal();
-  return await calm.clock.run(tell(calm), { maxVirtualMs: 3_600_000 });
-}
-
-const outcomeOf = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => 'committed',
-    (error: { code: string; outcome?: string }) => `${error.code} ${error.outcome ?? ''}`.trim(),
-  );
+const open = (calm: CalmJournal, term: number, options: Partial<SessionOptions> = {}): Promise<Session> =>
+  openAtTail(calm, term, { options });
 
 describe('group commit', () => {
   test('what arrives while a PUT is under way goes into one next slot, and is acknowledged in order', () =>
@@ -194,7 +166,7 @@ describe('the fence', () => {
       for (const text of ['a', 'b', 'c', 'd', 'e']) await old.append(utf8(text), { barrier: true }).committed;
       const late = await openSession(calm.journal, {
         cursor: reader.cursor,
-        author: author++,
+        author: 50,
         term: 2,
         clock: calm.clock,
         random: calm.random,
@@ -210,7 +182,7 @@ describe('the fence', () => {
       calm.store.objects.delete(slotKey(calm.journal, 0)); // what only a broken rule or a foreign hand could do
       const opening = openSession(calm.journal, {
         cursor: reader.cursor,
-        author: author++,
+        author: 50,
         term: 3,
         clock: calm.clock,
         random: calm.random,

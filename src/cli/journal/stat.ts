@@ -6,7 +6,7 @@ import {
   CorruptSlotError,
   describeSlots,
   EMPTY_SUMMARY,
-  findEnd,
+  findPlan,
   summarize,
   type Journal,
   type JournalSummary,
@@ -51,7 +51,7 @@ export type CompactedPart = Compacted | { readonly problem: string } | undefined
 /** Looks it up. @throws JournalDeletedError, StoreError, the signal's reason. */
 export async function compactedOf(journal: Journal, { signal }: Context): Promise<CompactedPart> {
   try {
-    const { plan } = await findEnd(journal, signal);
+    const plan = await findPlan(journal, signal);
     if (!plan) return undefined;
     const { fragments, pruned, floor, end } = plan.index;
     return {

@@ -12,7 +12,7 @@ import { retrying } from '../retry.ts';
 import { CorruptSlotError } from '../errors.ts';
 import { isLeapHole } from '../leap-holes.ts';
 import { checkJournal, slotKey, type Journal } from '../names.ts';
-import { findEnd, type Plan } from '../plan.ts';
+import { findPlan, type Plan } from '../plan.ts';
 import type { Finding } from './finding.ts';
 import { inOrder } from './in-order.ts';
 import { GIVE_UP_MS, listing, look, lookAtFragment, subjects, type LookOptions } from './look.ts';
@@ -85,7 +85,7 @@ async function planNow(
   options: LookOptions,
 ): Promise<{ readonly plan: Plan | undefined; readonly problem: string | undefined }> {
   try {
-    const { plan } = await retrying(() => findEnd(journal, options.signal), {
+    const plan = await retrying(() => findPlan(journal, options.signal), {
       ...options,
       giveUpMs: GIVE_UP_MS,
     });

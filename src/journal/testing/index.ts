@@ -10,3 +10,4 @@ export {
   type CreateFault,
 } from './calm-journal.ts';
 export { verifiedKey, verifyBuilt, verifyOn, type Verified } from './verify-built.ts';
+export { openAtTail, outcomeOf, story } from './story.ts';

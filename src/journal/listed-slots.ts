@@ -1,5 +1,5 @@
 /**
- * What a LIST shows above a slot: the question of every proof that something is the end of the log, and the guess of where a busy log ends.
+ * What LISTs show of a journal's slots: the question of every proof that something is the end of the log, and the guess of where a log ends.
  *
  * Names of strangers (a copy that somebody kept beside the original) are passed over, so that they can hide nothing.
  */
@@ -45,5 +45,17 @@ export async function firstGap(journal: Journal, from: number, signal?: AbortSig
     }
     startAfter = objects.at(-1)?.key;
     if (!truncated || startAfter === undefined) return gap;
+  }
+}
+
+/** The highest slot that a LIST shows; undefined when it shows none. A hint, since a LIST may lag. @throws StoreError, the signal's reason. */
+export async function highestSlot(journal: Journal, signal?: AbortSignal): Promise<number | undefined> {
+  const prefix = slotPrefix(journal);
+  let highest: number | undefined;
+  for (let startAfter: string | undefined; ;) {
+    const { objects, truncated } = await journal.store.list(prefix, { startAfter, signal });
+    for (const { key } of objects) highest = slotSeq(journal, key) ?? highest;
+    startAfter = objects.at(-1)?.key;
+    if (!truncated || startAfter === undefined) return highest;
   }
 }
