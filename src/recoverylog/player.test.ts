@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { errorCode, utf8 } from '../base/index.ts';
-import { openSession } from '../journal/index.ts';
+import { DEFAULT_SESSION_OPTIONS, openSession } from '../journal/index.ts';
 import { lastSlots } from '../journal/testing/index.ts';
+import { FaultyStore } from '../store/testing/index.ts';
 import { encodeFrame } from './frame.ts';
 import { encodeHintsJson, parseHints, Player, type RecordedFs } from './index.ts';
 import { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './testing/index.ts';
@@ -285,6 +287,31 @@ describe('the recorded file system', () => {
       expect(await recorder.broken).toMatchObject({ code: 'RECORDER_BROKEN' });
       await expect(put(fs, '/z', 'z')).rejects.toMatchObject({ code: 'RECORDER_BROKEN' });
     }));
+
+  test('a write goes no faster than the store takes it, and loses nothing by waiting', () =>
+    withTempDir((dir) =>
+      withTempDir(async (copy) => {
+        const log = newLog();
+        const store = new FaultyStore(log.store, log);
+        const { fs, session } = await takeOver({ ...log, journal: { ...log.journal, store } }, dir, 1);
+        const { bufferLimitBytes, maxBatchBytes } = DEFAULT_SESSION_OPTIONS;
+        const held = Promise.withResolvers<void>();
+        store.add({ operation: 'create', fault: { kind: 'hold', at: 'request', until: held.promise } });
+        const file = await fs.open('/big', { create: true });
+        const writing = file.write(Buffer.alloc(bufferLimitBytes + 4 * maxBatchBytes, 'abcdefg'), 0);
+        const waiting = (): number => session.appendedHead - session.head;
+        while (waiting() < bufferLimitBytes) await setImmediate();
+        for (let turn = 0; turn < 100; turn++) await setImmediate();
+        expect(waiting()).toBeLessThan(bufferLimitBytes + 2 * maxBatchBytes); // one batch is under way
+        store.clear();
+        held.resolve();
+        await writing;
+        await file.sync();
+        await file.close();
+        await play(log, copy);
+        expect(await treeOf(copy)).toEqual(await treeOf(dir));
+      }),
+    ));
 
   test('a write above a megabyte is several operations, none of which is ever cut', () =>
     withTempDir((dir) =>

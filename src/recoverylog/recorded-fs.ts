@@ -8,6 +8,7 @@
  *     such file any more).
  * Y4  A request that cannot be is refused before anything changed. A local call that fails half-way breaks the recorder for good.
  * Y5  Directories are not recorded; they come into being with the files in them.
+ * Y6  Writes go no faster than the log takes them: memory holds what the session may buffer and one write, however slow the store is.
  */
 import { link, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -180,7 +181,7 @@ export class RecordedFs {
           await this.#local('write', () => writeAll(handle, data, offset));
           size = Math.max(size, offset + data.length);
           if (!this.#recorder.isLive(fnode)) return; // Y3
-          this.#recordWrite(fnode, data, offset);
+          await this.#recordWrite(fnode, data, offset);
           this.#live.notify('write', [path]);
         }),
       sync: () => this.barrier(),
@@ -188,10 +189,11 @@ export class RecordedFs {
     };
   }
 
-  /** One operation for each MAX_WRITE_BYTES, so that none is ever split over slots (recorder C1). */
-  #recordWrite(fnode: number, data: Uint8Array, offset: number): void {
+  /** One operation for each MAX_WRITE_BYTES, so that none is ever split over slots (recorder C1); each waits until the log has room (Y6). */
+  async #recordWrite(fnode: number, data: Uint8Array, offset: number): Promise<void> {
     for (let at = 0; at < data.length || at === 0; at += MAX_WRITE_BYTES) {
       const part = data.subarray(at, at + MAX_WRITE_BYTES);
+      await this.#recorder.whenWritable();
       this.#recorder.record([{ write: { fnode, offset: offset + at, length: part.length } }], part);
     }
   }

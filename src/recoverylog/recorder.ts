@@ -53,6 +53,11 @@ export class Recorder {
     return this.#fsm.nextSeqNo;
   }
 
+  /** Back-pressure: resolves when the log has room for more (session.ts). To be awaited before each operation with data. */
+  whenWritable(): Promise<void> {
+    return this.session.whenWritable();
+  }
+
   /**
    * Records operations that belong together, with the data of a write (C1). Returns when they are appended, not when they are durable.
    * @throws RecorderBrokenError
