@@ -56,9 +56,13 @@ export function waysOf({ step }: Point, end: End, all: boolean): readonly Crash[
   return [at(before, opened), at(effect, compacted)];
 }
 
-/** Strikes at the points in every way, and looks at what is left; where it was struck. @throws when anything is wrong */
-export async function strikeAll(points: readonly Point[], end: End, all = false): Promise<readonly Place[]> {
-  const places: Place[] = [];
+/** Strikes at the points in every way, and looks at what is left; where each crash was. @throws when anything is wrong */
+export async function strikeAll(
+  points: readonly Point[],
+  end: End,
+  all = false,
+): Promise<readonly (readonly Place[])[]> {
+  const places: (readonly Place[])[] = [];
   for (const point of points) {
     const { step, steps } = point;
     for (const way of waysOf(point, end, all)) {
@@ -67,7 +71,7 @@ export async function strikeAll(points: readonly Point[], end: End, all = false)
       const where = `${process} ${end} at request ${way.number} (${step.step}, ${key}) ${way.moment}, back ${way.returns ?? 'never'}`;
       if (struckAt?.key !== key) throw new Error(`${where}: the story went another way than undisturbed`);
       if (problems.length > 0) throw new Error([where, ...problems].join('\n'));
-      places.push(...placesOf(steps, step, way.moment));
+      places.push(placesOf(steps, step, way.moment));
     }
   }
   return places;
