@@ -8,12 +8,12 @@
  * 3. A cache directory counts only when it is complete: it is unpacked under another name and renamed at the end.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { errorCode, HoldfastError } from '../../src/base/index.ts';
+import { isProgram, onPath, userCache } from './programs.ts';
 
 /** Everything that starting a single-host RGW runs; none of them needs Python. */
 const PROGRAMS = [
@@ -54,24 +54,9 @@ export class CephMissingError extends HoldfastError {}
 
 const run = promisify(execFile);
 
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function onPath(env: NodeJS.ProcessEnv): (name: string) => string | undefined {
-  const places = (env['PATH'] ?? '').split(delimiter).filter((place) => place !== '');
-  return (name) => places.map((place) => join(place, name)).find(isProgram);
-}
-
 /** The cache directory that belongs to this distribution and processor. */
 export function cephCacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const base = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(base, 'holdfast', 'ceph', `${distribution()}-${process.arch}`);
+  return userCache(env, 'ceph', `${distribution()}-${process.arch}`);
 }
 
 /** `debian-12`, or the platform where no distribution names itself. */

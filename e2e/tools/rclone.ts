@@ -6,13 +6,12 @@
  * 3. No other rclone serves instead: a figure against an unknown version would be none.
  */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../../src/base/index.ts';
 import { goVersion } from './build-servers.ts';
+import { moduleKey, userCache } from './programs.ts';
 
 /** rclone cannot be built here; the message says what is needed. */
 export class RcloneMissingError extends HoldfastError {}
@@ -22,17 +21,9 @@ const FLAGS: readonly string[] = ['-trimpath', '-ldflags', '-s -w'];
 /** How much of the compiler's last words an error carries. */
 const LAST_WORDS_CHARACTERS = 2000;
 
-function cachePath(env: NodeJS.ProcessEnv): string {
-  const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(MODULE, file)));
-  hash.update(JSON.stringify([FLAGS, process.platform, process.arch]));
-  const base = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(base, 'holdfast', 'rclone', hash.digest('hex').slice(0, 16));
-}
-
 /** Path of the pinned rclone, built first when it is not there yet (about three minutes on two cores, once). @throws RcloneMissingError */
 export async function ensureRclone(env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const directory = cachePath(env);
+  const directory = userCache(env, 'rclone', moduleKey(MODULE, FLAGS));
   const program = join(directory, 'rclone');
   if (existsSync(program)) return program;
   if ((await goVersion(env)) === undefined)

@@ -7,14 +7,13 @@
  *    its marker, which is written last (build-servers.ts).
  * 3. All seven come from the same place: a mixture of versions would be a fault nobody can name.
  */
-import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { HoldfastError } from '../../src/base/index.ts';
 import { BUILD_FLAGS, buildServers, goVersion } from './build-servers.ts';
+import { isProgram, moduleKey, onPath, userCache } from './programs.ts';
 
 /** Absolute paths of the programs. */
 export interface ServerBinaries {
@@ -54,20 +53,7 @@ const FILE_NAMES: Record<keyof ServerBinaries, string> = {
 
 /** The cache directory that belongs to this checkout's go.mod, go.sum, flags and platform. */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(HERE, file)));
-  hash.update(JSON.stringify([BUILD_FLAGS, process.platform, process.arch]));
-  const base = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(base, 'holdfast', 'servers', hash.digest('hex').slice(0, 16));
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return userCache(env, 'servers', moduleKey(HERE, BUILD_FLAGS));
 }
 
 /** The programs found by `locate`, or the names of those it does not find. */
@@ -94,10 +80,7 @@ function fromCache(env: NodeJS.ProcessEnv): ServerBinaries | undefined {
 
 function fromEnvironment(env: NodeJS.ProcessEnv): ServerBinaries | readonly string[] {
   const assets = env['KUBEBUILDER_ASSETS'];
-  const places = [...(assets ? [assets] : []), ...(env['PATH'] ?? '').split(delimiter)].filter(
-    (place) => place !== '',
-  );
-  return collect((name) => places.map((place) => join(place, name)).find(isProgram));
+  return collect(onPath(env, assets ? [assets] : []));
 }
 
 function advice(missing: readonly string[], go: string): ServersMissingError {

@@ -5,6 +5,17 @@
  * open-session.ts (the fence), leap-fence.ts (the fence against a busy writer), read-index.ts (reads without a lease), reader.ts (following),
  * compactor.ts (fragments instead of slots), inspect/ (looking into one from outside).
  */
+export {
+  createLogger,
+  createMetrics,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Random,
+} from '../base/index.ts';
 export type { Appended } from './append-buffer.ts';
 export { authorOf, START, termOf, type JournalCursor } from './cursor.ts';
 export {

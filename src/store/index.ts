@@ -1,6 +1,17 @@
 /**
  * store: an object store behind five operations. S3, a directory or memory; the probe that refuses stores which do not keep their word.
  */
+export {
+  createLogger,
+  createMetrics,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Random,
+} from '../base/index.ts';
 export { StoreError, type StoreErrorCode, type StoreErrorOptions } from './errors.ts';
 export { checkKey, compareKeys, keyProblem } from './keys.ts';
 export { openStore, type OpenStoreOptions, type StoreCredentials } from './open.ts';

@@ -105,11 +105,15 @@ export class Pass {
     this.#chain = plan ? floorChain(plan, slotKey(journal, plan.index.floor - 1)) : CHAIN_START;
   }
 
-  /** The session that publishes a plan has its FENCE right below the floor (compaction-index.ts N2). */
+  /**
+   * The FENCE of the session that publishes a plan is the last one below the floor (compaction-index.ts N2). It is not named when it stands inside of
+   * pruned content (prune.ts).
+   */
   takePlan(): void {
     const { plan } = this.#known;
     const fence = plan?.index.fences.at(-1)?.seq;
     if (!plan || fence === plan.session) return;
+    if ((fence ?? -1) < plan.session && plan.index.pruned.length > 0) return;
     const { key, seq } = this.#checkpoint();
     const problem = `its header is of session ${plan.session}, its index ends with FENCE ${fence ?? 'none'}`;
     this.#tell(told.badPlanFinding(key, seq, problem));

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { explore } from './explore.ts';
 import { RIGHT, type Rules } from './state.ts';
@@ -53,11 +54,21 @@ const BROKEN: readonly [string, Partial<Rules>][] = [
 ];
 
 describe('the protocol, searched exhaustively', () => {
+  let states = 0;
+
   test.each(CLEAN)('keeps every promise: %s', (_name, bounds) => {
     const found = explore({ ...RIGHT, ...bounds }, LIMIT);
     expect(found.violation).toBeUndefined();
     expect(found.exhaustive).toBe(true);
     expect(found.states).toBeGreaterThan(1000);
+    states += found.states;
+  });
+
+  test('in as many states and with as many broken rules as the README says', () => {
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+    const row = readme.split('\n').find((line) => line.includes('`src/journal/model`'));
+    expect(row).toContain(`${states.toLocaleString('en')} states`);
+    expect(row).toContain(`${BROKEN.length} broken rules`);
   });
 
   test.each(BROKEN)('is not safe without its rule: %s', (_name, change) => {
