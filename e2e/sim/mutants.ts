@@ -46,7 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'acknowledged before it is durable',
     file: session,
     replace: 'this.#reads.slotSent(seq);',
-    by: 'this.#reads.slotSent(seq); this.#buffer.confirm(batch.end);',
+    by: 'this.#reads.slotSent(seq); this.#buffer.confirm(end);',
   },
   {
     name: 'an undecided slot is given up and its number used again',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { utf8 } from './bytes.ts';
+import { fromHex, utf8 } from './bytes.ts';
 import { crc32c, sha1Hex } from './checksum.ts';
 import { xxh64 } from './xxh64.ts';
 
@@ -24,14 +24,43 @@ describe('crc32c', () => {
     expect(crc32c(utf8('123456789'))).toBe(0xe3069283);
   });
 
-  test('equals the definition, and continues over any split', () => {
+  const counting = Uint8Array.from({ length: 32 }, (_, i) => i);
+
+  test.each([
+    ['32 bytes of zeros', new Uint8Array(32), 0x8a9136aa],
+    ['32 bytes of ones', new Uint8Array(32).fill(0xff), 0x62a8ab43],
+    ['32 incrementing bytes', counting, 0x46dd794e],
+    ['32 decrementing bytes', counting.toReversed(), 0x113fdb5c],
+    [
+      'an iSCSI Read (10) command',
+      fromHex(
+        `01c00000${'0'.repeat(24)}140000000000040000000014000000182800000000000000${'02'.padEnd(16, '0')}`,
+      ),
+      0xd9963a56,
+    ],
+  ])('gives what RFC 3720 B.4 has for %s', (_what, data, crc) => {
+    expect(crc32c(data)).toBe(crc);
+  });
+
+  test('equals the definition, from any alignment, and continues over any split', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(200), (data, cut) => {
-        const at = Math.min(cut, data.length);
-        expect(crc32c(data)).toBe(crc32cByDefinition(data));
-        expect(crc32c(data.subarray(at), crc32c(data.subarray(0, at)))).toBe(crc32c(data));
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 1500, size: 'max' }),
+        fc.nat(1500),
+        fc.nat(8),
+        (whole, cut, skip) => {
+          const data = whole.subarray(Math.min(skip, whole.length));
+          const at = Math.min(cut, data.length);
+          expect(crc32c(data)).toBe(crc32cByDefinition(data));
+          expect(crc32c(data.subarray(at), crc32c(data.subarray(0, at)))).toBe(crc32c(data));
+        },
+      ),
     );
+  });
+
+  test.each([255, 256, 257, 271, 272, 273, 4096, 100_003])('equals the definition for %d bytes', (length) => {
+    const data = Uint8Array.from({ length }, (_, i) => (i * i * 31) >> 3);
+    expect(crc32c(data)).toBe(crc32cByDefinition(data));
   });
 });
 

@@ -1,14 +1,19 @@
 /**
  * Checksums: CRC-32C (journal slots, recovery-log chain), SHA-1 (fragment names), SHA-256 and XXH64 (stateio records).
  *
- * Own table code for CRC-32C: fastest on the small inputs we have and free of native code (ecosystem.md §1.6: slice-by-8
- * 1.5 GB/s at 1 MiB and 0.7 GB/s at 64 bytes).
+ * Own table code for CRC-32C, free of native code: sixteen bytes a step, read as four words through a DataView, which needs no alignment and costs
+ * more than it saves on short inputs; those go eight bytes a step, byte by byte.
+ * 4 MiB: 2.4 ms; 64 bytes: 80 ns (docs/decisions/0028 for what else was tried).
  */
 import { createHash } from 'node:crypto';
+import { viewOf } from './bytes.ts';
 import { xxh64 } from './xxh64.ts';
 
 const CASTAGNOLI = 0x82f63b78;
-const SLICES = 8;
+/** Bytes of the longest step. */
+const SLICES = 16;
+/** From here on making a DataView pays. */
+const LONG_BYTES = 256;
 
 const tables = buildTables();
 
@@ -31,10 +36,47 @@ function buildTables(): Int32Array {
  * crc32c(b, crc32c(a)) equals crc32c(a followed by b). Source: gazette.md §1.4.
  */
 export function crc32c(data: Uint8Array, previous = 0): number {
+  return ~(data.length < LONG_BYTES ? short(data, 0, ~previous) : long(data, ~previous)) >>> 0;
+}
+
+/** The state after all of `data`, sixteen bytes a step. */
+function long(data: Uint8Array, state: number): number {
   const t = tables;
-  let crc = ~previous;
-  let i = 0;
-  const end8 = data.length - (data.length % SLICES);
+  const words = viewOf(data);
+  const end = data.length - (data.length % 16);
+  let crc = state;
+  for (let i = 0; i < end; i += 16) {
+    const a = words.getInt32(i, true) ^ crc;
+    const b = words.getInt32(i + 4, true);
+    const c = words.getInt32(i + 8, true);
+    const d = words.getInt32(i + 12, true);
+    crc =
+      t[3840 + (a & 0xff)]! ^
+      t[3584 + ((a >>> 8) & 0xff)]! ^
+      t[3328 + ((a >>> 16) & 0xff)]! ^
+      t[3072 + (a >>> 24)]! ^
+      t[2816 + (b & 0xff)]! ^
+      t[2560 + ((b >>> 8) & 0xff)]! ^
+      t[2304 + ((b >>> 16) & 0xff)]! ^
+      t[2048 + (b >>> 24)]! ^
+      t[1792 + (c & 0xff)]! ^
+      t[1536 + ((c >>> 8) & 0xff)]! ^
+      t[1280 + ((c >>> 16) & 0xff)]! ^
+      t[1024 + (c >>> 24)]! ^
+      t[768 + (d & 0xff)]! ^
+      t[512 + ((d >>> 8) & 0xff)]! ^
+      t[256 + ((d >>> 16) & 0xff)]! ^
+      t[d >>> 24]!;
+  }
+  return short(data, end, crc);
+}
+
+/** The state after `data` from `start` on, eight bytes a step. */
+function short(data: Uint8Array, start: number, state: number): number {
+  const t = tables;
+  let crc = state;
+  let i = start;
+  const end8 = data.length - ((data.length - start) % 8);
   while (i < end8) {
     crc ^= data[i]! | (data[i + 1]! << 8) | (data[i + 2]! << 16) | (data[i + 3]! << 24);
     crc =
@@ -46,10 +88,10 @@ export function crc32c(data: Uint8Array, previous = 0): number {
       t[512 + data[i + 5]!]! ^
       t[256 + data[i + 6]!]! ^
       t[data[i + 7]!]!;
-    i += SLICES;
+    i += 8;
   }
   while (i < data.length) crc = (crc >>> 8) ^ t[(crc ^ data[i++]!) & 0xff]!;
-  return ~crc >>> 0;
+  return crc;
 }
 
 /** SHA-1 of `data` in lower-case hex, as fragment names carry it (gazette.md §6.1). */

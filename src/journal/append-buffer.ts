@@ -6,6 +6,7 @@
  * B3  An append is split over slots only when it alone is larger than a batch may be.
  * B4  What goes into which batch is settled at append, so that the appends of one batch can share one promise: they are decided together. Ten
  *     thousand callers cost ten thousand offsets, not ten thousand promises.
+ * B5  A batch is closed once it is full or another was begun behind it: nothing joins it any more, so it may be prepared before its turn.
  */
 import { assert, checkPosition, type HoldfastError } from '../base/index.ts';
 import { Fifo } from './fifo.ts';
@@ -112,6 +113,13 @@ export class AppendBuffer {
     promise.catch(() => undefined); // a caller that does not look is told by the session's end all the same
     this.#waiters.push({ begin, end, joins, committed: promise, resolve, reject });
     return promise;
+  }
+
+  /** What goes into the next slot, if that is closed (B5); it stays in the buffer, and `take` gives the very same. */
+  get closed(): Batch | undefined {
+    const { first, last } = this.#batches;
+    const isClosed = first !== last || (first && first.end - first.begin >= this.#maxBatchBytes);
+    return isClosed ? first : undefined;
   }
 
   /** Takes what goes into the next slot: whole appends, or a piece of one that is larger than a batch (B3). */

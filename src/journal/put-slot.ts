@@ -22,7 +22,8 @@ import { RETRY } from './retry.ts';
 import { decodeSlotHead, SLOT_HEAD_BYTES, type SlotHeader } from './slot.ts';
 
 export type SlotDecision =
-  | { readonly kind: 'committed' }
+  /** `bytesRead`: the only attempt was answered by success, so that nothing still sends the bytes; they may be used for something else. */
+  | { readonly kind: 'committed'; readonly bytesRead: boolean }
   /**
    * The key holds a slot that is not ours. `maybe`: an earlier attempt may have landed, been compacted away by a successor, and made room for this
    * slot of somebody whose knowledge was older still (hazard H6).
@@ -77,7 +78,7 @@ export async function putSlot(
     );
     try {
       const outcome = await createOnce(journal.store, key, bytes, limit.signal, attempt > 0);
-      if (outcome.kind === 'created') return { kind: 'committed' };
+      if (outcome.kind === 'created') return { kind: 'committed', bytesRead: attempt === 0 };
       if (outcome.kind === 'refused') return { kind: 'refused', cause: outcome.cause, maybe };
       if (outcome.kind === 'undecided') {
         maybe = true;
@@ -137,7 +138,9 @@ async function whoseSlot(
     const found = await raceAbort(journal.store.get(key, { range, signal, freshConnection }), signal);
     if (!found) return { kind: 'reclaimed' };
     const header = decodeSlotHead(found.body, `${journal.name} #${seq}`);
-    return equalBytes(header.putId, putId) ? { kind: 'committed' } : { kind: 'foreign', header };
+    return equalBytes(header.putId, putId)
+      ? { kind: 'committed', bytesRead: false }
+      : { kind: 'foreign', header };
   } catch (error) {
     return { kind: 'unread', cause: error }; // the slot stays undecided; the loop asks again until its limit
   }

@@ -3,8 +3,8 @@
  *
  * A1  One PUT in flight. What arrives meanwhile gathers into the next slot (group commit); depth above one loses acknowledged appends
  *     (s3log.md §6.4b F1).
- * A2  A slot's bytes are frozen before its first PUT and never change until it is decided (put-slot.ts). A batch may be compressed before that:
- *     until the PUT is handed over nothing of it counts as sent, and what ends the session meanwhile ends it there.
+ * A2  A slot's bytes are frozen before its first PUT and never change until it is decided (put-slot.ts). A batch may be prepared before that
+ *     (preparer.ts): until the PUT is handed over nothing of it counts as sent, and what ends the session meanwhile ends it there.
  * A3  Appends are acknowledged strictly in order, each only when its last byte is confirmed.
  * A4  A session that ended is dead for good; every caller learns whether its bytes are known not to be in the log.
  * A5  Reads are served only on proof (read-index.ts), and never once a foreign slot was seen.
@@ -22,15 +22,16 @@ import {
   type Random,
   type Timer,
 } from '../base/index.ts';
-import { AppendBuffer, type Appended, type Batch } from './append-buffer.ts';
-import { compress } from './codec.ts';
+import { AppendBuffer, type Appended } from './append-buffer.ts';
+import type { compress } from './codec.ts';
 import { authorOf, previousPutId, termOf, type JournalCursor } from './cursor.ts';
 import { AppendUnknownError, FencedError, NotAppendedError, SessionEndedError } from './errors.ts';
 import type { JournalMetrics } from './metrics.ts';
 import { slotKey, type Journal } from './names.ts';
 import { HARD_BUFFER_FACTOR, type SessionOptions } from './options.ts';
 import { slotBytes, type CheckpointWaiter, type Outgoing } from './outgoing.ts';
-import { isCompressed, packCompressed, packRaw, type Packed } from './pack.ts';
+import { payloadOf } from './pack.ts';
+import { Preparer } from './preparer.ts';
 import { putSlot, type SlotDecision } from './put-slot.ts';
 import { ReadIndex, type Probe } from './read-index.ts';
 import { decodeSlotHead, PUT_ID_BYTES, SLOT_HEAD_BYTES, type Registers, type SlotHeader } from './slot.ts';
@@ -77,6 +78,7 @@ export class Session {
   readonly #ports: SessionPorts;
   readonly #options: SessionOptions;
   readonly #buffer: AppendBuffer;
+  readonly #preparer: Preparer;
   readonly #writers: Turnstile;
   readonly #reads: ReadIndex;
   readonly #stop = new AbortController();
@@ -113,6 +115,7 @@ export class Session {
     this.#sentPutId = previousPutId(cursor);
     this.#lastCommitMs = Number.NEGATIVE_INFINITY;
     this.#buffer = new AppendBuffer(cursor.offset, options.maxBatchBytes);
+    this.#preparer = new Preparer(journal.name, options, { ...ports, signal: this.#stop.signal });
     this.#writers = new Turnstile(ports.clock, () => this.#buffer.bytes < options.bufferLimitBytes);
     const { promise, resolve } = Promise.withResolvers<SessionEnd>();
     this.ended = promise;
@@ -175,6 +178,7 @@ export class Session {
     const { maxBatchBytes } = this.#options;
     const fillsBatch = before < maxBatchBytes && this.#buffer.bytes >= maxBatchBytes;
     if (options.barrier || before === 0 || fillsBatch) this.#wake();
+    if (this.#isSending()) this.#prepareNext();
     this.#writers.next();
     return appended;
   }
@@ -244,7 +248,7 @@ export class Session {
       if (!flush)
         return this.#end({ kind: 'closed', error: new SessionEndedError(this.journal.name) }, false);
       const outgoing = await this.#outgoing();
-      if (this.#isOver()) return; // while compressing: nothing of the batch was sent
+      if (this.#isOver()) return; // while preparing: nothing of the batch was sent
       const decision = await this.#put(outgoing);
       if (!this.#settle(outgoing, decision)) return;
     }
@@ -256,7 +260,7 @@ export class Session {
     const batch = this.#buffer.take();
     this.#firstByteMs = this.#lastFlushMs = this.#ports.clock.monotonicMs();
     this.#writers.next(); // room in the buffer
-    return { kind: 'data', end: batch.end, packed: await this.#pack(batch) };
+    return { kind: 'data', end: batch.end, prepared: await this.#preparer.prepare(batch) };
   }
 
   /** Ends the session if a foreign slot was seen or it was told to stop; to be asked only while nothing is in flight. */
@@ -266,25 +270,15 @@ export class Session {
     return this.#state.kind === 'ended';
   }
 
-  /** The batch as it will be stored; at once when it is small. Raw should the session be stopped meanwhile: it is not sent then. */
-  async #pack(batch: Batch): Promise<Packed> {
-    const raw = packRaw(batch);
-    if (!isCompressed(raw.payloadBytes, this.#options)) return raw;
-    const { compress: compressWith = compress, log } = this.#ports;
-    try {
-      const packing = packCompressed(raw, this.#options.compression, compressWith);
-      const packed = await raceAbort(packing, this.#stop.signal);
-      if (packed.problem)
-        log.warn('content could not be compressed; it is stored as it is', {
-          journal: this.journal.name,
-          bytes: raw.payloadBytes,
-          error: packed.problem,
-        });
-      return packed;
-    } catch (error) {
-      if (this.#stop.signal.aborted) return raw;
-      throw error;
-    }
+  /** Whether a PUT is on its way. */
+  #isSending(): boolean {
+    return this.#sentSeq >= this.#cursor.nextSeq;
+  }
+
+  /** Makes what comes after the slot on its way ready, if nothing can join it any more. It stays in the buffer, and counts as such. */
+  #prepareNext(): void {
+    const next = this.#buffer.closed;
+    if (next) this.#preparer.ahead(next);
   }
 
   /** Waits until a batch or a CHECKPOINT is due; false when the session closes with nothing left. */
@@ -329,7 +323,7 @@ export class Session {
     const putId = random.bytes(PUT_ID_BYTES);
     const bytes = slotBytes(outgoing, {
       kind,
-      codec: kind === 'data' ? outgoing.packed.codec : 'raw',
+      codec: kind === 'data' ? outgoing.prepared.codec : 'raw',
       leap: false,
       seq,
       begin,
@@ -346,18 +340,23 @@ export class Session {
     this.#sentEnd = end;
     this.#sentPutId = putId;
     this.#reads.slotSent(seq);
-    const decision = await putSlot(this.journal, seq, bytes, putId, {
+    const deciding = putSlot(this.journal, seq, bytes, putId, {
       ...this.#options,
       clock,
       random,
       metrics,
       signal: this.#stop.signal,
     });
+    this.#prepareNext();
+    const decision = await deciding;
     if (decision.kind !== 'committed') return decision;
     this.#lastCommitMs = clock.monotonicMs();
     const checkpointSeq = kind === 'checkpoint' ? seq : this.#cursor.checkpointSeq;
-    if (kind === 'data')
-      metrics.committed(end - begin, outgoing.packed.payloadBytes, (this.#lastCommitMs - sentMs) / 1000);
+    if (kind === 'data') {
+      const storedBytes = payloadOf(outgoing.prepared).length;
+      metrics.committed(end - begin, storedBytes, (this.#lastCommitMs - sentMs) / 1000);
+      if (decision.bytesRead) this.#preparer.release(outgoing.prepared);
+    }
     this.#cursor = { ...this.#cursor, nextSeq: seq + 1, offset: end, lastPutId: putId, checkpointSeq };
     return decision;
   }

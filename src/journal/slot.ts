@@ -111,28 +111,22 @@ export function encodeSlot(slot: Slot): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + registers.length + slot.payload.length);
   bytes.set(registers, HEADER_BYTES);
   bytes.set(slot.payload, HEADER_BYTES + registers.length);
-  return seal(bytes, registers.length, slot);
+  return seal(bytes, registers.length, slot, crc32c(slot.payload));
 }
 
-/** Room for a slot without registers and its payload, which the caller puts together there: a batch is copied once. `sealSlot` completes it. */
-export function slotRoom(payloadBytes: number): {
-  readonly bytes: Uint8Array;
-  readonly payload: Uint8Array;
-} {
-  const bytes = new Uint8Array(HEADER_BYTES + payloadBytes);
-  return { bytes, payload: bytes.subarray(HEADER_BYTES) };
-}
-
-/** Completes the bytes of `slotRoom` with their header. @throws InvariantError when the slot breaks the format's own rules. */
-export function sealSlot(bytes: Uint8Array, header: SlotHeader): Uint8Array {
+/**
+ * Completes the bytes of a slot without registers that has its payload, with the CRC-32C `payloadCrc`, from HEADER_BYTES on; a batch is copied
+ * once. What those bytes held where the header goes does not matter. @throws InvariantError when the slot breaks the format's own rules.
+ */
+export function sealSlot(bytes: Uint8Array, header: SlotHeader, payloadCrc: number): Uint8Array {
   assert(Object.keys(header.registers).length === 0, 'a slot with registers is encoded as a whole');
-  return seal(bytes, 0, header);
+  return seal(bytes, 0, header, payloadCrc);
 }
 
-function seal(bytes: Uint8Array, registersLength: number, slot: SlotHeader): Uint8Array {
+function seal(bytes: Uint8Array, registersLength: number, slot: SlotHeader, payloadCrc: number): Uint8Array {
   const payload = bytes.subarray(HEADER_BYTES + registersLength);
   checkShape(slot, payload.length);
-  const header = bytes.subarray(0, HEADER_BYTES);
+  const header = bytes.subarray(0, HEADER_BYTES).fill(0);
   const view = viewOf(header);
   view.setUint32(0, MAGIC, true);
   header[4] = VERSION;
@@ -149,7 +143,7 @@ function seal(bytes: Uint8Array, registersLength: number, slot: SlotHeader): Uin
   header.set(slot.previousPutId, 64);
   view.setBigUint64(80, slot.checkpoint === undefined ? NO_CHECKPOINT : BigInt(slot.checkpoint), true);
   view.setUint32(88, payload.length, true);
-  view.setUint32(92, crc32c(payload), true);
+  view.setUint32(92, payloadCrc, true);
   const registers = bytes.subarray(HEADER_BYTES, HEADER_BYTES + registersLength);
   view.setUint32(124, crc32c(registers, crc32c(header.subarray(0, 124))), true);
   return bytes;

@@ -79,7 +79,10 @@ export type Versioning = 'off' | 'on' | 'suspended' | 'unknown';
 export interface ObjectStore {
   /** Canonical, without credentials; safe to log and to show. */
   readonly url: string;
-  /** Creates `key` unless it exists: one attempt (S2). Never throws. */
+  /**
+   * Creates `key` unless it exists: one attempt (S2). Never throws. `body` must not change before the outcome, and after `undecided` not at all: it
+   * may still be on its way. After `created` the store reads it no more.
+   */
   create(key: string, body: Uint8Array, call?: StoreCall): Promise<CreateOutcome>;
   /** The object, or undefined when the store says that there is none (S3). @throws StoreError after bounded retries; the signal's reason. */
   get(key: string, call?: GetCall): Promise<StoredObject | undefined>;
