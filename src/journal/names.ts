@@ -43,11 +43,13 @@ export function slotKey(journal: Journal, seq: number): string {
   return `${slotPrefix(journal)}${seq.toString(16).padStart(16, '0')}`;
 }
 
-/** The slot number of a key under slotPrefix; undefined for a stranger's key. */
+/** The slot number of a key under slotPrefix; undefined for a stranger's key, among them numbers that no session ever reaches. */
 export function slotSeq(journal: Journal, key: string): number | undefined {
   const prefix = slotPrefix(journal);
   const digits = key.startsWith(prefix) ? key.slice(prefix.length) : '';
-  return /^[0-9a-f]{16}$/.test(digits) ? Number.parseInt(digits, 16) : undefined;
+  if (!/^[0-9a-f]{16}$/.test(digits)) return undefined;
+  const seq = Number.parseInt(digits, 16);
+  return Number.isSafeInteger(seq) ? seq : undefined; // beyond, seq - 1 may be seq
 }
 
 /** Key of a compaction index that is too large for a CHECKPOINT slot; named by the digest of its bytes. */
