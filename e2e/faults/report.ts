@@ -18,13 +18,15 @@ export type Line =
   /** The command of this number has been done. */
   | { readonly kind: 'done'; readonly command: number };
 
-export type Command = { readonly command: number } & (
-  | { readonly do: 'open' | 'append' | 'read' }
-  /** Opens, appends and reads on its own until told to end. */
-  | { readonly do: 'roam'; readonly seed: number }
-  /** Ends once everything under way has come to something. */
-  | { readonly do: 'end' }
-);
+export type Command = { readonly command: number } &
+  /** hello: nothing but to be done. */
+  (
+    | { readonly do: 'hello' | 'open' | 'append' | 'read' }
+    /** Opens, appends and reads on its own until told to end. */
+    | { readonly do: 'roam'; readonly seed: number }
+    /** Ends once everything under way has come to something. */
+    | { readonly do: 'end' }
+  );
 
 const STDOUT = 1;
 

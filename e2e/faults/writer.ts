@@ -37,7 +37,7 @@ const APPENDS_AT_ONCE = 4;
 const READS_AT_ONCE = 2;
 /** Most time between two operations, and least and most time without a session, ms. The rate bounds the history that must be checked. */
 const THINK_MS = 25;
-const REST_MS = [150, 700] as const;
+const REST_MS = [50, 400] as const;
 /** A few polls of a reader at the tail. */
 const QUIET_MS = 150;
 
@@ -70,6 +70,8 @@ class Writer {
 
   async do(command: Command): Promise<void> {
     switch (command.do) {
+      case 'hello':
+        return;
       case 'open':
         return await this.#open();
       case 'append':
