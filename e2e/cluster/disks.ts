@@ -3,7 +3,7 @@
  * have namespaces and trace their own programs.
  *
  * 1. A small disk is a tmpfs in a mount namespace of the server's own: nobody else sees it, and it is gone with the server's process.
- * 2. A slow disk is one whose directory operations take their time: strace holds the server's threads up in the system calls that open, name, tag
+ * 2. A slow disk is one whose directory operations take their time: strace holds the server's threads up in the system calls that open, tag, name
  *    and remove files, after the kernel has done them. It is not the device that is slow: our server never waits for that (it calls no fsync),
  *    so a slow device would show in nothing but memory.
  * 3. A machine that permits neither is told from a test that fails: HarnessError with one sentence that says what is needed.
@@ -46,30 +46,35 @@ export function smallDisk(bytes: number): Disk {
   };
 }
 
-/** System calls of a file's life in a directory; those on its bytes are sockets' as well. */
-const FILE_CALLS = 'openat,linkat,renameat,renameat2,unlinkat,mkdirat,fsetxattr,setxattr,newfstatat';
+/** System calls that begin, describe and end a file. Those on its bytes are also those on sockets. */
+const FILE_CALLS = 'openat,fsetxattr,renameat,renameat2,unlinkat,mkdirat';
+/** The one that gives an object its name, and so commits it. */
+const COMMIT_CALL = 'linkat';
 
-/** A disk on which each such call takes so long, ms (2). */
-export function slowDisk(delayMs: number): Disk {
+export interface Slowness {
+  /** Every call takes so long, ms. An object takes five or six. */
+  readonly callMs: number;
+  /** Every nth commit stalls, after it has taken effect, for so long, ms. */
+  readonly stall: { readonly every: number; readonly ms: number };
+}
+
+/** A disk that takes its time over every object, and now and then much longer (2). */
+export function slowDisk({ callMs, stall }: Slowness): Disk {
   return async ({ command, args }) => {
     await firstThatWorks(
       [['-f', '-o', '/dev/null', 'true']],
       (each) => succeeds('strace', each),
       'a slow disk needs strace, and the right to trace programs of this user (sysctl kernel.yama.ptrace_scope at most 1)',
     );
-    const inject = `inject=${FILE_CALLS}:delay_exit=${delayMs}ms`;
-    const traced = [
-      '-f',
-      '--seccomp-bpf',
-      '-qq',
-      '-o',
-      '/dev/null',
-      '-e',
-      `trace=${FILE_CALLS}`,
-      '-e',
-      inject,
+    const inject = [
+      `inject=${FILE_CALLS}:delay_exit=${callMs * 1000}`,
+      `inject=${COMMIT_CALL}:delay_exit=${stall.ms * 1000}:when=${stall.every}+${stall.every}`,
     ];
-    return { command: 'strace', args: [...traced, command, ...args] };
+    const traced = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${FILE_CALLS},${COMMIT_CALL}`];
+    return {
+      command: 'strace',
+      args: [...traced, ...inject.flatMap((each) => ['-e', each]), command, ...args],
+    };
   };
 }
 

@@ -14,9 +14,11 @@ import { errorCode, isAbortOf, systemClock, systemRandom, type Random } from '..
 import { seededRandom } from '../../src/base/testing/index.ts';
 import {
   JournalReader,
+  journalMetrics,
   openSession,
   termOf,
   type Journal,
+  type JournalMetrics,
   type Session,
   type SessionOptions,
 } from '../../src/journal/index.ts';
@@ -58,6 +60,7 @@ class Writer {
   #nextRecord: number;
   #roaming = true;
   readonly #underWay = new Set<Promise<void>>();
+  readonly #metrics: JournalMetrics;
 
   constructor(journal: Journal, name: string, firstRecord: number, report: Reporter, fault: Fault) {
     this.#journal = journal;
@@ -66,6 +69,11 @@ class Writer {
     this.#report = report;
     this.#fault = fault;
     this.#reader = new JournalReader(journal, ports);
+    this.#metrics = {
+      ...journalMetrics(),
+      ambiguityResolved: () => report.note('slot', 'AMBIGUITY_RESOLVED'),
+      leaped: () => report.note('open', 'LEAPED'),
+    };
   }
 
   async do(command: Command): Promise<void> {
@@ -115,7 +123,14 @@ class Writer {
       const id = `${this.#name}.${author}`;
       const fenced = this.#report.call({ kind: 'fence', session: id, term });
       const { cursor } = this.#reader;
-      const session = await openSession(this.#journal, { cursor, author, term, options: OPTIONS, ...ports });
+      const session = await openSession(this.#journal, {
+        cursor,
+        author,
+        term,
+        options: OPTIONS,
+        metrics: this.#metrics,
+        ...ports,
+      });
       fenced({ kind: 'fenced', length: indexOf(session.fenceOffset) });
       this.#reader.believe(session.fenceSeq);
       await this.#readTo(() => this.#reader.cursor.nextSeq > session.fenceSeq);

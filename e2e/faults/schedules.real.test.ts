@@ -1,7 +1,9 @@
 /**
- * The judge against writers that break their word, in schedules that leave no luck: each is caught, and an honest writer in the same schedule is not.
+ * Schedules that leave no luck: what a cut, a late request and a frozen process do to a writer, one at a time. And the judge against writers that break
+ * their word in the same schedules: each is caught, and an honest one is not.
  */
 import { describe, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Arena, type WriterFault } from './arena.ts';
 import type { Judgement } from './judge.ts';
 
@@ -44,6 +46,29 @@ async function frozen({ stations }: Arena): Promise<void> {
   await a.program.tell({ do: 'read' });
   await a.program.tell({ do: 'append' });
 }
+
+/** The answer to an append of A is cut off; a request of A is under way while B takes over, and arrives then. */
+async function cutAndLate({ stations }: Arena): Promise<void> {
+  const [a, b] = stations as [Arena['stations'][0], Arena['stations'][0]];
+  await a.program.tell({ do: 'open' });
+  await a.wire.set({ kind: 'cut', afterBytes: 0 });
+  const appended = a.program.tell({ do: 'append' });
+  while (a.wire.cuts === 0) await sleep(1);
+  await a.wire.set({ kind: 'pass' });
+  await appended;
+  await a.wire.set({ kind: 'hold', direction: 'to-server' });
+  const late = a.program.tell({ do: 'append' });
+  await b.program.tell({ do: 'open' });
+  await b.program.tell({ do: 'append' });
+  await a.wire.set({ kind: 'pass' });
+  await late;
+}
+
+test('an answer lost after the commit is an append acknowledged once; a request that arrives late is refused', async () => {
+  const judgement = await inArena(undefined, cutAndLate);
+  expect(judgement).toMatchObject({ wrong: [], acknowledged: 2, records: 2, fences: 2 });
+  expect(judgement.notes).toMatchObject({ AMBIGUITY_RESOLVED: 1 });
+});
 
 describe('a writer that is cut off in the middle of an append', () => {
   test('and is honest: the append is not acknowledged, the history linearizable', async () => {
