@@ -2,6 +2,7 @@
  * e2e/cluster: real servers on this machine with switches for faults. Everything a scenario, the demo or a bench needs.
  */
 export { ApiClient, ApiStatusError, hasStatus, type ApiAccess, type WatchEvent } from './api-client.ts';
+export { slowDisk, smallDisk, type Disk } from './disks.ts';
 export { HarnessError } from './errors.ts';
 export { type ImageMap, type ProcessImage } from './images.ts';
 export { type Condition, type ContainerStatus, type KubeObject, type Lease, type Pod } from './kube-types.ts';

@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serverBinaries } from '../tools/servers.ts';
+import type { Disk } from './disks.ts';
 import { type Child, freeze, startChild, waitReady } from './child.ts';
 import { HarnessError } from './errors.ts';
 import { Lifeline } from './lifeline.ts';
@@ -29,6 +30,8 @@ export interface S3ServerOptions {
   readonly port?: number;
   /** What the server demands; by default made up. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** What its data lies on; by default the machine's own disk. */
+  readonly disk?: Disk | undefined;
 }
 
 /** A running server; see the header for what the switches promise. */
@@ -85,14 +88,24 @@ function madeUp(): { accessKeyId: string; secretAccessKey: string } {
 }
 
 async function start(binary: string, options: S3ServerOptions, lifeline: Lifeline): Promise<S3Server> {
-  const { bucket = 'holdfast', credentials = madeUp() } = options;
+  const { bucket = 'holdfast', credentials = madeUp(), disk } = options;
   const { accessKeyId, secretAccessKey } = credentials;
   const root = join(lifeline.directory, 'buckets');
   await mkdir(join(root, bucket), { recursive: true });
   const launch = async (port: number): Promise<Child> => {
+    const args = [
+      '--quiet',
+      '--keep-alive',
+      '--region',
+      REGION,
+      '--port',
+      `127.0.0.1:${port}`,
+      'posix',
+      root,
+    ];
+    const program = { command: binary, args };
     const child = await startChild({
-      command: binary,
-      args: ['--quiet', '--keep-alive', '--region', REGION, '--port', `127.0.0.1:${port}`, 'posix', root],
+      ...(disk ? await disk(program, root, bucket) : program),
       env: lifeline.marked({
         PATH: process.env['PATH'],
         ROOT_ACCESS_KEY: accessKeyId,
