@@ -12,7 +12,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 import type { Logger } from '../../base/index.ts';
-import { isObjectRead, ObjectReads, type ReadRequest } from './object-reads.ts';
+import { isObjectRead, ObjectReads } from './object-reads.ts';
 
 type HandledRequest = Parameters<NodeHttpHandler['handle']>[0];
 type HandledOptions = NonNullable<Parameters<NodeHttpHandler['handle']>[1]>;
@@ -61,8 +61,8 @@ export class ConnectionChoice {
 
   #send(request: HandledRequest, options: HandledOptions, fresh: boolean): Handled {
     if (fresh) return this.#fresh.handle(request, options); // H1
-    if (!this.#reads || !isObjectRead(request as ReadRequest)) return this.#pooled.handle(request, options);
-    return this.#reads.handle(request as ReadRequest, (options as Partial<SendOptions>).abortSignal);
+    if (!this.#reads || !isObjectRead(request)) return this.#pooled.handle(request, options);
+    return this.#reads.handle(request, (options as Partial<SendOptions>).abortSignal);
   }
 
   destroy(): void {

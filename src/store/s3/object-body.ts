@@ -15,7 +15,9 @@ export class ObjectBody extends Readable {
   readonly #onEnd: (error: Error | null) => void;
   #received = 0;
   #complete = false;
-  #settle: { readonly resolve: (whole: Uint8Array) => void; readonly reject: (error: Error) => void } | undefined;
+  #settle:
+    | { readonly resolve: (whole: Uint8Array) => void; readonly reject: (error: Error) => void }
+    | undefined;
 
   /**
    * @param bytes announced length, when it is to be collected

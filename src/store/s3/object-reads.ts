@@ -92,7 +92,7 @@ function widely(connectMs: number): buildConnector.connector {
   return (options, callback) => {
     let socket: Socket | undefined;
     const onread = readingWidely(() => socket!);
-    const connect = buildConnector({ timeout: connectMs, onread } as buildConnector.BuildOptions);
+    const connect = buildConnector({ timeout: connectMs, onread });
     connect(options, (...[error, connected]) => {
       if (error) return callback(error, null);
       socket = connected; // nothing is read before
@@ -104,7 +104,9 @@ function widely(connectMs: number): buildConnector.connector {
 /** Most bytes that the answer to a request may have. */
 function wantedBytes({ headers }: ReadRequest): number {
   const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(headers['range'] ?? headers['Range'] ?? '') ?? [];
-  return end === undefined ? MOST_COLLECTED_BYTES : Math.min(MOST_COLLECTED_BYTES, Number(end) + 1 - Number(start));
+  return end === undefined
+    ? MOST_COLLECTED_BYTES
+    : Math.min(MOST_COLLECTED_BYTES, Number(end) + 1 - Number(start));
 }
 
 /** One answer, from undici to the SDK. */
@@ -147,7 +149,8 @@ class Answer implements Dispatcher.DispatchHandler {
     if (statusCode < 200 || this.#over) return; // only a notice
     const told = headers['content-length'];
     const bytes = typeof told === 'string' && /^\d+$/.test(told) ? Number(told) : undefined;
-    const collect = (statusCode === 200 || statusCode === 206) && bytes !== undefined && bytes <= this.#wanted;
+    const collect =
+      (statusCode === 200 || statusCode === 206) && bytes !== undefined && bytes <= this.#wanted;
     this.#body = new ObjectBody(
       collect ? bytes : undefined,
       () => controller.resume(),
@@ -181,6 +184,8 @@ class Answer implements Dispatcher.DispatchHandler {
 }
 
 function plain(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const entries = Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined);
+  const entries = Object.entries(headers).filter(
+    (entry): entry is [string, string | string[]] => entry[1] !== undefined,
+  );
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
