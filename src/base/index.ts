@@ -39,5 +39,5 @@ export {
 export { checkPosition, PositionError, positionFromBigInt } from './position.ts';
 export { BoundedQueue, QueueClosedError } from './queue.ts';
 export { systemRandom, type Random } from './random.ts';
-export { sha1HexOf } from './sha1.ts';
+export { Sha1, sha1HexOf } from './sha1.ts';
 export { xxh64 } from './xxh64.ts';

@@ -88,16 +88,18 @@ export async function compress(
 
 /**
  * The content of `stored`: exactly `expectedBytes` of it (Z2). `raw` is the very same bytes, otherwise they are new. `stored` must not change until
- * the promise settles.
+ * the promise settles. `seen` is told of the content from its beginning on, as it is decoded; it may turn out to be wrong.
  * @throws CodecError when it is damaged, or is content of another length.
  */
 export async function decompress(
   codec: Codec,
   stored: Uint8Array,
   expectedBytes: number,
+  seen: (content: Uint8Array) => void = () => undefined,
 ): Promise<Uint8Array> {
   if (codec === 'raw') {
     if (stored.length !== expectedBytes) throw wrongLength(codec, stored.length, expectedBytes);
+    seen(stored);
     return stored;
   }
   assert(Number.isSafeInteger(expectedBytes) && expectedBytes >= 0, 'an expected length is a length', {
@@ -106,7 +108,7 @@ export async function decompress(
   const content = new Uint8Array(Buffer.allocUnsafeSlow(expectedBytes).buffer); // every byte is written, or it is thrown away
   const inflate = Math.max(stored.length, expectedBytes) <= SMALL_BYTES ? inflateNow : inflateOnThreads;
   for (let from = 0, filled = 0; ;) {
-    const used = await inflate(codec, stored.subarray(from), content, filled);
+    const used = await inflate(codec, stored.subarray(from), content, filled, seen);
     from += used.stored;
     filled += used.content;
     if (from === stored.length) {
@@ -139,6 +141,7 @@ async function inflateOnThreads(
   stored: Uint8Array,
   content: Uint8Array,
   at: number,
+  seen: (content: Uint8Array) => void,
 ): Promise<Used> {
   const options = decoding(codec, content.length - at, content.length);
   const stream = codec === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
@@ -148,6 +151,7 @@ async function inflateOnThreads(
     for await (const piece of stream as AsyncIterable<Uint8Array>) {
       if (filled + piece.length > content.length) throw tooLong(codec, content.length); // leaving the loop ends the stream
       content.set(piece, filled);
+      seen(piece);
       filled += piece.length;
     }
   } catch (error) {
@@ -158,7 +162,13 @@ async function inflateOnThreads(
 }
 
 /** Same, at once. @throws CodecError */
-function inflateNow(codec: Compressed, stored: Uint8Array, content: Uint8Array, at: number): Used {
+function inflateNow(
+  codec: Compressed,
+  stored: Uint8Array,
+  content: Uint8Array,
+  at: number,
+  seen: (content: Uint8Array) => void,
+): Used {
   const left = content.length - at;
   const options = {
     ...decoding(codec, left, content.length),
@@ -178,6 +188,7 @@ function inflateNow(codec: Compressed, stored: Uint8Array, content: Uint8Array, 
   }
   if (decoded.buffer.length > left) throw tooLong(codec, content.length);
   content.set(decoded.buffer, at);
+  seen(decoded.buffer);
   return { stored: decoded.engine.bytesWritten, content: decoded.buffer.length };
 }
 

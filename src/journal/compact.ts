@@ -123,7 +123,7 @@ export async function compact(
         fragment.end,
         'the fragment that holds it does not exist',
       );
-    await builder.push(content);
+    for (const piece of content) await builder.push(piece);
   }
   const fences: PastFence[] = [];
   const deletable: number[] = [];

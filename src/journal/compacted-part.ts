@@ -1,7 +1,8 @@
 /**
  * Reading what lies below a floor: fragments, announced holes and past fences, in the order of their offsets.
  *
- * M1  One fragment is being delivered while the next one is fetched: two of MAX_FRAGMENT_BYTES in memory, whatever the journal's length.
+ * M1  Fragments are fetched ahead of their delivery (read-ahead.ts) and held piece by piece until they are delivered: READ_LIMITS.bytes in memory,
+ *     whatever the journal's length.
  * M2  A fragment that is gone ends this part as 'moved': the plan was old, or content is lost; the owner finds out which.
  * M3  Fences are delivered where they stood, also inside a fragment: what an old session left unfinished ends there.
  */
@@ -9,7 +10,8 @@ import type { CompactionIndex } from './compaction-index.ts';
 import type { Fragment } from './fragment.ts';
 import type { Journal } from './names.ts';
 import type { Plan } from './plan.ts';
-import { readFragment } from './read-fragment.ts';
+import { ReadAhead } from './read-ahead.ts';
+import type { Content } from './read-fragment.ts';
 import type { Registers } from './slot.ts';
 
 /** Longest data event, bytes: what follows it may begin while the rest waits. */
@@ -68,21 +70,22 @@ export function compactedSteps(
 
 export class CompactedPart {
   readonly plan: Plan;
-  readonly #journal: Journal;
   readonly #steps: readonly CompactedStep[];
-  readonly #fetches = new Map<Fragment, Promise<Uint8Array | undefined>>();
+  readonly #ahead: ReadAhead;
+  /** What is being delivered. */
+  #current: Delivery | undefined;
   #at = 0;
   #nextFence: number;
   #offset: number;
-  #fetchSignal: AbortSignal | undefined;
 
   /** @param from first byte wanted; @param fromSeq first slot whose fence is wanted */
   constructor(journal: Journal, plan: Plan, from: number, fromSeq: number) {
     this.plan = plan;
-    this.#journal = journal;
     this.#offset = from;
     this.#nextFence = fromSeq;
     this.#steps = compactedSteps(plan.index, from, fromSeq);
+    const fragments = this.#steps.flatMap((step) => (step.kind === 'content' ? [step.fragment] : []));
+    this.#ahead = new ReadAhead(journal, [...new Set(fragments)]);
   }
 
   /** End of what was delivered. */
@@ -114,43 +117,54 @@ export class CompactedPart {
     { fragment, end }: Extract<CompactedStep, { kind: 'content' }>,
     signal: AbortSignal | undefined,
   ): Promise<CompactedEvent> {
-    if (signal !== this.#fetchSignal) this.#fetches.clear(); // fetches of a caller who has gone end with him
-    this.#fetchSignal = signal;
-    const content = await this.#fetch(fragment, signal).catch((error: unknown) => {
-      this.#fetches.delete(fragment);
-      throw error;
-    });
-    if (!content) return { kind: 'moved', fragment };
-    this.#fetchNext(fragment, signal);
+    signal?.throwIfAborted();
+    if (this.#current?.fragment !== fragment) {
+      const content = await this.#ahead.content(signal);
+      if (!content) {
+        this.#ahead.stop();
+        return { kind: 'moved', fragment };
+      }
+      this.#current = new Delivery(fragment, content);
+    }
     const begin = this.#offset;
-    const until = Math.min(end, begin + MAX_PIECE_BYTES);
+    const { bytes, passed } = this.#current.take(begin, Math.min(end, begin + MAX_PIECE_BYTES));
+    const until = begin + bytes.length;
     this.#offset = until;
     if (until === end) this.#at++;
-    if (until === fragment.end) this.#fetches.delete(fragment); // M1
-    return {
-      kind: 'data',
-      begin,
-      end: until,
-      bytes: content.subarray(begin - fragment.begin, until - fragment.begin),
-    };
+    this.#ahead.release(passed); // M1
+    if (until === fragment.end) {
+      this.#current = undefined;
+      this.#ahead.advance();
+    }
+    return { kind: 'data', begin, end: until, bytes };
+  }
+}
+
+/** The content of one fragment on its way out: pieces are let go of as they are passed. */
+class Delivery {
+  readonly fragment: Fragment;
+  readonly #pieces: Uint8Array[];
+  /** Where the first piece begins. */
+  #at: number;
+
+  constructor(fragment: Fragment, content: Content) {
+    this.fragment = fragment;
+    this.#pieces = [...content].reverse();
+    this.#at = fragment.begin;
   }
 
-  #fetch(fragment: Fragment, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
-    const running = this.#fetches.get(fragment);
-    if (running) return running;
-    const fetch = readFragment(this.#journal, fragment, signal);
-    fetch.catch(() => undefined); // seen when its turn comes
-    this.#fetches.set(fragment, fetch);
-    return fetch;
-  }
-
-  /** M1 */
-  #fetchNext(current: Fragment, signal: AbortSignal | undefined): void {
-    for (let at = this.#at; at < this.#steps.length; at++) {
-      const step = this.#steps[at]!;
-      if (step.kind !== 'content' || step.fragment === current) continue;
-      void this.#fetch(step.fragment, signal); // its failure is seen when its turn comes
-      return;
+  /** Bytes from `begin` on, at least one and none from `end` on; `passed`: how many of the fragment need not be held any longer. */
+  take(begin: number, end: number): { readonly bytes: Uint8Array; readonly passed: number } {
+    let passed = 0;
+    for (;;) {
+      const piece = this.#pieces.at(-1)!;
+      const bytes = piece.subarray(Math.max(0, begin - this.#at), end - this.#at);
+      if (this.#at + piece.length <= end) {
+        this.#pieces.pop();
+        this.#at += piece.length;
+        passed += piece.length;
+      }
+      if (bytes.length > 0) return { bytes, passed };
     }
   }
 }

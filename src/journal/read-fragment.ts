@@ -1,82 +1,234 @@
 /**
- * Reading one fragment whole: ranges in parallel, then the digest. Nothing is handed on before the digest is right (fragment.ts G2).
+ * Reading one fragment whole: ranges in parallel, digested in their order as they come. Nothing is handed on before the digest is right (fragment.ts
+ * G2).
+ *
+ * E1  What is held of a fragment is what the room has given: of a raw one its ranges, of a compressed one object and content from its first range on.
+ *     After a failure nothing is held, after success the content alone, which the receiver releases.
+ * E2  When this settles, no request of it is under way.
  */
-import { ensureError, errorCode, sha1HexOf } from '../base/index.ts';
+import { EMPTY_BYTES, ensureError, errorCode, Sha1 } from '../base/index.ts';
 import { decompress } from './codec.ts';
 import { CorruptFragmentError } from './errors.ts';
-import { fragmentKey, type Fragment } from './fragment.ts';
+import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from './fragment.ts';
 import type { Journal } from './names.ts';
+import { ReadRoom, type RoomLimits } from './read-room.ts';
 
-/** Bytes of one GET: above the size where the latency of a request matters (s3log.md §1.7). */
-const RANGE_BYTES: number = 8 * 1024 * 1024;
-/** GETs of one fragment in flight: with this many a loopback server and one thread are both busy; more gain nothing (s3log.md §5.2). */
-const RANGES_IN_FLIGHT = 4;
+/**
+ * Bytes of one GET: large enough that the latency of a request does not matter (s3log.md §1.7), small enough that digesting one (5 ms) holds nothing
+ * up.
+ */
+export const RANGE_BYTES: number = 8 * 1024 * 1024;
+/**
+ * GETs in flight and bytes held while reading fragments. With eight a local server and one thread are busy, and a distant store gives its 90 MB/s eight
+ * times. The bytes are a fragment that is being delivered and as much of the next ones: with less, the network would rest at the end of each fragment.
+ */
+export const READ_LIMITS: RoomLimits = { requests: 8, bytes: 2 * MAX_FRAGMENT_BYTES };
 /** A damaged answer is asked for again, on new connections, this often: a proxy may have cut it, the object may be whole. */
 const CORRUPT_ATTEMPTS = 3;
 
-/** The content of a fragment, or undefined when the store says that it does not exist. @throws StoreError, CorruptFragmentError, the signal's reason. */
+/** Content of a fragment from its beginning to its end, in pieces of any length. */
+export type Content = readonly Uint8Array[];
+
+/** Reads one fragment by itself. Undefined when the store says that it does not exist. @throws StoreError, CorruptFragmentError, the signal's reason. */
 export async function readFragment(
   journal: Journal,
   fragment: Fragment,
   signal?: AbortSignal,
-): Promise<Uint8Array | undefined> {
+): Promise<Content | undefined> {
+  return await fetchFragment(journal, fragment, new ReadRoom(READ_LIMITS), { turn: 0, signal });
+}
+
+export interface FetchOptions {
+  /** Its turn in the room. */
+  readonly turn: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Told when all has been asked for: whoever comes next may begin. */
+  readonly onAsked?: () => void;
+}
+
+/** Reads one fragment as there is room. Undefined when the store says that it does not exist. @throws as readFragment. */
+export async function fetchFragment(
+  journal: Journal,
+  fragment: Fragment,
+  room: ReadRoom,
+  options: FetchOptions,
+): Promise<Content | undefined> {
   const key = fragmentKey(journal, fragment);
   for (let attempt = 1; ; attempt++) {
-    const stored = await fetchObject(journal, key, fragment.storedBytes, attempt > 1, signal);
-    if (!stored) return undefined;
-    const outcome = await contentOf(fragment, stored);
+    const outcome = await new Attempt(journal, fragment, room, options, attempt > 1).run();
+    if (outcome === 'absent') return undefined;
     if (typeof outcome !== 'string') return outcome;
     if (attempt === CORRUPT_ATTEMPTS)
       throw new CorruptFragmentError(key, fragment.begin, fragment.end, outcome);
   }
 }
 
-/** The content, or what is wrong with it. */
-async function contentOf(
-  { codec, begin, end, sha1 }: Fragment,
-  stored: Uint8Array | 'wrong size',
-): Promise<Uint8Array | string> {
-  if (stored === 'wrong size') return 'the object has another length than its index says';
-  let content: Uint8Array;
-  try {
-    content = await decompress(codec, stored, end - begin);
-  } catch (error) {
-    return `${errorCode(error) ?? 'error'}: ${ensureError(error).message}`;
+const NOT_WANTED = new Error('the other ranges of this fragment are of no use');
+
+/** One attempt: the content, 'absent', or in words what is wrong with it. */
+class Attempt {
+  readonly #journal: Journal;
+  readonly #fragment: Fragment;
+  readonly #room: ReadRoom;
+  readonly #options: FetchOptions;
+  readonly #fresh: boolean;
+  readonly #stop = new AbortController();
+  readonly #gathering: Gathering;
+  #held = 0;
+  /** What the first failure was. */
+  #failed: { readonly outcome: string } | { readonly error: unknown } | undefined;
+
+  constructor(journal: Journal, fragment: Fragment, room: ReadRoom, options: FetchOptions, fresh: boolean) {
+    this.#journal = journal;
+    this.#fragment = fragment;
+    this.#room = room;
+    this.#options = options;
+    this.#fresh = fresh;
+    this.#gathering = fragment.codec === 'raw' ? new RawContent(fragment) : new CompressedContent(fragment);
   }
-  if (content.length !== end - begin) return `it holds ${content.length} bytes`;
-  const found = await sha1HexOf(content);
-  return found === sha1 ? content : `its SHA-1 is ${found}`;
+
+  async run(): Promise<Content | string> {
+    const { signal } = this.#options;
+    const onAbort = (): void => this.#fail({ error: signal?.reason });
+    if (signal?.aborted) throw signal.reason;
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#fetch();
+      const outcome = this.#failed ?? { outcome: await this.#gathering.finish() };
+      if ('error' in outcome) throw outcome.error;
+      if (typeof outcome.outcome === 'string') this.#release(this.#held);
+      else this.#release(this.#held - (this.#fragment.end - this.#fragment.begin)); // E1
+      return outcome.outcome;
+    } catch (error) {
+      this.#release(this.#held);
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Fetches all ranges, or fails; never rejects (E2). */
+  async #fetch(): Promise<void> {
+    const { storedBytes } = this.#fragment;
+    const gets: Promise<void>[] = [];
+    const { signal } = this.#stop;
+    try {
+      for (let start = 0; start < storedBytes; start += RANGE_BYTES) {
+        const end = Math.min(storedBytes, start + RANGE_BYTES);
+        const cost = this.#gathering.cost(start, end);
+        await this.#room.enter(this.#options.turn, cost, signal);
+        this.#held += cost;
+        gets.push(this.#get(start, end));
+      }
+      this.#options.onAsked?.();
+    } catch (error) {
+      this.#fail({ error });
+    }
+    await Promise.all(gets);
+  }
+
+  /** One range; never rejects. */
+  async #get(start: number, end: number): Promise<void> {
+    const { signal } = this.#stop;
+    const key = fragmentKey(this.#journal, this.#fragment);
+    try {
+      signal.throwIfAborted();
+      const range = { start, end };
+      const found = await this.#journal.store.get(key, { range, signal, freshConnection: this.#fresh });
+      if (!found) this.#fail({ outcome: 'absent' });
+      else if (found.size !== this.#fragment.storedBytes || found.body.length !== end - start)
+        this.#fail({ outcome: 'the object has another length than its index says' });
+      else if (!this.#failed) this.#gathering.put(start, found.body);
+    } catch (error) {
+      this.#fail({ error });
+    } finally {
+      this.#room.ended();
+    }
+  }
+
+  #fail(why: { readonly outcome: string } | { readonly error: unknown }): void {
+    if (this.#failed) return;
+    this.#failed = why;
+    this.#stop.abort(NOT_WANTED);
+  }
+
+  #release(bytes: number): void {
+    this.#held -= bytes;
+    if (bytes > 0) this.#room.release(bytes);
+  }
 }
 
-/** An object of known length, fetched by ranges. */
-async function fetchObject(
-  journal: Journal,
-  key: string,
-  bytes: number,
-  freshConnection: boolean,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array | 'wrong size' | undefined> {
-  const whole = new Uint8Array(bytes);
-  const stop = new AbortController();
-  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  let next = 0;
-  let problem: 'absent' | 'wrong size' | undefined;
-  const worker = async (): Promise<void> => {
-    while (next < bytes && problem === undefined) {
-      const start = next;
-      const end = Math.min(bytes, start + RANGE_BYTES);
-      next = end;
-      const found = await journal.store.get(key, { range: { start, end }, signal: either, freshConnection });
-      if (!found) problem = 'absent';
-      else if (found.size !== bytes || found.body.length !== end - start) problem ??= 'wrong size';
-      else whole.set(found.body, start);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: RANGES_IN_FLIGHT }, worker));
-  } catch (error) {
-    stop.abort(error); // the other ranges of a fragment that failed are of no use
-    throw error;
+/** What a codec makes of the ranges of an object. */
+interface Gathering {
+  /** Bytes that are held from this range on. */
+  cost(start: number, end: number): number;
+  /** A range, in any order. */
+  put(start: number, body: Uint8Array): void;
+  /** After all ranges: the content, or what is wrong with it. */
+  finish(): Promise<Content | string>;
+}
+
+function compare(found: string, { sha1 }: Fragment): string | undefined {
+  return found === sha1 ? undefined : `its SHA-1 is ${found}`;
+}
+
+/** Ranges as they are, digested in their order while others are under way. */
+class RawContent implements Gathering {
+  readonly #fragment: Fragment;
+  readonly #pieces: Uint8Array[] = [];
+  readonly #sha1 = new Sha1();
+  #digested = 0;
+
+  constructor(fragment: Fragment) {
+    this.#fragment = fragment;
   }
-  return problem === undefined ? whole : problem === 'absent' ? undefined : problem;
+
+  cost(start: number, end: number): number {
+    return end - start;
+  }
+
+  put(start: number, body: Uint8Array): void {
+    this.#pieces[start / RANGE_BYTES] = body;
+    for (let piece = this.#pieces[this.#digested]; piece; piece = this.#pieces[++this.#digested])
+      this.#sha1.update(piece);
+  }
+
+  async finish(): Promise<Content | string> {
+    const { begin, end, storedBytes } = this.#fragment;
+    if (storedBytes !== end - begin) return `it holds ${storedBytes} bytes`;
+    return compare(this.#sha1.hex(), this.#fragment) ?? this.#pieces;
+  }
+}
+
+/** The object in one piece, decoded and digested on the way when it is whole. */
+class CompressedContent implements Gathering {
+  readonly #fragment: Fragment;
+  #stored: Uint8Array | undefined; // not before there is room for it
+
+  constructor(fragment: Fragment) {
+    this.#fragment = fragment;
+  }
+
+  cost(start: number): number {
+    const { begin, end, storedBytes } = this.#fragment;
+    return start === 0 ? storedBytes + end - begin : 0;
+  }
+
+  put(start: number, body: Uint8Array): void {
+    this.#stored ??= new Uint8Array(this.#fragment.storedBytes);
+    this.#stored.set(body, start);
+  }
+
+  async finish(): Promise<Content | string> {
+    const { codec, begin, end } = this.#fragment;
+    const sha1 = new Sha1();
+    try {
+      const content = await decompress(codec, this.#stored ?? EMPTY_BYTES, end - begin, (piece) =>
+        sha1.update(piece),
+      );
+      return compare(sha1.hex(), this.#fragment) ?? [content];
+    } catch (error) {
+      return `${errorCode(error) ?? 'error'}: ${ensureError(error).message}`;
+    }
+  }
 }

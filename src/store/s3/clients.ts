@@ -57,13 +57,13 @@ export function s3Clients(
       : {}),
     ...(credentials && { credentials: plain(credentials) }),
   };
-  const handler = (sockets: number): ClientHandler =>
-    asRequestHandler(new ConnectionChoice(sockets, log, onSent));
+  const handler = (sockets: number, reads = false): ClientHandler =>
+    asRequestHandler(new ConnectionChoice(sockets, log, onSent, reads));
   const append = new S3Client({ ...shared, requestHandler: handler(APPEND_SOCKETS) });
   const { credentials: chain } = append.config; // one chain, asked once
-  const other = (sockets: number): S3Client =>
-    new S3Client({ ...shared, credentials: chain, requestHandler: handler(sockets) });
-  return { append, upload: other(UPLOAD_SOCKETS), read: other(READ_SOCKETS) };
+  const other = (requestHandler: ClientHandler): S3Client =>
+    new S3Client({ ...shared, credentials: chain, requestHandler });
+  return { append, upload: other(handler(UPLOAD_SOCKETS)), read: other(handler(READ_SOCKETS, true)) };
 }
 
 type ClientHandler = ReturnType<typeof asRequestHandler>;

@@ -12,6 +12,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 import type { Logger } from '../../base/index.ts';
+import { isObjectRead, ObjectReads } from './object-reads.ts';
 
 type HandledRequest = Parameters<NodeHttpHandler['handle']>[0];
 type HandledOptions = NonNullable<Parameters<NodeHttpHandler['handle']>[1]>;
@@ -32,21 +33,24 @@ export type OnSent = (request: string, status: string) => void;
 export class ConnectionChoice {
   readonly #pooled: NodeHttpHandler;
   readonly #fresh: NodeHttpHandler;
+  /** For objects over plain HTTP; undefined where objects are not read in bulk. */
+  readonly #reads: ObjectReads | undefined;
   readonly #onSent: OnSent;
   readonly metadata: NodeHttpHandler['metadata'];
 
-  /** `sockets`: most connections kept at a time; further requests wait for one. */
-  constructor(sockets: number, log: Logger, onSent: OnSent) {
+  /** `sockets`: most connections kept at a time; further requests wait for one. `reads`: objects are read in bulk here. */
+  constructor(sockets: number, log: Logger, onSent: OnSent, reads: boolean) {
     this.#onSent = onSent;
     this.#pooled = handler({ keepAlive: true, maxSockets: sockets }, log);
     this.#fresh = handler({ keepAlive: false }, log);
+    this.#reads = reads ? new ObjectReads(sockets, CONNECT_TIMEOUT_MS) : undefined;
     this.metadata = this.#pooled.metadata;
   }
 
   /** Sends one request; `options` are SendOptions, which the SDK hands through as its own type. */
   handle(request: HandledRequest, options: HandledOptions = {}): Handled {
     const fresh = (options as Partial<SendOptions>).freshConnection === true;
-    const handled = (fresh ? this.#fresh : this.#pooled).handle(request, options); // H1
+    const handled = this.#send(request, options, fresh);
     const name = nameOf(request);
     void handled.then(
       ({ response }) => this.#onSent(name, String(response.statusCode)),
@@ -55,7 +59,14 @@ export class ConnectionChoice {
     return handled;
   }
 
+  #send(request: HandledRequest, options: HandledOptions, fresh: boolean): Handled {
+    if (fresh) return this.#fresh.handle(request, options); // H1
+    if (!this.#reads || !isObjectRead(request)) return this.#pooled.handle(request, options);
+    return this.#reads.handle(request, (options as Partial<SendOptions>).abortSignal);
+  }
+
   destroy(): void {
+    this.#reads?.destroy();
     this.#pooled.destroy();
     this.#fresh.destroy();
   }

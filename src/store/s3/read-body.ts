@@ -7,6 +7,7 @@
 import type { Readable } from 'node:stream';
 import { concatBytes, type Clock } from '../../base/index.ts';
 import { StoreError } from '../errors.ts';
+import { ObjectBody } from './object-body.ts';
 
 /** No byte for this long means a dead connection, not a slow one. */
 const STALL_MS = 10_000;
@@ -17,6 +18,7 @@ export async function readBody(
   expected: number | undefined,
   clock: Clock,
 ): Promise<Uint8Array> {
+  if (body instanceof ObjectBody && body.whole) return await collected(body, body.whole, expected, clock);
   const whole = expected === undefined ? undefined : new Uint8Array(expected);
   const parts: Uint8Array[] = [];
   let received = 0;
@@ -39,6 +41,23 @@ export async function readBody(
   }
   if (whole && received !== whole.length) throw wrongLength(received, whole.length);
   return whole ?? concatBytes(parts);
+}
+
+/** A body that collects itself (object-body.ts). */
+async function collected(
+  body: ObjectBody,
+  whole: Promise<Uint8Array>,
+  expected: number | undefined,
+  clock: Clock,
+): Promise<Uint8Array> {
+  const stopWatch = watchProgress(body, () => body.received, clock);
+  try {
+    const bytes = await whole;
+    if (expected !== undefined && bytes.length !== expected) throw wrongLength(bytes.length, expected); // B1
+    return bytes;
+  } finally {
+    stopWatch();
+  }
 }
 
 /** Destroys the body when `received` stands still (B2). Returns what ends the watch. */
