@@ -53,6 +53,7 @@ interface Request {
 export class ReadAhead {
   readonly #journal: Journal;
   readonly #clock: Clock;
+  readonly #decodeWith: typeof slotOf;
   readonly #requests = new Map<number, Request>();
   /** What ends the GETs under way: those of a caller who has gone must not fail the next one. */
   #signal: AbortSignal | undefined;
@@ -61,9 +62,10 @@ export class ReadAhead {
   /** Bytes of the slots read of late, as stored: the larger of the last one and the fading memory of those before. */
   #slotBytes = 0;
 
-  constructor(journal: Journal, clock: Clock) {
+  constructor(journal: Journal, clock: Clock, decode: typeof slotOf = slotOf) {
     this.#journal = journal;
     this.#clock = clock;
+    this.#decodeWith = decode;
   }
 
   /** Slot `seq`, whose turn it is, with more GETs in flight behind it (R1). @throws as readSlot */
@@ -129,7 +131,10 @@ export class ReadAhead {
     this.#requests.set(seq, request);
     this.#reserve(request, reservedBytes);
     answer.then(
-      (found) => this.#reserve(request, found?.body.length ?? 0),
+      (found) => {
+        this.#reserve(request, found?.body.length ?? 0);
+        if (found) this.#slotBytes = Math.max(found.size, this.#slotBytes / ROOM_TO_GROW);
+      },
       () => undefined, // seen when its turn comes
     );
     return request;
@@ -161,11 +166,9 @@ export class ReadAhead {
   async #decode({ seq, answer, signal }: Request): Promise<Slot | undefined> {
     const first = await answer;
     if (!first) return undefined;
-    const { size } = first;
-    this.#slotBytes = Math.max(size, this.#slotBytes / ROOM_TO_GROW);
     try {
-      const bytes = first.body.length < size ? await this.#rest(seq, first, signal) : first.body;
-      return bytes && (await slotOf(this.#journal, seq, bytes));
+      const bytes = first.body.length < first.size ? await this.#rest(seq, first, signal) : first.body;
+      return bytes && (await this.#decodeWith(this.#journal, seq, bytes));
     } catch (error) {
       if (!(error instanceof CorruptSlotError)) throw error;
       return await readSlot(this.#journal, seq, signal, 1); // R4

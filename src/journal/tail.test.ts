@@ -17,10 +17,7 @@ async function commit(session: Session, ...texts: string[]): Promise<void> {
 }
 
 /** A reader that follows a writer of a slot every 250 ms and is at its tail: it has not listed for a while. */
-async function following(
-  calm: CalmJournal,
-  everyMs = 250,
-): Promise<{ reader: JournalReader; session: Session }> {
+async function following(calm: CalmJournal): Promise<{ reader: JournalReader; session: Session }> {
   const session = await openAtTail(calm, 1);
   const reader = calm.reader();
   await toTail(reader);
