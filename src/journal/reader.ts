@@ -1,7 +1,7 @@
 /**
  * Reading a journal from its beginning, then following its tail (s3log.md §6.5).
  *
- * D1  Slots are delivered strictly in order, to one caller at a time; GETs run ahead in parallel while slots keep coming (read-ahead.ts).
+ * D1  Slots are delivered strictly in order, to one caller at a time; GETs run ahead in parallel while slots keep coming (slots-ahead.ts).
  * D2  A 404 is proven to be the tail when a LIST above it is empty (hazard H9), or shows nothing but leap fences (leap-holes.ts): the hole is where the
  *     next session may begin. Any other slot above a hole is data loss, with the range. Only a proven tail is told.
  * D3  At the tail the next slot is asked for when it is likely to be there (tail-pace.ts), and at once after wake(). A 404 there is no news: only when for
@@ -34,7 +34,7 @@ import { isLeapHole } from './leap-holes.ts';
 import { lowestSlot } from './listed-slots.ts';
 import { checkJournal, type Journal } from './names.ts';
 import { findPlan, floorCursor, planOf, type Plan } from './plan.ts';
-import { ReadAhead } from './read-ahead.ts';
+import { SlotsAhead } from './slots-ahead.ts';
 import { readSlot } from './read-slot.ts';
 import { isRetryable, RETRY } from './retry.ts';
 import type { Session } from './session.ts';
@@ -77,7 +77,7 @@ export interface ReaderOptions {
 
 /** Longest delay between two GETs at the tail, ms: what a takeover may have to catch up with, or what a reader may lag. */
 export const MAX_POLL_MS = { hot: 500, cold: 2000 } as const;
-/** How long a reader takes a 404 for the tail without a proof, ms (D3). Slots are reclaimed a grace after their CHECKPOINT, which is longer. */
+/** How long a reader takes a 404 for the tail without a proof, ms (D3). Slots are reclaimed a grace after their CHECKPOINT, which is no shorter. */
 export const RELIST_MS = 60_000;
 
 /** What a reader at the tail knows. */
@@ -94,7 +94,7 @@ export class JournalReader {
   readonly #options: ReaderOptions;
   readonly #log: Logger;
   readonly #metrics: JournalMetrics;
-  readonly #ahead: ReadAhead;
+  readonly #ahead: SlotsAhead;
   #cursor: JournalCursor = START;
   /** Undefined until the first look (D5). */
   #plan: { readonly newest: Plan | undefined } | undefined;
@@ -114,7 +114,7 @@ export class JournalReader {
   constructor(journal: Journal, options: ReaderOptions) {
     this.journal = checkJournal(journal);
     this.#options = options;
-    this.#ahead = new ReadAhead(journal, options.clock);
+    this.#ahead = new SlotsAhead(journal, options.clock);
     this.#log = options.log ?? silentLogger;
     this.#metrics = options.metrics ?? journalMetrics();
   }

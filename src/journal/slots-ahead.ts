@@ -50,7 +50,7 @@ interface Request {
   slot: Promise<Slot | undefined> | undefined;
 }
 
-export class ReadAhead {
+export class SlotsAhead {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #decodeWith: typeof slotOf;

@@ -1,5 +1,5 @@
 /**
- * What a reader holds in memory ahead of its caller, whatever the sizes of the slots (R2, R3 of read-ahead.ts).
+ * What a reader holds in memory ahead of its caller, whatever the sizes of the slots (R2, R3 of slots-ahead.ts).
  */
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
@@ -7,7 +7,7 @@ import { seededRandom, VirtualClock } from '../base/testing/index.ts';
 import { MemoryStore } from '../store/testing/index.ts';
 import type { GetCall, ObjectStore, StoredObject } from '../store/index.ts';
 import { JournalReader } from './index.ts';
-import { DECODED_AHEAD, READ_AHEAD, READ_AHEAD_BYTES, ReadAhead } from './read-ahead.ts';
+import { DECODED_AHEAD, READ_AHEAD, READ_AHEAD_BYTES, SlotsAhead } from './slots-ahead.ts';
 import { slotOf } from './read-slot.ts';
 import { MAX_PAYLOAD_BYTES } from './slot.ts';
 import { BuiltJournal } from './testing/index.ts';
@@ -112,7 +112,7 @@ describe('reading ahead', () => {
     const name = { name: 'test/journal', generation: 'g1' };
     const { store } = countingStore(clock, built.objects({ ...name, store: new MemoryStore({ clock }) }));
     let ready = 0;
-    const ahead = new ReadAhead({ ...name, store }, clock, async (journal, seq, bytes) => {
+    const ahead = new SlotsAhead({ ...name, store }, clock, async (journal, seq, bytes) => {
       ready++;
       return await slotOf(journal, seq, bytes);
     });
