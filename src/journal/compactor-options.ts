@@ -8,7 +8,7 @@ import { checkOptions, type OptionRanges } from './options.ts';
 export interface CompactorOptions {
   /** Compact when this much content is not compacted, bytes: a full fragment. */
   readonly triggerBytes: number;
-  /** Compact when this many slots are not compacted: a new reader then needs eight rounds of GETs at most (reader.ts READ_AHEAD). */
+  /** Compact when this many slots are not compacted: a new reader then needs four rounds of GETs at most (slots-ahead.ts READ_AHEAD). */
   readonly triggerSlots: number;
   /** Compact at least this often when anything was appended, ms: bounds what a new reader of a quiet journal reads slot by slot. */
   readonly intervalMs: number;

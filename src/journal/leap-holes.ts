@@ -16,6 +16,9 @@ import type { SlotHeader } from './slot.ts';
  */
 export const MAX_LEAP_SLOTS = 1024;
 
+/** FILLERs and leap FENCES in a row that are still no accident: what two of the widest leaps leave at the end of a log. */
+export const MAX_LEFT_BY_LEAPS: number = 2 * MAX_LEAP_SLOTS;
+
 /** Leap FENCES above one hole: one for each opener that leaped and died since the journal stood still. More are no accident any more. */
 const MAX_LEAPS_IN_A_ROW = 64;
 

@@ -14,7 +14,7 @@ import { assert, silentLogger, type Clock, type Logger, type Random } from '../b
 import type { JournalCursor } from './cursor.ts';
 import { CorruptSlotError, type FencedError } from './errors.ts';
 import { catchUp, fillHoles, leap, LEAP_SLOTS, RACES_BEFORE_LEAP } from './leap-fence.ts';
-import { isLeap, isLeapHole, MAX_LEAP_SLOTS } from './leap-holes.ts';
+import { isLeap, isLeapHole, MAX_LEFT_BY_LEAPS } from './leap-holes.ts';
 import { journalMetrics, type JournalMetrics } from './metrics.ts';
 import { checkJournal, type Journal } from './names.ts';
 import { Opener } from './opener.ts';
@@ -45,9 +45,6 @@ export interface OpenSession {
 
 /** Rounds of races and leaps before opening is given up: every round ends a session or an opener, so that a second one is rare already. */
 const MAX_ROUNDS = 100;
-
-/** Slots above the own fence that are passed, FILLERs and leap FENCES that do not count: as many as two leaps can leave. */
-const MAX_PASSED = 2 * MAX_LEAP_SLOTS;
 
 /**
  * Fences the journal and returns the session.
@@ -138,7 +135,7 @@ async function winFence(
  */
 async function checkFloor(opener: Opener, fenced: Passed, fenceSeq: number): Promise<JournalCursor> {
   let passed = fenced;
-  for (let n = 0; n < MAX_PASSED && passed.cursor.session === fenceSeq; n++) {
+  for (let n = 0; n < MAX_LEFT_BY_LEAPS && passed.cursor.session === fenceSeq; n++) {
     const next = passed.cursor.nextSeq;
     const above = await opener.lowest(next);
     if (above === undefined) return passed.cursor;

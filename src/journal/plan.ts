@@ -10,7 +10,7 @@ import { sha1HexOf } from '../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from './compaction-index.ts';
 import type { JournalCursor } from './cursor.ts';
 import { CorruptSlotError, JournalDeletedError } from './errors.ts';
-import { MAX_LEAP_SLOTS } from './leap-holes.ts';
+import { MAX_LEFT_BY_LEAPS } from './leap-holes.ts';
 import { highestSlot } from './listed-slots.ts';
 import { indexKey, type Journal } from './names.ts';
 import { readSlot, readSlotHead } from './read-slot.ts';
@@ -28,8 +28,6 @@ export interface Plan {
 
 /** How often a CHECKPOINT may be gone again before it could be read: each time a newer one exists. */
 const MAX_MOVED = 8;
-/** Slots passed over on the way to one that knows (A2): what two of the widest leaps leave at the end of a log. */
-const MAX_PASSED: number = 2 * MAX_LEAP_SLOTS;
 
 /**
  * The plan of the newest CHECKPOINT; undefined for a journal that was never compacted.
@@ -95,7 +93,7 @@ async function knowingSlot(
 ): Promise<SlotHeader | undefined> {
   const highest = await highestSlot(journal, signal);
   if (highest === undefined) return undefined;
-  const lowest = Math.max(0, highest - MAX_PASSED);
+  const lowest = Math.max(0, highest - MAX_LEFT_BY_LEAPS);
   for (let seq = highest; seq >= lowest; seq--) {
     const header = await knownHead(journal, seq, signal); // not there: a hole below a leap fence, or removed since the LIST
     if (header && header.kind !== 'filler' && !header.leap) return header;
@@ -103,7 +101,7 @@ async function knowingSlot(
   if (lowest === 0) return undefined;
   throw new CorruptSlotError(
     `${journal.name} #${highest}`,
-    `none of the ${MAX_PASSED} slots below it can be read`,
+    `none of the ${MAX_LEFT_BY_LEAPS} slots below it can be read`,
   );
 }
 

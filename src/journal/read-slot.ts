@@ -12,16 +12,23 @@ const CORRUPT_ATTEMPTS = 3;
 
 /**
  * Slot `seq` with its content, decompressed; undefined when the store says that there is none.
+ * @param damaged answers that were damaged already
  * @throws StoreError, CorruptSlotError, the signal's reason.
  */
 export async function readSlot(
   journal: Journal,
   seq: number,
   signal?: AbortSignal,
+  damaged = 0,
 ): Promise<Slot | undefined> {
-  const slot = await readChecked(journal, seq, { signal }, (bytes, where) => decodeSlot(bytes, seq, where));
-  if (slot?.kind !== 'data') return slot;
-  return { ...slot, payload: await contentOf(slot, `${journal.name} #${seq}`) };
+  const decode = (bytes: Uint8Array, where: string): Slot => decodeSlot(bytes, seq, where);
+  const slot = await readChecked(journal, seq, { signal }, decode, damaged);
+  return slot && (await withContent(journal, slot));
+}
+
+/** Slot `seq` of bytes that were read already; with its content, as readSlot gives it. @throws CorruptSlotError */
+export async function slotOf(journal: Journal, seq: number, bytes: Uint8Array): Promise<Slot> {
+  return await withContent(journal, decodeSlot(bytes, seq, `${journal.name} #${seq}`));
 }
 
 /** Only its head, which tells everything but the content (slot.ts T1). @throws as readSlot. */
@@ -43,8 +50,9 @@ async function readChecked<T>(
   seq: number,
   call: GetCall,
   decode: (bytes: Uint8Array, where: string) => T,
+  damaged = 0,
 ): Promise<T | undefined> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1 + damaged; ; attempt++) {
     const found = await journal.store.get(slotKey(journal, seq), { ...call, freshConnection: attempt > 1 });
     if (!found) return undefined;
     try {
@@ -53,6 +61,11 @@ async function readChecked<T>(
       if (!(error instanceof CorruptSlotError) || attempt === CORRUPT_ATTEMPTS) throw error;
     }
   }
+}
+
+async function withContent(journal: Journal, slot: Slot): Promise<Slot> {
+  if (slot.kind !== 'data') return slot;
+  return { ...slot, payload: await contentOf(slot, `${journal.name} #${slot.seq}`) };
 }
 
 /** Its checksum is right already: what does not decode was written so, and another copy would be no better. */

@@ -1,12 +1,13 @@
 /**
  * Reading a journal from its beginning, then following its tail (s3log.md §6.5).
  *
- * D1  Slots are delivered strictly in order, to one caller at a time; GETs run ahead in parallel while slots keep coming, the more of them the longer,
- *     and hold at most READ_AHEAD slots.
- * D2  A 404 is the tail only when a LIST above it is empty (hazard H9), or shows nothing but leap fences (leap-holes.ts): the hole is where the next
- *     session may begin. Any other slot above a hole is data loss, with the range.
- * D3  At the tail it polls from MIN_POLL_MS, growing to the pace's limit, and starts over with every slot or wake(); the LIST of D2 is repeated
- *     after RELIST_MS of silence, so that a journal that lost its head in mid-silence is noticed.
+ * D1  Slots are delivered strictly in order, to one caller at a time; GETs run ahead in parallel while slots keep coming (slots-ahead.ts).
+ * D2  A 404 is proven to be the tail when a LIST above it is empty (hazard H9), or shows nothing but leap fences (leap-holes.ts): the hole is where the
+ *     next session may begin. Any other slot above a hole is data loss, with the range. Only a proven tail is told.
+ * D3  At the tail the next slot is asked for when it is likely to be there (tail-pace.ts), and at once after wake(). A 404 there is no news: only when for
+ *     RELIST_MS nothing has shown where the log ends, after an error, and for a slot that is known to have existed, is the LIST of D2 repeated. What shows it is
+ *     that LIST, and a live slot found where a GET had missed it: it came into being after that GET, behind everything else. So a floor that passed
+ *     the reader, or a lost slot, is noticed within RELIST_MS, at one LIST in that time at most, however busy the writer.
  * D4  An error that may pass is retried for as long as the caller waits; what is wrong meanwhile is in `problem`. Damage is thrown, and met again by
  *     the next call: the cursor never passes what was not delivered.
  * D5  The plan (plan.ts) says where content comes from: fragments up to the floor, slots from there. It is looked up at the start, and again when slots
@@ -19,7 +20,6 @@ import {
   backoffMs,
   equalBytes,
   isAbortOf,
-  raceAbort,
   silentLogger,
   type Clock,
   type Logger,
@@ -34,10 +34,12 @@ import { isLeapHole } from './leap-holes.ts';
 import { lowestSlot } from './listed-slots.ts';
 import { checkJournal, type Journal } from './names.ts';
 import { findPlan, floorCursor, planOf, type Plan } from './plan.ts';
+import { SlotsAhead } from './slots-ahead.ts';
 import { readSlot } from './read-slot.ts';
 import { isRetryable, RETRY } from './retry.ts';
 import type { Session } from './session.ts';
 import type { Registers, Slot } from './slot.ts';
+import { isBehind, nextAskMs, paceFound, paceFrom, paceMissed, type TailPace } from './tail-pace.ts';
 
 export type JournalEvent =
   /** Content bytes [begin, end), durable. A view that the receiver may keep. */
@@ -56,7 +58,10 @@ export type JournalEvent =
     }
   /** Content that was pruned on purpose, announced in the log. */
   | { readonly kind: 'hole'; readonly begin: number; readonly end: number }
-  /** Everything that exists has been delivered: proven by a 404 at slot `seq` with nothing above it. Told once for each arrival at the tail. */
+  /**
+   * Everything that existed a moment ago has been delivered: proven by a 404 at slot `seq` with nothing above it (D2). Told when a reader comes to the tail
+   * for the first time, and later whenever that is proven anew and something was read since: after RELIST_MS of silence at the latest.
+   */
   | { readonly kind: 'tail'; readonly seq: number; readonly offset: number };
 
 export interface ReaderOptions {
@@ -70,48 +75,46 @@ export interface ReaderOptions {
   readonly metrics?: JournalMetrics;
 }
 
-/** GETs in flight while catching up (D1): with 64 of them a store of 5 ms a request gives 10,000 small slots in under a second. */
-const READ_AHEAD = 64;
-/** At least this many are, however large the slots. */
-const READ_AHEAD_LEAST = 4;
-/** Bytes that may wait in answers; slots are expected to be as large as those before them. */
-const READ_AHEAD_BYTES: number = 64 * 1024 * 1024;
-/** With each slot that was there, this many times as many GETs: two after one at the tail, where a busy writer is usually a slot further. */
-const AHEAD_GROWTH = 2;
-export const MIN_POLL_MS = 50;
-export const POLL_GROWTH = 1.5;
+/** Longest delay between two GETs at the tail, ms: what a takeover may have to catch up with, or what a reader may lag. */
 export const MAX_POLL_MS = { hot: 500, cold: 2000 } as const;
+/** How long a reader takes a 404 for the tail without a proof, ms (D3). Slots are reclaimed a grace after their CHECKPOINT, which is no shorter. */
 export const RELIST_MS = 60_000;
+
+/** What a reader at the tail knows. */
+interface AtTail {
+  readonly pace: TailPace;
+  /** When something last showed where the log ends (D3). */
+  readonly shownMs: number;
+  /** Whether it was told, and nothing was read since. */
+  readonly told: boolean;
+}
 
 export class JournalReader {
   readonly journal: Journal;
   readonly #options: ReaderOptions;
   readonly #log: Logger;
   readonly #metrics: JournalMetrics;
-  readonly #ahead = new Map<number, Promise<Slot | undefined>>();
-  /** What ends the GETs in `#ahead`: those of a caller who has gone must not fail the next one. */
-  #aheadSignal: AbortSignal | undefined;
+  readonly #ahead: SlotsAhead;
   #cursor: JournalCursor = START;
   /** Undefined until the first look (D5). */
   #plan: { readonly newest: Plan | undefined } | undefined;
   /** What is being read below the floor, if anything. */
   #compacted: CompactedPart | undefined;
   #problem: Error | undefined;
-  #atTail = false;
-  /** GETs to keep in flight. */
-  #window = READ_AHEAD_LEAST;
-  /** Bytes of the slots read of late: the larger of the last one and the fading memory of those before. */
-  #slotBytes = 0;
+  /** Undefined until the first arrival. */
+  #tail: AtTail | undefined;
   #reading = false;
-  #pollMs = MIN_POLL_MS;
-  #listedAtMs = Number.NEGATIVE_INFINITY;
+  /** Slots up to this one are known to have existed. */
   #believedSeq = -1;
   /** Ends the rest at the tail, while there is one. */
   #endRest: (() => void) | undefined;
+  /** wake() was called, and no GET was sent since. */
+  #woken = false;
 
   constructor(journal: Journal, options: ReaderOptions) {
     this.journal = checkJournal(journal);
     this.#options = options;
+    this.#ahead = new SlotsAhead(journal, options.clock);
     this.#log = options.log ?? silentLogger;
     this.#metrics = options.metrics ?? journalMetrics();
   }
@@ -152,7 +155,7 @@ export class JournalReader {
 
   /** A hint that something was appended: poll now. */
   wake(): void {
-    this.#pollMs = MIN_POLL_MS;
+    this.#woken = true;
     this.#endRest?.();
   }
 
@@ -180,6 +183,7 @@ export class JournalReader {
         if (event) return event;
       } catch (error) {
         this.#ahead.clear();
+        this.#doubt();
         if (isAbortOf(signal, error) || !isRetryable(error)) throw error;
         this.#problem = error as Error;
         if (attempt === 0)
@@ -193,42 +197,38 @@ export class JournalReader {
     }
   }
 
-  /** Reads one slot, or finds the tail, or waits there; undefined when there is nothing to deliver yet. */
+  /** Reads one slot, or finds the tail, after a rest if it is there already; undefined when there is nothing to deliver yet. */
   async #step(signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
     if (!this.#plan) await this.#lookUp(signal);
     if (this.#compacted) return await this.#stepCompacted(this.#compacted, signal);
     const seq = this.#cursor.nextSeq;
-    const slot = await this.#get(seq, signal);
-    if (slot) return await this.#deliver(slot, signal);
-    this.#window = 1;
+    if (this.#tail && seq > this.#believedSeq && !this.#ahead.has(seq))
+      await this.#rest(this.#tail.pace, signal);
+    this.#woken = false;
+    const { slot, askedMs } = await this.#ahead.take(seq, signal);
+    if (slot) return await this.#deliver(slot, askedMs, signal);
+    this.#ahead.rest();
     this.#ahead.clear(); // answers from beyond a 404 may be older than what is there by now
-    const now = this.#options.clock.monotonicMs();
-    if (!this.#atTail || now - this.#listedAtMs >= RELIST_MS) {
-      if (!(await this.#proveTail(seq, signal))) return undefined;
-      this.#listedAtMs = this.#options.clock.monotonicMs();
-      if (!this.#atTail) {
-        this.#atTail = true;
-        this.#metrics.lagBytes(0);
-        return { kind: 'tail', seq, offset: this.#cursor.offset };
-      }
-    }
-    await this.#pause(signal);
-    return undefined;
+    return await this.#missed(seq, askedMs, signal);
   }
 
-  /** Slot `seq`, keeping further GETs in flight while there is reason to think that more is there (D1). */
-  async #get(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
-    if (signal !== this.#aheadSignal) this.#ahead.clear();
-    this.#aheadSignal = signal;
-    for (let at = seq; at < seq + this.#window; at++) {
-      if (this.#ahead.has(at)) continue;
-      const read = readSlot(this.journal, at, signal);
-      read.catch(() => undefined); // seen when its turn comes
-      this.#ahead.set(at, read);
+  /** A GET sent at `askedMs` did not find slot `seq` (D3). */
+  async #missed(
+    seq: number,
+    askedMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<JournalEvent | undefined> {
+    const tail = this.#tail;
+    const pace = tail ? paceMissed(tail.pace, askedMs) : paceFrom(askedMs);
+    if (tail && seq > this.#believedSeq && askedMs - tail.shownMs < RELIST_MS) {
+      this.#tail = { ...tail, pace };
+      return undefined;
     }
-    const slot = await raceAbort(this.#ahead.get(seq)!, signal);
-    this.#ahead.delete(seq);
-    return slot;
+    if (!(await this.#proveTail(seq, signal))) return undefined;
+    this.#tail = { pace, shownMs: askedMs, told: true };
+    if (tail?.told) return undefined;
+    this.#metrics.lagBytes(0);
+    return { kind: 'tail', seq, offset: this.#cursor.offset };
   }
 
   /** Looks for the newest plan, and enters what lies below its floor when this reader needs it (D5). Whether it does. */
@@ -243,6 +243,7 @@ export class JournalReader {
     const { nextSeq, offset } = this.#cursor;
     const from = Math.max(offset, this.#options.from ?? 0);
     this.#compacted = new CompactedPart(this.journal, plan, from, nextSeq);
+    this.#tail = undefined; // far from it, and what was missed there tells nothing any more
     this.#cursor = { ...this.#cursor, offset: Math.min(from, plan.index.end) };
     return true;
   }
@@ -288,25 +289,17 @@ export class JournalReader {
   async #isGenuine(slot: Slot, signal: AbortSignal | undefined): Promise<boolean> {
     if (slot.seq <= this.#believedSeq) return true;
     let last = slot;
-    let next = await this.#peek(slot.seq + 1, signal);
+    let next = await this.#ahead.peek(slot.seq + 1, signal);
     for (
       ;
       next && (next.kind === 'filler' || next.kind === 'fence');
-      next = await this.#peek(last.seq + 1, signal)
+      next = await this.#ahead.peek(last.seq + 1, signal)
     )
       last = next;
     const continued = next !== undefined && last === slot && equalBytes(next.previousPutId, slot.putId);
     if (!continued && (await this.#lookUp(signal))) return false;
     this.#believedSeq = last.seq; // all of them were there before the floor was looked up
     return true;
-  }
-
-  /** Slot `seq` ahead of its turn; undefined when it is not there, or damaged, which is said when its turn comes. */
-  async #peek(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
-    const read = this.#ahead.get(seq) ?? readSlot(this.journal, seq, signal);
-    const slot = await read.catch(() => undefined);
-    if (slot) this.#ahead.set(seq, read);
-    return slot;
   }
 
   /** One more slot; undefined when it does not fit because reading has to go on below the floor. @throws CorruptSlotError when it just does not fit. */
@@ -319,7 +312,11 @@ export class JournalReader {
     }
   }
 
-  async #deliver(slot: Slot, signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
+  async #deliver(
+    slot: Slot,
+    askedMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<JournalEvent | undefined> {
     if ((slot.kind === 'fence' || slot.kind === 'filler') && !(await this.#isGenuine(slot, signal)))
       return undefined;
     const step = await this.#advance(slot, signal);
@@ -329,11 +326,7 @@ export class JournalReader {
       throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
     if (live && slot.kind === 'checkpoint') this.#plan = { newest: await planOf(this.journal, slot, signal) };
     this.#cursor = cursor;
-    this.#slotBytes = Math.max(slot.payload.length, this.#slotBytes / 2);
-    const room = Math.max(READ_AHEAD_LEAST, Math.floor(READ_AHEAD_BYTES / Math.max(1, this.#slotBytes)));
-    this.#window = Math.min(READ_AHEAD, room, this.#window * AHEAD_GROWTH);
-    this.#atTail = false;
-    this.#pollMs = MIN_POLL_MS;
+    this.#passed(askedMs, live && (slot.kind === 'data' || slot.kind === 'checkpoint'));
     if (!live || slot.kind === 'filler' || slot.kind === 'checkpoint') return undefined;
     if (slot.kind === 'fence')
       return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: cursor.registers };
@@ -348,11 +341,23 @@ export class JournalReader {
     };
   }
 
+  /** A slot was found by a GET sent at `askedMs`; `isProof`: if one before had missed it, the log ended there then (D3). */
+  #passed(askedMs: number, isProof: boolean): void {
+    this.#ahead.grow();
+    if (!this.#tail) return;
+    const { pace, shownMs } = this.#tail;
+    this.#tail = {
+      pace: paceFound(pace, askedMs),
+      shownMs: isProof ? Math.max(shownMs, pace.missedMs ?? shownMs) : shownMs,
+      told: false,
+    };
+  }
+
   /** D2. True when slot `seq` is the tail; false when it should be read again. @throws DataLossError */
   async #proveTail(seq: number, signal: AbortSignal | undefined): Promise<boolean> {
     const above = await lowestSlot(this.journal, seq, signal);
     if (above === undefined) return true;
-    if (above === seq) return false; // it came into being between the GET and the LIST
+    if (above === seq) return await this.#cameSince(seq, signal);
     if (await isLeapHole(this.journal, seq, above, signal)) return true;
     if (await readSlot(this.journal, seq, signal)) return false;
     if (await this.#lookUp(signal)) return false; // the floor has passed this reader
@@ -365,10 +370,32 @@ export class JournalReader {
     );
   }
 
-  async #pause(signal: AbortSignal | undefined): Promise<void> {
-    const { clock, random, pace = 'hot' } = this.#options;
-    const delayMs = this.#pollMs * (0.75 + random.unit() / 4);
-    this.#pollMs = Math.min(this.#pollMs * POLL_GROWTH, MAX_POLL_MS[pace]);
+  /** Whether slot `seq` continues the log, so that it came into being after the GET that missed it: a busy writer leaves no time for a LIST (D3). */
+  async #cameSince(seq: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const slot = await this.#ahead.peek(seq, signal);
+    if (slot?.kind !== 'data' && slot?.kind !== 'checkpoint') return false;
+    try {
+      return advance(this.#cursor, slot).live;
+    } catch (error) {
+      if (error instanceof CorruptSlotError) return false; // said when its turn comes
+      throw error;
+    }
+  }
+
+  /** Who knows for how long the store was away, and what happened meanwhile (D3). */
+  #doubt(): void {
+    if (!this.#tail) return;
+    const pace = { ...this.#tail.pace, missedMs: undefined };
+    this.#tail = { ...this.#tail, pace, shownMs: Number.NEGATIVE_INFINITY };
+  }
+
+  /** Until the next GET is due. */
+  async #rest(pace: TailPace, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, random, pace: temper = 'hot' } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const delayMs = nextAskMs(pace, nowMs, MAX_POLL_MS[temper], random.unit()) - nowMs;
+    if (delayMs <= 0 || this.#woken) return;
+    if (!isBehind(pace)) this.#ahead.rest();
     signal?.throwIfAborted();
     const rest = new AbortController();
     const onAbort = (): void => rest.abort(signal?.reason);

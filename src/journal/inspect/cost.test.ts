@@ -46,59 +46,103 @@ describe('the cost of a month', () => {
     expect(cost.usd).toBeCloseTo(0.46, 5);
   });
 
-  test.each([60, 250, 1000])(
+  test.each([40, 60, 250, 1000, 5000, 90_000])(
     'what a writer and a hot standby really send with a slot every %i ms is what the model says',
     async (everyMs) => {
-      const clock = new VirtualClock();
-      const random = seededRandom(4);
-      const sent: Record<StoreOperation, number> = { create: 0, get: 0, head: 0, list: 0, delete: 0 };
-      const store = new FaultyStore(new MemoryStore({ clock }), {
-        clock,
-        random,
-        trace: ({ client, operation }) => {
-          if (client !== 'setup') sent[operation]++;
-        },
-      });
-      const of = (client: string): Journal => ({
-        store: store.as(client),
-        name: 'cost/journal',
-        generation: 'g1',
-      });
-      const seconds = 300;
-      const run = async (): Promise<void> => {
-        const first = new JournalReader(of('setup'), { clock, random });
-        while ((await first.next()).kind !== 'tail');
-        const open = { cursor: first.cursor, author: 1, term: 1, clock, random };
-        const session = await openSession(of('setup'), open);
-        const tailer = new JournalReader(of('standby'), { clock, random });
-        const stop = new AbortController();
-        const tailing = (async () => {
-          for (;;) await tailer.next(stop.signal);
-        })().catch(() => undefined); // the abort below
-        for (let i = 0; i < (seconds * 1000) / everyMs; i++) {
-          await session.append(utf8('x'), { barrier: true }).committed;
-          await clock.sleep(everyMs);
-        }
-        stop.abort(new Error('done'));
-        await tailing;
-        await session.close();
-      };
-      await clock.run(run());
+      const commits = everyMs > 60_000 ? 50 : 600;
+      const sent = await requestsOfStandby(everyMs, commits * everyMs);
+      const rate = 1000 / everyMs;
       const usage = usageOf({
-        commitsPerSecond: 1000 / everyMs,
+        commitsPerSecond: rate,
         bytesPerSecond: 1,
         duty: 1,
         standbys: 1,
         storedBytes: 0,
       });
-      const inRun = seconds / SECONDS_PER_MONTH;
-      expect(sent.list / (usage.lists * inRun)).toBeGreaterThan(0.9);
-      expect(sent.list / (usage.lists * inRun)).toBeLessThan(1.1);
+      const inRun = (commits * everyMs) / 1000 / SECONDS_PER_MONTH;
       expect(sent.get / (usage.gets * inRun)).toBeGreaterThan(0.9);
       expect(sent.get / (usage.gets * inRun)).toBeLessThan(1.1);
+      expect(sent.list).toBeGreaterThanOrEqual(0.9 * usage.lists * inRun);
+      expect(sent.list).toBeLessThanOrEqual(1.1 * usage.lists * inRun);
     },
   );
+
+  test('a standby of a writer with the default grouping needs little more than one GET a slot, and no LIST', () => {
+    const usage = usageOf({ ...alone(250), standbys: 1 });
+    expect(usage.gets / usage.puts).toBeLessThan(1.25);
+    expect(usage.lists).toBe(0);
+  });
+
+  test('a standby of a writer that is silent sends what the model says', async () => {
+    const seconds = 3600;
+    const sent = await requestsOfStandby(250, 0, seconds * 1000);
+    const usage = usageOf({ ...alone(250), duty: 0, standbys: 1 });
+    const inRun = seconds / SECONDS_PER_MONTH;
+    expect(sent.get / (usage.gets * inRun)).toBeGreaterThan(0.97);
+    expect(sent.get / (usage.gets * inRun)).toBeLessThan(1.03);
+    expect(sent.list / (usage.lists * inRun)).toBeGreaterThan(0.97);
+    expect(sent.list / (usage.lists * inRun)).toBeLessThan(1.03);
+  });
 });
+
+/** Slots until a standby has learned the rhythm of its writer. */
+const WARM_UP = 100;
+
+/**
+ * Requests of a standby that knows its writer: for `busyMs` a slot comes into being every `everyMs`, and some part of a PUT's time later; for `silentMs` none
+ * does.
+ */
+async function requestsOfStandby(
+  everyMs: number,
+  busyMs: number,
+  silentMs = 0,
+): Promise<Record<StoreOperation, number>> {
+  const clock = new VirtualClock();
+  const random = seededRandom(4);
+  const sent: Record<StoreOperation, number> = { create: 0, get: 0, head: 0, list: 0, delete: 0 };
+  const store = new FaultyStore(new MemoryStore({ clock }), {
+    clock,
+    random,
+    trace: ({ client, operation }) => {
+      if (client !== 'setup') sent[operation]++;
+    },
+  });
+  const of = (client: string): Journal => ({
+    store: store.as(client),
+    name: 'cost/journal',
+    generation: 'g1',
+  });
+  const run = async (): Promise<void> => {
+    const first = new JournalReader(of('setup'), { clock, random });
+    while ((await first.next()).kind !== 'tail');
+    const session = await openSession(of('setup'), {
+      cursor: first.cursor,
+      author: 1,
+      term: 1,
+      clock,
+      random,
+    });
+    const tailer = new JournalReader(of('standby'), { clock, random });
+    const stop = new AbortController();
+    const tailing = (async () => {
+      for (;;) await tailer.next(stop.signal);
+    })().catch(() => undefined); // the abort below
+    const startMs = clock.monotonicMs();
+    for (let i = 1; i <= WARM_UP + busyMs / everyMs; i++) {
+      if (i === WARM_UP + 1) sent.get = sent.list = 0;
+      const lateMs = random.unit() * Math.min(20, everyMs / 2);
+      await clock.sleep(startMs + i * everyMs + lateMs - clock.monotonicMs());
+      await session.append(utf8('x'), { barrier: true }).committed;
+    }
+    if (silentMs > 0) sent.get = sent.list = 0;
+    await clock.sleep(silentMs);
+    stop.abort(new Error('done'));
+    await tailing;
+    await session.close();
+  };
+  await clock.run(run());
+  return sent;
+}
 
 describe('a saved metrics page', () => {
   test('gives back what the store counted, as a month of it', async () => {

@@ -5,18 +5,23 @@
  * 2. Errs upwards: requests that a store may not charge for (its own errors) are counted.
  * 3. Knows nothing of reads by clients: a linearizable read that finds nothing to share costs one GET more. Counted requests have them in.
  */
-import { MAX_POLL_MS, MIN_POLL_MS, POLL_GROWTH, RELIST_MS } from '../reader.ts';
+import { MAX_POLL_MS, RELIST_MS } from '../reader.ts';
+import { nextAskMs, paceFound, paceFrom, paceMissed } from '../tail-pace.ts';
 import type { Prices } from './prices.ts';
 
 export const SECONDS_PER_MONTH: number = (365.25 / 12) * 86_400;
 /** One PUT is in flight at a time, and takes some 40 ms (s3log.md §1.6). */
 export const MAX_COMMITS_PER_SECOND = 25;
-/** reader.ts waits 0.75 to 1 of a poll's delay. */
+/** reader.ts waits 0.75 to 1 of a poll's delay: the middle of its random numbers, and what they come to. */
+const MEAN_UNIT = 0.5;
 const MEAN_JITTER = 0.875;
-/** GETs that find nothing when a follower has read a slot and none follows: the next, the one ahead of it, the next again after the proof of the tail. */
-const MISSES_AT_TAIL = 3;
-/** Slots over which the polls of a follower are averaged: how they fall between two slots differs from slot to slot. */
-const SAMPLE_SLOTS = 64;
+/** A PUT takes so much longer at one time than at another (s3log.md §1.6): slots do not come to the millisecond. */
+const PUT_SPREAD_MS = 20;
+/** Slots until a follower has learned the rhythm, and those that are counted then: how its GETs fall between two slots differs from slot to slot. */
+const WARM_UP_SLOTS = 64;
+const SAMPLE_SLOTS = 512;
+/** Scatters the slots of the sample evenly, and the same way each time: the golden section of the spread. */
+const SCATTER: number = (Math.sqrt(5) - 1) / 2;
 
 export interface Workload {
   /** Slots a second while there are writes. */
@@ -87,23 +92,25 @@ export function usageOf({
   };
 }
 
-/** What a hot follower asks for with each slot, on average, when one comes every `intervalMs` (D1-D3 of reader.ts). */
+/** What a hot follower asks for with each slot, on average, when one comes every `intervalMs`: its own decisions (tail-pace.ts, D3 of reader.ts). */
 function followOneSlot(intervalMs: number): { readonly gets: number; readonly lists: number } {
-  let [gets, lists, atMs] = [0, 0, 0];
-  for (let slot = 1; slot <= SAMPLE_SLOTS; slot++) {
-    if (atMs >= slot * intervalMs) {
-      gets++; // it was there already
-      continue;
-    }
-    gets += MISSES_AT_TAIL;
-    lists++;
-    for (
-      let delayMs = MIN_POLL_MS;
-      atMs < slot * intervalMs;
-      delayMs = Math.min(delayMs * POLL_GROWTH, MAX_POLL_MS.hot)
-    ) {
-      atMs += delayMs * MEAN_JITTER;
-      gets++;
+  const cameMs = (slot: number): number =>
+    slot * intervalMs + Math.min(PUT_SPREAD_MS, intervalMs / 2) * ((slot * SCATTER) % 1);
+  let [gets, lists, nowMs, shownMs] = [0, 0, 0, 0];
+  let pace = paceFrom(0);
+  for (let slot = 1; slot <= WARM_UP_SLOTS + SAMPLE_SLOTS;) {
+    const counts = slot > WARM_UP_SLOTS ? 1 : 0;
+    nowMs = nextAskMs(pace, nowMs, MAX_POLL_MS.hot, MEAN_UNIT);
+    gets += counts;
+    if (cameMs(slot) <= nowMs) {
+      shownMs = Math.max(shownMs, pace.missedMs ?? shownMs);
+      pace = paceFound(pace, nowMs);
+      slot++;
+    } else {
+      pace = paceMissed(pace, nowMs);
+      if (nowMs - shownMs < RELIST_MS) continue;
+      lists += counts;
+      shownMs = nowMs;
     }
   }
   return { gets: gets / SAMPLE_SLOTS, lists: lists / SAMPLE_SLOTS };

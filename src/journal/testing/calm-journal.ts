@@ -27,6 +27,8 @@ class ScriptedStore implements ObjectStore {
   readonly objects: Map<string, Uint8Array>;
   readonly puts: { key: string; body: Uint8Array; atMs: number }[] = [];
   readonly gets: string[] = [];
+  /** LISTs so far. */
+  lists = 0;
   faults: CreateFault[] = [];
   /** Reads fail with this until it is cleared. */
   readFault: StoreError | undefined;
@@ -88,6 +90,7 @@ class ScriptedStore implements ObjectStore {
   }
 
   async list(prefix: string, call: ListCall = {}): Promise<ListPage> {
+    this.lists++;
     await this.#clock.sleep(this.latencyMs, call.signal);
     if (this.readFault) throw this.readFault;
     const keys = [...this.objects.keys()]

@@ -32,8 +32,8 @@ export const SLOT_BYTES: number = 8 * 1024 * 1024 + 64 * 1024;
 const APPEND_SOCKETS = 4;
 /** Four bodies of 64 MiB fill any line, and are all the memory that uploading should take. */
 export const UPLOAD_SOCKETS = 4;
-/** A restore wants this many ranges in flight at least (s3log.md §1.3). */
-export const READ_SOCKETS = 64;
+/** As many GETs as a reader of a journal has in flight when slots are small; a restore wants 64 ranges at least (s3log.md §1.3). */
+export const READ_SOCKETS = 128;
 /** Custom endpoints do not care, signatures do: everybody's default. */
 const CUSTOM_ENDPOINT_REGION = 'us-east-1';
 

@@ -279,13 +279,13 @@ describe('a read', () => {
     expect((await store.get('k'))?.body).toEqual(utf8('abcdefghi'));
   });
 
-  test('waits for its turn without being counted as silence: 150 at once need one request each, over 64 connections', async () => {
+  test('waits for its turn without being counted as silence: 300 at once need one request each, over 128 connections', async () => {
     scripts = [(response, request) => void systemClock.timer(900, () => whole('slow')(response, request))];
     // three rounds: who is in the last is answered after 2.7 s, where a silent store is given up after 2 s
-    const found = await Promise.all(Array.from({ length: 150 }, (_, i) => store.get(`r/${i}`)));
+    const found = await Promise.all(Array.from({ length: 300 }, (_, i) => store.get(`r/${i}`)));
     expect(found.every((object) => object?.size === 4)).toBe(true);
-    expect(seen.length).toBe(150);
-    expect(Math.max(...seen.map(({ connection }) => connection))).toBeLessThanOrEqual(64);
+    expect(seen.length).toBe(300);
+    expect(Math.max(...seen.map(({ connection }) => connection))).toBeLessThanOrEqual(128);
   });
 
   test('ends at once with the caller’s reason, also in the middle of a body', async () => {
