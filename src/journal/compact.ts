@@ -23,7 +23,7 @@ import { CompactionError, DataLossError } from './errors.ts';
 import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from './fragment.ts';
 import { indexKey, type Journal } from './names.ts';
 import { MIN_SAVING } from './options.ts';
-import { floorCursor, type Plan } from './plan.ts';
+import { floorCursor, planOf, type Plan } from './plan.ts';
 import { readFragment } from './read-fragment.ts';
 import { readSlot } from './read-slot.ts';
 import { RETRY } from './retry.ts';
@@ -153,6 +153,16 @@ export async function compact(
     deleted: false,
   };
   return { plan: await publish(session, next, options), deletable, written };
+}
+
+/** The newest plan as a session has found the journal; undefined when it was never compacted. @throws DataLossError, CorruptSlotError, StoreError */
+export async function basePlan(session: Session, signal?: AbortSignal): Promise<Plan | undefined> {
+  const { journal, confirmed } = session;
+  const seq = confirmed.checkpointSeq;
+  if (seq === undefined) return undefined;
+  const slot = await readSlot(journal, seq, signal);
+  if (!slot) throw new DataLossError(journal.name, 0, undefined, `CHECKPOINT slot ${seq} is missing`);
+  return await planOf(journal, slot, signal);
 }
 
 /** Publishes an index in a CHECKPOINT of the session (C5). @throws CompactionError and the errors of a session */

@@ -7,41 +7,10 @@ import { silentLogger, utf8 } from '../base/index.ts';
 import { StoreError, type ObjectStore } from '../store/index.ts';
 import { Compactor } from './compactor.ts';
 import { journalMetrics, openSession, type PruneEvidence, type Session } from './index.ts';
-import { calmJournal, lastSlots, type CalmJournal } from './testing/index.ts';
+import { calmJournal, lastSlots, mortal, type CalmJournal, type DeathWhen } from './testing/index.ts';
 
 const GRACE_MS = 2_000;
 const FRAGMENT_BYTES = 50;
-const MUTATING = new Set(['create', 'delete']);
-
-type When = 'before the effect' | 'after the effect';
-
-/** The store as a process sees it that dies at its `atRequest`-th mutation: from then on nothing is answered and nothing has effect. */
-function mortal(
-  store: ObjectStore,
-  atRequest: number,
-  when: When,
-): { store: ObjectStore; mutations: () => number } {
-  let mutations = 0;
-  const dead = (): boolean => mutations >= atRequest;
-  const never = (): Promise<never> => new Promise(() => undefined);
-  const handler: ProxyHandler<ObjectStore> = {
-    get(target, name, receiver) {
-      const value: unknown = Reflect.get(target, name, receiver);
-      if (typeof value !== 'function') return value;
-      return async (...args: unknown[]): Promise<unknown> => {
-        if (dead()) return await never();
-        if (MUTATING.has(String(name)) && ++mutations >= atRequest) {
-          if (when === 'after the effect')
-            await (value as (...all: unknown[]) => Promise<unknown>).apply(target, args);
-          return await never();
-        }
-        return await (value as (...all: unknown[]) => Promise<unknown>).apply(target, args);
-      };
-    },
-  };
-  return { store: new Proxy(store, handler), mutations: () => mutations };
-}
-
 interface Life {
   readonly session: Session;
   readonly compactor: Compactor;
@@ -58,7 +27,7 @@ async function live(calm: CalmJournal, store: ObjectStore, term: number, keepFro
     Promise.resolve({ ranges: [{ begin: keepFrom, end: keepFrom + 1 }], proof: 'a test' });
   const compactor = new Compactor(
     { session, needed, clock, random, log: silentLogger, metrics: journalMetrics() },
-    { compression: 'raw', triggerSlots: 5, graceMs: GRACE_MS, fragmentBytes: FRAGMENT_BYTES },
+    { compression: 'raw', triggerSlots: 5, graceMs: GRACE_MS, pruneAgeMs: 0, fragmentBytes: FRAGMENT_BYTES },
   );
   return { session, compactor };
 }
@@ -74,7 +43,7 @@ async function write({ session }: Life, term: number, count: number, acknowledge
   }
 }
 
-async function story(atRequest: number, when: When): Promise<number> {
+async function story(atRequest: number, when: DeathWhen): Promise<number> {
   const calm = calmJournal();
   const acknowledged: string[] = [];
   const keepFrom = 100;

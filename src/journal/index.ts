@@ -22,6 +22,12 @@ export {
   StaleTermError,
   type AppendOutcome,
 } from './errors.ts';
+export {
+  compactJournal,
+  type CompactJournal,
+  type CompactReport,
+  type CompactStep,
+} from './compact-journal.ts';
 export { Compactor, type CompactorPorts } from './compactor.ts';
 export {
   COMPACTOR_OPTION_RANGES,
@@ -89,7 +95,7 @@ export {
   type SessionOptions,
 } from './options.ts';
 export { findPlan, type Plan } from './plan.ts';
-export type { PruneEvidence } from './prune.ts';
+export { OPEN_END, type PruneEvidence } from './prune.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions } from './reader.ts';
 export type { Session, SessionEnd } from './session.ts';
 export type { Registers, SlotHeader, SlotKind } from './slot.ts';

@@ -19,6 +19,7 @@ import {
   fromUtf8,
   type Clock,
 } from '../../base/index.ts';
+import type { CompactorOptions } from '../../journal/index.ts';
 import { memoryHintsSlots } from '../../persistence/index.ts';
 import type { LiveDirectory, RecordedFile } from '../../recoverylog/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
@@ -113,6 +114,8 @@ export class AgentWorld {
   readonly store: FaultyStore;
   readonly hints: ReturnType<typeof memoryHintsSlots> = memoryHintsSlots();
   initialized = false;
+  /** Of the RecoveryLog. */
+  pins: readonly string[] = [];
   readonly clock: Clock;
   readonly #dir: string;
   readonly #port: number;
@@ -142,7 +145,9 @@ export class AgentWorld {
   start(
     options: {
       readonly groupCommit?: Record<string, number>;
+      readonly compaction?: Partial<CompactorOptions>;
       readonly hintsIntervalMs?: number;
+      readonly hintsRotationMs?: number;
       readonly fenceCheckMs?: number;
     } = {},
   ): TestAgent {
@@ -161,17 +166,19 @@ export class AgentWorld {
           journal: 'default/s',
           generation: 'g1',
           groupCommit: { flushIntervalMs: 5, ...options.groupCommit },
-          compaction: {},
+          compaction: options.compaction ?? {},
           dataDir: join(this.#dir, name),
           agentPort: this.#port,
           applicationPort: 0,
           hintsIntervalMs: options.hintsIntervalMs ?? 30_000,
+          hintsRotationMs: options.hintsRotationMs ?? 3_600_000,
           fenceCheckMs: options.fenceCheckMs ?? 10_000,
         },
         application,
         store: this.store.as(name),
         hints: this.hints,
         isInitialized: () => Promise.resolve(this.initialized),
+        pins: () => Promise.resolve(this.pins),
         watch: (onShard, signal) => {
           show = onShard;
           onShard(this.#shard(this.#assignment));

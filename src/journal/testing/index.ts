@@ -11,3 +11,4 @@ export {
 } from './calm-journal.ts';
 export { verifiedKey, verifyBuilt, verifyOn, type Verified } from './verify-built.ts';
 export { openAtTail, outcomeOf, story } from './story.ts';
+export { mortal, type DeathWhen, type MortalStore } from './mortal-store.ts';
