@@ -56,13 +56,18 @@ export interface CompactReport {
   readonly deleted: number;
 }
 
+/** How a session is opened. */
+interface TakeJournal extends Pick<CompactJournal, 'term' | 'clock' | 'random' | 'log' | 'signal'> {
+  readonly onStep?: (step: Extract<CompactStep, { kind: 'fencing' }>) => void;
+}
+
 /** Most that a cursor can say: a reader that begins here delivers no content. */
 const NO_CONTENT = Number.MAX_SAFE_INTEGER;
 
 /** The journal as it is, opened by a session of ours (J1). @throws the errors of openSession and of a reader */
 export async function takeJournal(
   journal: Journal,
-  { term, clock, random, log, signal, onStep }: Omit<CompactJournal, 'needed' | 'options' | 'reclaim'>,
+  { term, clock, random, log, signal, onStep }: TakeJournal,
 ): Promise<{ readonly session: Session; readonly term: number }> {
   const reader = new JournalReader(journal, { clock, random, from: NO_CONTENT, ...(log ? { log } : {}) });
   while ((await reader.next(signal)).kind !== 'tail');

@@ -175,7 +175,7 @@ export async function publish(
   assert(problem === undefined, 'N1: an index accounts for every byte', { problem });
   assert(index.floor > session.fenceSeq, 'N2: the floor lies behind the fence of the session');
   const bytes = encodeIndex(index);
-  const payload = checkpointPayload(bytes);
+  const payload = checkpointPayload(bytes, index.deleted);
   if (payload !== bytes) {
     const key = indexKey(session.journal, await sha1HexOf(bytes));
     await createObject(session.journal, key, bytes, options);

@@ -37,6 +37,7 @@ export {
 } from './compactor-options.ts';
 export type { CompactionIndex, Range } from './compaction-index.ts';
 export { fragmentKey, type Fragment } from './fragment.ts';
+export { deleteJournal, type DeleteJournal, type DeleteReport, type DeleteStep } from './delete-journal.ts';
 export { estimateHead } from './head.ts';
 export {
   commitsPerSecond,
