@@ -63,6 +63,7 @@ const environment = z.object({
   HOLDFAST_AGENT_PORT: port.default(8081),
   HOLDFAST_APPLICATION_PORT: port.default(8080),
   HOLDFAST_HINTS_INTERVAL_SECONDS: z.coerce.number().positive().default(30),
+  HOLDFAST_HINTS_ROTATION_SECONDS: z.coerce.number().positive().default(3600),
   HOLDFAST_FENCE_CHECK_SECONDS: z.coerce.number().positive().default(10),
 });
 
@@ -85,6 +86,8 @@ export interface AgentConfig {
   readonly agentPort: number;
   readonly applicationPort: number;
   readonly hintsIntervalMs: number;
+  /** How often a primary pushes its older hints into the backups: with each push the log may be pruned up to where the oldest of them ends. */
+  readonly hintsRotationMs: number;
   /** How often a primary that nobody asks anything looks whether it was fenced. One GET each time: ten cents a month at 10 s. */
   readonly fenceCheckMs: number;
 }
@@ -113,6 +116,7 @@ export function agentConfig(env: NodeJS.ProcessEnv): AgentConfig {
     agentPort: e.HOLDFAST_AGENT_PORT,
     applicationPort: e.HOLDFAST_APPLICATION_PORT,
     hintsIntervalMs: e.HOLDFAST_HINTS_INTERVAL_SECONDS * 1000,
+    hintsRotationMs: e.HOLDFAST_HINTS_ROTATION_SECONDS * 1000,
     fenceCheckMs: e.HOLDFAST_FENCE_CHECK_SECONDS * 1000,
   };
 }

@@ -5,9 +5,13 @@
  *     full, which the player refuses when the log no longer begins at its beginning.
  * N2  A hints write that fails never stops a healthy primary: it is logged, counted, and tried again at the next turn (DESIGN §4.4).
  * N3  The term guards the slot (I6). A refusal because of a later term is a line in the log only: what stops us is the journal's fence.
+ * N4  Backups are what was stored before: the first hints of a primary push the older ones back, and so does every rotation interval that changed something.
+ *     Each hints value keeps everything behind its end from being pruned (recoverylog: needs W1), so without the second the log of a primary that
+ *     lives long would only grow.
  */
 import {
   ensureError,
+  equalBytes,
   isAbortOf,
   type Clock,
   type CounterMetric,
@@ -61,6 +65,8 @@ export interface HintsKeeperOptions {
   readonly source: HintsSource;
   readonly term: number;
   readonly intervalMs: number;
+  /** N4 */
+  readonly rotationMs: number;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -72,6 +78,8 @@ export class HintsKeeper {
   readonly #writes: CounterMetric;
   readonly #failures: CounterMetric;
   readonly #written: GaugeMetric;
+  /** What the last rotation put into the primary slot. */
+  #rotated: Uint8Array | undefined;
 
   constructor(options: HintsKeeperOptions) {
     const { metrics } = options;
@@ -87,12 +95,13 @@ export class HintsKeeper {
     });
   }
 
-  /** The first hints of a primary push the older ones into the backups; then new ones every interval. Ends by abort only; never rejects (N2). */
+  /** New hints every interval (N4). Ends by abort only; never rejects (N2). */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, intervalMs } = this.#options;
-    let rotate = true;
+    const { clock, intervalMs, rotationMs } = this.#options;
+    let rotateAtMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
-      if (await this.#write(rotate, signal)) rotate = false;
+      const rotate = clock.monotonicMs() >= rotateAtMs;
+      if ((await this.#write(rotate, signal)) === 'rotated') rotateAtMs = clock.monotonicMs() + rotationMs;
       try {
         await clock.sleep(intervalMs, signal);
       } catch {
@@ -105,26 +114,30 @@ export class HintsKeeper {
   async last(): Promise<(signal: AbortSignal) => Promise<void>> {
     const hints = await this.#options.source.buildHints();
     return async (signal) => {
-      await this.#store(hints, false, signal);
+      await this.#store(encodeHintsJson(hints), false, signal);
     };
   }
 
-  async #write(rotate: boolean, signal: AbortSignal): Promise<boolean> {
-    let hints: FsmHints;
+  /** Never rejects (N2). */
+  async #write(due: boolean, signal: AbortSignal): Promise<'rotated' | 'written' | 'failed'> {
+    let value: Uint8Array;
     try {
-      hints = await this.#options.source.buildHints();
+      value = encodeHintsJson(await this.#options.source.buildHints());
     } catch (error) {
       if (!signal.aborted) this.#options.log.warn('no hints can be built', { error });
-      return false;
+      return 'failed';
     }
-    return await this.#store(hints, rotate, signal);
+    const rotate = due && !(this.#rotated && equalBytes(value, this.#rotated));
+    if (!(await this.#store(value, rotate, signal))) return 'failed';
+    if (rotate) this.#rotated = value;
+    return rotate ? 'rotated' : 'written';
   }
 
   /** Never rejects (N2). */
-  async #store(hints: FsmHints, rotate: boolean, signal: AbortSignal): Promise<boolean> {
+  async #store(value: Uint8Array, rotate: boolean, signal: AbortSignal): Promise<boolean> {
     const { slots, term, clock, log } = this.#options;
     try {
-      await slots.write({ term, value: encodeHintsJson(hints), rotate }, signal);
+      await slots.write({ term, value, rotate }, signal);
     } catch (error) {
       if (isAbortOf(signal, error)) return false;
       this.#failures.add(1);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { EXIT } from '../api/index.ts';
 import { HoldfastError, systemClock, type Clock } from '../base/index.ts';
-import { slotKey } from '../journal/index.ts';
+import { findPlan, slotKey } from '../journal/index.ts';
 import { AgentWorld } from './testing/agent-world.ts';
 
 describe('a good day', () => {
@@ -76,6 +76,51 @@ describe('a good day', () => {
       world.assign(2, second);
       while ((await term('primary')) !== 2) await systemClock.sleep(5);
       expect(await term('backup-0')).toBe(1);
+    }));
+});
+
+describe('a log that is pruned', () => {
+  const pruned = async (world: AgentWorld): Promise<number> => {
+    const plan = await findPlan({ store: world.store, name: 'default/s', generation: 'g1' });
+    return (plan?.index.pruned ?? []).reduce((sum, { begin, end }) => sum + end - begin, 0);
+  };
+  const SMALL = {
+    compaction: {
+      compression: 'raw',
+      triggerSlots: 8,
+      intervalMs: 50,
+      graceMs: 50,
+      pruneAgeMs: 0,
+      fragmentBytes: 4096,
+    },
+    hintsIntervalMs: 20,
+    hintsRotationMs: 50,
+  } as const;
+
+  test('by a primary that lives on: its hints rotate, and what none of them needs goes, while a pin lets nothing go', () =>
+    AgentWorld.use(async (world) => {
+      const first = world.start(SMALL);
+      world.pins = ['a snapshot'];
+      world.assign(1, first);
+      await first.reaches('serving');
+      const write = async (enough: () => Promise<boolean>): Promise<string> => {
+        for (let i = 0; ; i++) {
+          const line = `${i} ${'x'.repeat(500)}`;
+          await first.application.append(line);
+          if (i % 10 === 9) await first.application.startAnew();
+          if (i % 10 === 9 && (await enough())) return line;
+        }
+      };
+      const until = systemClock.monotonicMs() + 3000;
+      await write(() => Promise.resolve(systemClock.monotonicMs() > until));
+      expect(await pruned(world)).toBe(0);
+      world.pins = [];
+      const last = await write(async () => (await pruned(world)) > 20_000);
+      const second = world.start(SMALL);
+      await second.reaches('tailing');
+      world.assign(2, second);
+      await second.reaches('serving');
+      expect(await second.application.lines()).toEqual([last, 'term 2']);
     }));
 });
 

@@ -38,6 +38,7 @@ import type { AgentConfig } from './config.ts';
 import { HeartbeatHub } from './heartbeat-hub.ts';
 import { chooseHints, HintsKeeper } from './hints-keeper.ts';
 import { startAgentHttp } from './http.ts';
+import { logNeeds } from './log-needs.ts';
 import { LoopLag } from './loop-lag.ts';
 import { orderFor } from './orders.ts';
 import { exitFor, released } from './outcome.ts';
@@ -53,6 +54,8 @@ export interface AgentParts {
   readonly hints: HintsSlots;
   /** Whether the RecoveryLog says that its log has history. */
   readonly isInitialized: (signal: AbortSignal) => Promise<boolean>;
+  /** Names of the pins of the RecoveryLog (log-needs.ts). */
+  readonly pins: (signal: AbortSignal) => Promise<readonly string[]>;
   /** Follows the own Shard until the signal aborts; never rejects. */
   readonly watch: (onShard: (shard: Shard) => void, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
@@ -255,12 +258,28 @@ class Agent {
     if (this.#state.kind !== 'promoting') return session.abandon('the agent has ended meanwhile');
     this.#times = times;
     this.#move({ kind: 'serving', term, session, player, times });
-    const { hintsIntervalMs: intervalMs } = config;
-    this.#keeper = new HintsKeeper({ slots: hints, source: recorder, term, intervalMs, clock, log, metrics });
+    const { hintsIntervalMs: intervalMs, hintsRotationMs: rotationMs } = config;
+    this.#keeper = new HintsKeeper({
+      slots: hints,
+      source: recorder,
+      term,
+      intervalMs,
+      rotationMs,
+      clock,
+      log,
+      metrics,
+    });
     void this.#keeper.run(signal); // never rejects
     void this.#lookForFence(session, signal); // never rejects
+    const needed = logNeeds({
+      log: session.journal.name,
+      hints,
+      pins: this.#parts.pins,
+      logger: log,
+      metrics,
+    });
     this.#compactor = new Compactor(
-      { session, clock, random, log: this.#log, metrics: this.#journalMetrics },
+      { session, needed, clock, random, log, metrics: this.#journalMetrics },
       config.compaction,
     );
     this.#consider();

@@ -1,7 +1,7 @@
 /**
  * From a pod's environment to a running agent: the real clock, store, API server and hints.
  */
-import { ANNOTATIONS, EXIT, KINDS, lastWords, parseRecoveryLog } from '../api/index.ts';
+import { ANNOTATIONS, EXIT, KINDS, lastWords, parseRecoveryLog, pinsOf } from '../api/index.ts';
 import { createMetrics, systemClock, systemRandom, type Logger } from '../base/index.ts';
 import { connectKube } from '../kube/index.ts';
 import { hintsSlots } from '../persistence/index.ts';
@@ -45,20 +45,17 @@ export async function startAgent({ env, application, log: root, signal }: StartO
       random,
       log,
     });
+    const ownLog = (aborted: AbortSignal): Promise<unknown> =>
+      kube.get(KINDS.recoveryLog, { namespace, name: config.recoveryLog }, { signal: aborted });
     const exit = await runAgent(
       {
         config,
         application,
         store,
         hints,
-        isInitialized: async (aborted) => {
-          const object = await kube.get(
-            KINDS.recoveryLog,
-            { namespace, name: config.recoveryLog },
-            { signal: aborted },
-          );
-          return parseRecoveryLog(object).status?.initialized ?? false;
-        },
+        isInitialized: async (aborted) =>
+          parseRecoveryLog(await ownLog(aborted)).status?.initialized ?? false,
+        pins: async (aborted) => pinsOf(await ownLog(aborted)),
         watch: (onShard, aborted) =>
           watchShard({ kube, namespace, name: shard, clock, random, log, onShard }, aborted),
         clock,

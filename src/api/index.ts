@@ -22,6 +22,7 @@ export {
   parseJournalStore,
   parseRecoveryLog,
   parseShard,
+  pinsOf,
   type Assignment,
   type Condition,
   type Handoff,

@@ -74,3 +74,18 @@ export function parseRecoveryLog(object: unknown): RecoveryLog {
 export function parseShard(object: unknown): Shard {
   return parse('Shard', shard, object);
 }
+
+/**
+ * Names of the pins of a RecoveryLog: whoever holds one keeps what it needs of the log from being pruned (DESIGN §5.4). This version makes none; an
+ * operator of a later one may, under primaries of this one. So whatever stands there counts, in whatever form.
+ */
+export function pinsOf(object: unknown): readonly string[] {
+  const parsed = z.object({ spec: z.object({ pins: z.unknown().optional() }) }).safeParse(object);
+  const pins = parsed.success ? parsed.data.spec.pins : undefined;
+  if (pins === undefined || pins === null) return [];
+  if (!Array.isArray(pins)) return ['spec.pins'];
+  return pins.map((pin: unknown, i) => {
+    const named = z.object({ name: z.string() }).safeParse(pin);
+    return named.success ? named.data.name : `spec.pins[${i}]`;
+  });
+}

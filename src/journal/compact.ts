@@ -23,7 +23,7 @@ import { CompactionError, DataLossError } from './errors.ts';
 import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from './fragment.ts';
 import { indexKey, type Journal } from './names.ts';
 import { MIN_SAVING } from './options.ts';
-import { floorCursor, type Plan } from './plan.ts';
+import { floorCursor, planOf, type Plan } from './plan.ts';
 import { readFragment } from './read-fragment.ts';
 import { readSlot } from './read-slot.ts';
 import { RETRY } from './retry.ts';
@@ -155,6 +155,16 @@ export async function compact(
   return { plan: await publish(session, next, options), deletable, written };
 }
 
+/** The newest plan as a session has found the journal; undefined when it was never compacted. @throws DataLossError, CorruptSlotError, StoreError */
+export async function basePlan(session: Session, signal?: AbortSignal): Promise<Plan | undefined> {
+  const { journal, confirmed } = session;
+  const seq = confirmed.checkpointSeq;
+  if (seq === undefined) return undefined;
+  const slot = await readSlot(journal, seq, signal);
+  if (!slot) throw new DataLossError(journal.name, 0, undefined, `CHECKPOINT slot ${seq} is missing`);
+  return await planOf(journal, slot, signal);
+}
+
 /** Publishes an index in a CHECKPOINT of the session (C5). @throws CompactionError and the errors of a session */
 export async function publish(
   session: Session,
@@ -165,7 +175,7 @@ export async function publish(
   assert(problem === undefined, 'N1: an index accounts for every byte', { problem });
   assert(index.floor > session.fenceSeq, 'N2: the floor lies behind the fence of the session');
   const bytes = encodeIndex(index);
-  const payload = checkpointPayload(bytes);
+  const payload = checkpointPayload(bytes, index.deleted);
   if (payload !== bytes) {
     const key = indexKey(session.journal, await sha1HexOf(bytes));
     await createObject(session.journal, key, bytes, options);

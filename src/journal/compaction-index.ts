@@ -7,6 +7,7 @@
  * N3  What may be deleted is named: `retired` fragments, and slots below the floor that are neither FENCE nor FILLER. Nothing is deleted because
  *     it is missing somewhere; a zombie's knowledge is old (hazard H12).
  * N4  Small indexes stand in the slot; a longer one is an object of its own, named by its digest, and the slot names it.
+ * N5  A deleted journal says so in the slot itself, also where its index is an object: that object may be gone before the slot is.
  */
 import { z } from 'zod';
 import { ensureError, fromHex, fromUtf8, sha1Hex, toHex, utf8 } from '../base/index.ts';
@@ -66,7 +67,12 @@ const indexText = z.strictObject({
   proof: z.string().optional(),
   deleted: z.boolean(),
 });
-const reference = z.strictObject({ version: z.literal(VERSION), index: sha1, bytes: position });
+const reference = z.strictObject({
+  version: z.literal(VERSION),
+  index: sha1,
+  bytes: position,
+  deleted: z.literal(true).optional(),
+});
 
 type FragmentRow = z.infer<typeof fragmentRow>;
 
@@ -103,22 +109,36 @@ export function encodeIndex(index: CompactionIndex): Uint8Array {
   return utf8(JSON.stringify(text));
 }
 
-/** What a CHECKPOINT slot carries: the index, or its name and length when it is long (N4). */
-export function checkpointPayload(indexBytes: Uint8Array): Uint8Array {
+/** What a CHECKPOINT slot carries: the index, or its name and length when it is long (N4), and whether it is of a deleted journal (N5). */
+export function checkpointPayload(indexBytes: Uint8Array, deleted = false): Uint8Array {
   if (indexBytes.length <= MAX_INLINE_BYTES) return indexBytes;
-  return utf8(JSON.stringify({ version: VERSION, index: sha1Hex(indexBytes), bytes: indexBytes.length }));
+  const text: z.infer<typeof reference> = {
+    version: VERSION,
+    index: sha1Hex(indexBytes),
+    bytes: indexBytes.length,
+    ...(deleted ? { deleted } : {}),
+  };
+  return utf8(JSON.stringify(text));
 }
 
 export type CheckpointContent =
   | { readonly kind: 'index'; readonly index: CompactionIndex }
   /** The index is the object of this digest and length. */
-  | { readonly kind: 'reference'; readonly sha1: string; readonly bytes: number };
+  | {
+      readonly kind: 'reference';
+      readonly sha1: string;
+      readonly bytes: number;
+      readonly deleted: boolean;
+    };
 
 /** Decodes the payload of a CHECKPOINT slot. @throws CorruptSlotError */
 export function decodeCheckpoint(payload: Uint8Array, where: string): CheckpointContent {
   const json = parse(payload, where);
   const named = reference.safeParse(json);
-  if (named.success) return { kind: 'reference', sha1: named.data.index, bytes: named.data.bytes };
+  if (named.success) {
+    const { index, bytes, deleted = false } = named.data;
+    return { kind: 'reference', sha1: index, bytes, deleted };
+  }
   return { kind: 'index', index: decodeIndexJson(json, where) };
 }
 

@@ -16,6 +16,7 @@ const SMALL: Partial<CompactorOptions> = {
   triggerSlots: 10,
   triggerBytes: 1 << 20,
   graceMs: GRACE_MS,
+  pruneAgeMs: 0,
 };
 
 interface Primary {

@@ -8,19 +8,18 @@
  * M3  The heads it works from are its own session's: it never deletes on the word of a LIST.
  */
 import { backoffMs, ensureError, errorCode, type Clock, type Logger, type Random } from '../base/index.ts';
-import { compact, publish, type CompactOptions } from './compact.ts';
+import { basePlan, compact, publish, type CompactOptions } from './compact.ts';
 import { DEFAULT_COMPACTOR_OPTIONS, type CompactorOptions } from './compactor-options.ts';
-import { DataLossError } from './errors.ts';
+import { fragmentKey, type Fragment } from './fragment.ts';
 import type { JournalMetrics } from './metrics.ts';
-import { planOf, type Plan } from './plan.ts';
-import { readSlot } from './read-slot.ts';
+import type { Plan } from './plan.ts';
 import { prunedIndex, type PruneEvidence } from './prune.ts';
 import { reclaim, sweep, type Superfluous } from './reclaim.ts';
 import type { Session } from './session.ts';
 
 export interface CompactorPorts {
   readonly session: Session;
-  /** Undefined: not everybody's needs are known now, so nothing may be pruned. Absent: never prune. */
+  /** Asked afresh before every pruning. Undefined: not everybody's needs are known now, so nothing may be pruned. Absent: never prune. */
   readonly needed?: ((signal: AbortSignal) => Promise<PruneEvidence | undefined>) | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -71,12 +70,15 @@ export class Compactor {
   /** The plan of the journal as it was fenced is known, and what predecessors left below its floor. */
   #begun = false;
   #lastMs: number;
+  #lastPruneMs: number;
+  /** When this session first saw each fragment published, by its key. */
+  #seenAtMs: ReadonlyMap<string, number> = new Map();
   #problem: Error | undefined;
 
   constructor(ports: CompactorPorts, options: Partial<CompactorOptions> = {}) {
     this.#ports = ports;
     this.#options = { ...DEFAULT_COMPACTOR_OPTIONS, ...options };
-    this.#lastMs = ports.clock.monotonicMs();
+    this.#lastMs = this.#lastPruneMs = ports.clock.monotonicMs();
     void ports.session.ended.then(() => this.#stop.abort(new Error('the session is over'))); // never rejects
     this.ended = this.#run();
   }
@@ -142,23 +144,21 @@ export class Compactor {
   async #work(signal: AbortSignal): Promise<void> {
     const { clock, session } = this.#ports;
     if (!this.#begun) await this.#begin(signal);
-    if (isDue(session, this.#plan, clock.monotonicMs() - this.#lastMs, this.#options)) {
-      await this.#compact(signal);
-      await this.#prune(signal);
-    }
+    const due = isDue(session, this.#plan, clock.monotonicMs() - this.#lastMs, this.#options);
+    if (due) await this.#compact(signal);
+    // Newer hints permit more although nothing was appended.
+    if (due || clock.monotonicMs() - this.#lastPruneMs >= this.#options.intervalMs) await this.#prune(signal);
     await this.#reclaim(signal);
   }
 
   /** The newest CHECKPOINT below the fence; what predecessors left, and what its index retires, with a grace of our own (K2). */
   async #begin(signal: AbortSignal): Promise<void> {
-    const { journal, confirmed } = this.#ports.session;
-    const seq = confirmed.checkpointSeq;
-    if (seq !== undefined) {
-      const slot = await readSlot(journal, seq, signal);
-      if (!slot) throw new DataLossError(journal.name, 0, undefined, `CHECKPOINT slot ${seq} is missing`);
-      this.#plan = await planOf(journal, slot, signal);
-      const slots = await sweep(journal, this.#plan.index.floor, signal);
-      this.#later({ slots, fragments: this.#plan.index.retired });
+    const { session } = this.#ports;
+    const plan = await basePlan(session, signal);
+    if (plan) {
+      this.#know(plan);
+      const slots = await sweep(session.journal, plan.index.floor, signal);
+      this.#later({ slots, fragments: plan.index.retired });
     }
     this.#begun = true;
   }
@@ -186,11 +186,16 @@ export class Compactor {
   }
 
   async #prune(signal: AbortSignal): Promise<void> {
-    const { needed, session, log, metrics } = this.#ports;
+    const { needed, session, log, metrics, clock } = this.#ports;
     const plan = this.#plan;
+    this.#lastPruneMs = clock.monotonicMs();
     if (!needed || !plan) return;
+    const oldBeforeMs = clock.monotonicMs() - this.#options.pruneAgeMs;
+    const isOld = (fragment: Fragment): boolean =>
+      this.#seenAtMs.get(fragmentKey(session.journal, fragment))! <= oldBeforeMs;
+    if (!plan.index.fragments.slice(0, -1).some(isOld)) return; // nobody has to be asked
     const needs = await needed(signal);
-    const next = needs && prunedIndex(plan.index, needs);
+    const next = needs && prunedIndex(plan.index, needs, isOld);
     if (!needs || !next) return;
     const fragments = next.retired.filter((fragment) => !plan.index.retired.includes(fragment));
     this.#adopt(await publish(session, next, this.#compactOptions(signal)));
@@ -224,8 +229,17 @@ export class Compactor {
     }
   }
 
-  #adopt(plan: Plan): void {
+  /** The plan from now on, and since when its fragments are known. */
+  #know(plan: Plan): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    const { journal } = this.#ports.session;
+    const keys = plan.index.fragments.map((fragment) => fragmentKey(journal, fragment));
+    this.#seenAtMs = new Map(keys.map((key) => [key, this.#seenAtMs.get(key) ?? nowMs]));
     this.#plan = plan;
+  }
+
+  #adopt(plan: Plan): void {
+    this.#know(plan);
     this.#published++;
     this.#lastMs = this.#ports.clock.monotonicMs();
   }

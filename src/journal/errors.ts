@@ -44,12 +44,16 @@ export class CorruptFragmentError extends HoldfastError {
 
 /** The journal was deleted on purpose. */
 export class JournalDeletedError extends HoldfastError {
+  /** The CHECKPOINT slot that says so. */
+  readonly seq: number;
+
   constructor(journal: string, seq: number) {
     super(
       'JOURNAL_DELETED',
       `Journal ${journal} was deleted (slot ${seq} says so): nobody reads or writes it again. A new journal of the name needs a new generation.`,
       { fields: { journal, seq } },
     );
+    this.seq = seq;
   }
 }
 

@@ -33,6 +33,12 @@ export {
   StaleTermError,
   type AppendOutcome,
 } from './errors.ts';
+export {
+  compactJournal,
+  type CompactJournal,
+  type CompactReport,
+  type CompactStep,
+} from './compact-journal.ts';
 export { Compactor, type CompactorPorts } from './compactor.ts';
 export {
   COMPACTOR_OPTION_RANGES,
@@ -42,6 +48,7 @@ export {
 } from './compactor-options.ts';
 export type { CompactionIndex, Range } from './compaction-index.ts';
 export { fragmentKey, type Fragment } from './fragment.ts';
+export { deleteJournal, type DeleteJournal, type DeleteReport, type DeleteStep } from './delete-journal.ts';
 export { estimateHead } from './head.ts';
 export {
   commitsPerSecond,
@@ -100,7 +107,7 @@ export {
   type SessionOptions,
 } from './options.ts';
 export { findPlan, type Plan } from './plan.ts';
-export type { PruneEvidence } from './prune.ts';
+export { OPEN_END, type PruneEvidence } from './prune.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions } from './reader.ts';
 export type { Session, SessionEnd } from './session.ts';
 export type { Registers, SlotHeader, SlotKind } from './slot.ts';

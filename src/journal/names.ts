@@ -35,7 +35,12 @@ export function checkJournal(journal: Journal): Journal {
 
 /** Prefix of all slot keys. */
 export function slotPrefix(journal: Journal): string {
-  return `_slots/${journal.name}/${journal.generation}/log/`;
+  return `${generationPrefix(journal)}log/`;
+}
+
+/** Prefix of everything of this generation but its fragments: slots and indexes. */
+export function generationPrefix(journal: Journal): string {
+  return `_slots/${journal.name}/${journal.generation}/`;
 }
 
 /** Key of slot `seq`: 16 hex digits, so that byte order is number order. */
@@ -54,5 +59,12 @@ export function slotSeq(journal: Journal, key: string): number | undefined {
 
 /** Key of a compaction index that is too large for a CHECKPOINT slot; named by the digest of its bytes. */
 export function indexKey(journal: Journal, sha1: string): string {
-  return `_slots/${journal.name}/${journal.generation}/index/${sha1}`;
+  return `${generationPrefix(journal)}index/${sha1}`;
+}
+
+/** The digest of a key under indexKey's prefix; undefined for any other key. */
+export function indexDigest(journal: Journal, key: string): string | undefined {
+  const prefix = indexKey(journal, '');
+  const digest = key.startsWith(prefix) ? key.slice(prefix.length) : '';
+  return /^[0-9a-f]{40}$/.test(digest) ? digest : undefined;
 }

@@ -52,6 +52,7 @@ export async function findPlan(journal: Journal, signal?: AbortSignal): Promise<
 export async function planOf(journal: Journal, slot: Slot, signal?: AbortSignal): Promise<Plan> {
   const where = `${journal.name} #${slot.seq}`;
   const content = decodeCheckpoint(slot.payload, where);
+  if (content.kind === 'reference' && content.deleted) throw new JournalDeletedError(journal.name, slot.seq);
   const index =
     content.kind === 'index' ? content.index : await readIndexObject(journal, content.sha1, where, signal);
   if (index.deleted) throw new JournalDeletedError(journal.name, slot.seq);
@@ -72,7 +73,8 @@ export function floorCursor({ seq, index, session, registers }: Plan): JournalCu
   };
 }
 
-async function readIndexObject(
+/** @throws CorruptSlotError when it is gone or damaged, StoreError */
+export async function readIndexObject(
   journal: Journal,
   sha1: string,
   where: string,

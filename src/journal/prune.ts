@@ -1,8 +1,9 @@
 /**
  * Pruning: which compacted content nobody can ever need again (s3log.md §6.8 P2-P4; gazette.md's prune). Pure.
  *
- * P1  What is needed is what somebody's hints name; everything behind the last byte named is needed as well, because hints are older than the log.
- * P2  Whole fragments only, never one that overlaps what is needed, never the newest.
+ * P1  What is needed is what somebody's hints name. Hints are older than the log, so each of them needs everything behind its own last segment as well:
+ *     whoever says what is needed leaves that range open (OPEN_END). Nothing behind the last byte named by anybody goes in any case.
+ * P2  Whole fragments only, never one that overlaps what is needed, never the newest, and none that is younger than the compactor's minimum age.
  * P3  The CHECKPOINT carries the pruned ranges and why: a hole that it names is no data loss, and a person can see who permitted it.
  */
 import { mergeRanges, type CompactionIndex, type Range } from './compaction-index.ts';
@@ -10,25 +11,35 @@ import type { Fragment } from './fragment.ts';
 
 /** What must stay, and the evidence. */
 export interface PruneEvidence {
-  /** Content that hints name. Nothing named: everything is needed. */
+  /** Content that hints name; an open range ends with OPEN_END. Nothing named: everything is needed. */
   readonly ranges: readonly Range[];
+  /** Who named it: goes into the CHECKPOINT, for people. */
   readonly proof: string;
 }
 
+/** The end of a range that has none (P1). */
+export const OPEN_END: number = Number.MAX_SAFE_INTEGER;
+
 /** Fragments that may go (P1, P2), ascending. */
-export function prunable(index: CompactionIndex, ranges: readonly Range[]): readonly Fragment[] {
+export function prunable(
+  index: CompactionIndex,
+  ranges: readonly Range[],
+  isOld: (fragment: Fragment) => boolean = () => true,
+): readonly Fragment[] {
   if (ranges.length === 0) return [];
   const lastNamed = Math.max(...ranges.map(({ end }) => end));
-  return index.fragments
-    .slice(0, -1)
-    .filter(
-      ({ begin, end }) => end <= lastNamed && !ranges.some((range) => range.begin < end && begin < range.end),
-    );
+  const isNeeded = ({ begin, end }: Range): boolean =>
+    end > lastNamed || ranges.some((range) => range.begin < end && begin < range.end);
+  return index.fragments.slice(0, -1).filter((fragment) => !isNeeded(fragment) && isOld(fragment));
 }
 
 /** The index after pruning; undefined when nothing may go. */
-export function prunedIndex(index: CompactionIndex, needed: PruneEvidence): CompactionIndex | undefined {
-  const gone = new Set(prunable(index, needed.ranges));
+export function prunedIndex(
+  index: CompactionIndex,
+  needed: PruneEvidence,
+  isOld?: (fragment: Fragment) => boolean,
+): CompactionIndex | undefined {
+  const gone = new Set(prunable(index, needed.ranges, isOld));
   if (gone.size === 0) return undefined;
   const pruned = mergeRanges([...index.pruned, ...[...gone].map(({ begin, end }) => ({ begin, end }))]);
   return {

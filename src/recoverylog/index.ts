@@ -16,6 +16,7 @@ export {
 export { Fsm, type Rejection } from './fsm.ts';
 export { encodeHintsJson, liveLogSegments, parseHints, type FnodeSegments, type FsmHints } from './hints.ts';
 export type { DirectoryChange, LiveDirectory } from './live-directory.ts';
+export { neededByHints } from './needs.ts';
 export {
   Player,
   type HandoffOptions,

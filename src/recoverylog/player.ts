@@ -7,6 +7,8 @@
  *     Gazette's discipline of sequence and checksum on top of it.
  * L4  Bytes of an operation that a fence or the head has cut off are given up, with their range in the log line.
  * L5  Paths that lead out of the directory are never played.
+ * L6  A hole is passed only between operations that hints name. Behind the last one that they name everything is needed: a hole there would leave an
+ *     older state, which must not be served.
  * A handoff does not wait for the local disk: what makes the data durable is the log, and the directory ends with its pod. finish() does wait.
  */
 import { writeFile } from 'node:fs/promises';
@@ -95,6 +97,8 @@ export class Player {
   readonly #reachedTail: () => void;
   readonly #stop = new AbortController();
   #frames: FrameReader;
+  /** Bytes before it are no frame's beginning, and nobody needs them. */
+  #framesFrom: number;
   #running: Promise<void> | undefined;
   #phase: Phase = 'restoring';
   #headOffset = 0;
@@ -119,6 +123,7 @@ export class Player {
     this.#startOffset = this.#fsm.hintedSegments[0]?.firstOffset ?? 0;
     this.#hintedEnd = Math.max(0, ...this.#fsm.hintedSegments.map((segment) => segment.lastOffset));
     this.#frames = new FrameReader(journal.name, this.#startOffset);
+    this.#framesFrom = this.#startOffset;
     this.#files = new StagedFiles(dir);
     this.#reader = new JournalReader(journal, {
       clock,
@@ -298,7 +303,7 @@ export class Player {
   async #handle(event: JournalEvent): Promise<void> {
     switch (event.kind) {
       case 'data':
-        this.#frames.push(event.bytes);
+        this.#frames.push(event.bytes.subarray(Math.max(0, this.#framesFrom - event.begin)));
         for (let frame = this.#frames.next(); frame; frame = this.#frames.next()) await this.#apply(frame);
         break;
       case 'fence':
@@ -340,16 +345,21 @@ export class Player {
     );
   }
 
+  /**
+   * L6. A hole ends anywhere, in the middle of an operation too, whose rest may look like the beginning of one: playing goes on where the hints say that
+   * the next needed operation begins.
+   */
   #passHole(begin: number, end: number): void {
-    const needed = this.#fsm.hintedSegments.find(
-      (segment) => segment.firstOffset < end && (segment.lastOffset === 0 || segment.lastOffset > begin),
-    );
-    if (needed || this.#fsm.nextSeqNo === 1)
+    const next = this.#fsm.hintedSegments.find(({ lastOffset }) => lastOffset === 0 || lastOffset > begin);
+    if (!next || next.firstOffset < end)
       throw new HistoryLostError(
         this.#options.journal.name,
-        `bytes ${begin} to ${end} were pruned, and are needed to begin`,
+        next
+          ? `bytes ${begin} to ${end} were pruned, and the hints name some of them; newer hints do not need them`
+          : `bytes ${begin} to ${end} were pruned, and lie behind everything that the hints name: they are older than the pruning, newer ones exist or existed`,
       );
-    this.#frames = new FrameReader(this.#options.journal.name, end);
+    this.#framesFrom = next.firstOffset;
+    this.#frames = new FrameReader(this.#options.journal.name, this.#framesFrom);
   }
 
   /** L4 */

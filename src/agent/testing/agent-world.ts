@@ -19,14 +19,17 @@ import {
   fromUtf8,
   type Clock,
 } from '../../base/index.ts';
+import type { CompactorOptions } from '../../journal/index.ts';
 import { memoryHintsSlots } from '../../persistence/index.ts';
 import type { LiveDirectory, RecordedFile } from '../../recoverylog/index.ts';
+import type { ObjectStore } from '../../store/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
 import type { Application, PrimaryContext } from '../application.ts';
 import { runAgent } from '../life.ts';
 import type { AgentExit } from '../state.ts';
 
 const LINES = '/lines';
+const NEXT = '/lines.next';
 
 /** An application whose state is one file of lines. */
 export class LineApplication implements Application {
@@ -60,6 +63,19 @@ export class LineApplication implements Application {
   async append(line: string): Promise<void> {
     await this.#file!.write(utf8(`${line}\n`), this.#file!.size());
     await this.#file!.sync();
+  }
+
+  /** Replaces the file by one that holds its last line only, as a snapshot replaces what it covers. Resolves when that is durable. */
+  async startAnew(): Promise<void> {
+    const { fs } = this.#primary!;
+    const last = (await this.lines()).at(-1)!;
+    const next = await fs.open(NEXT, { create: true });
+    await next.write(utf8(`${last}\n`), 0);
+    await next.close();
+    await this.#file!.close();
+    await fs.rename(NEXT, LINES);
+    this.#file = await fs.open(LINES, { create: false });
+    await this.#file.sync();
   }
 
   /** A linearizable read. */
@@ -113,21 +129,29 @@ export class AgentWorld {
   readonly store: FaultyStore;
   readonly hints: ReturnType<typeof memoryHintsSlots> = memoryHintsSlots();
   initialized = false;
+  /** Of the RecoveryLog. */
+  pins: readonly string[] = [];
   readonly clock: Clock;
   readonly #dir: string;
   readonly #port: number;
   readonly #agents: (TestAgent & { readonly address: string })[] = [];
   #assignment: Assignment | undefined;
 
-  private constructor(dir: string, port: number, clock: Clock) {
+  private constructor(dir: string, port: number, clock: Clock, objects: ObjectStore) {
     this.#dir = dir;
     this.#port = port;
     this.clock = clock;
-    this.store = new FaultyStore(new MemoryStore({ clock }), { clock, random: systemRandom });
+    this.store = new FaultyStore(objects, { clock, random: systemRandom });
   }
 
-  static async use(test: (world: AgentWorld) => Promise<void>, clock: Clock = systemClock): Promise<void> {
-    const world = new AgentWorld(await mkdtemp(join(tmpdir(), 'holdfast-agents-')), await freePort(), clock);
+  /** @param objects the store; in memory by default */
+  static async use(
+    test: (world: AgentWorld) => Promise<void>,
+    clock: Clock = systemClock,
+    objects: ObjectStore = new MemoryStore({ clock }),
+  ): Promise<void> {
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-agents-'));
+    const world = new AgentWorld(dir, await freePort(), clock, objects);
     try {
       await test(world);
     } finally {
@@ -142,7 +166,9 @@ export class AgentWorld {
   start(
     options: {
       readonly groupCommit?: Record<string, number>;
+      readonly compaction?: Partial<CompactorOptions>;
       readonly hintsIntervalMs?: number;
+      readonly hintsRotationMs?: number;
       readonly fenceCheckMs?: number;
     } = {},
   ): TestAgent {
@@ -161,17 +187,19 @@ export class AgentWorld {
           journal: 'default/s',
           generation: 'g1',
           groupCommit: { flushIntervalMs: 5, ...options.groupCommit },
-          compaction: {},
+          compaction: options.compaction ?? {},
           dataDir: join(this.#dir, name),
           agentPort: this.#port,
           applicationPort: 0,
           hintsIntervalMs: options.hintsIntervalMs ?? 30_000,
+          hintsRotationMs: options.hintsRotationMs ?? 3_600_000,
           fenceCheckMs: options.fenceCheckMs ?? 10_000,
         },
         application,
         store: this.store.as(name),
         hints: this.hints,
         isInitialized: () => Promise.resolve(this.initialized),
+        pins: () => Promise.resolve(this.pins),
         watch: (onShard, signal) => {
           show = onShard;
           onShard(this.#shard(this.#assignment));

@@ -15,3 +15,4 @@ export { pointsOf, strikeAll, type Point } from './crash-points.ts';
 export { representatives, STEPS, type Place } from './crash-steps.ts';
 export { verifiedKey, verifyBuilt, verifyOn, type Verified } from './verify-built.ts';
 export { openAtTail, outcomeOf, story } from './story.ts';
+export { mortal, type DeathWhen, type MortalStore } from './mortal-store.ts';
