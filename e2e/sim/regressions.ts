@@ -9,4 +9,10 @@ export interface Regression {
   readonly story: string;
 }
 
-export const REGRESSIONS: readonly Regression[] = [];
+export const REGRESSIONS: readonly Regression[] = [
+  {
+    seed: 170,
+    story:
+      'a second stale opener believes the FENCE that a first one left in a reclaimed slot, and fences the true tail at an offset where the log does not end',
+  },
+];
