@@ -5,7 +5,7 @@
  * 503 at will; each client (a process) can be paused with everything it has in flight. What it never does: lie about a condition, lose an
  * object, or answer from the past; a store that does is for the probe to find.
  */
-import type { Clock } from '../../src/base/index.ts';
+import type { Clock, Timer } from '../../src/base/index.ts';
 import type { SeededRandom } from '../../src/base/testing/index.ts';
 import {
   StoreError,
@@ -33,10 +33,64 @@ export interface Malice {
 }
 
 const TIMEOUT_MS = 10_000;
+const REFUSALS = ['STORE_THROTTLED', 'STORE_CONFLICT', 'STORE_SERVER_ERROR'] as const;
+type Failure = (typeof REFUSALS)[number] | 'STORE_UNREACHABLE';
+/** Keys of one page of a LIST. */
+const MAX_KEYS = 1000;
+/** Slots, and their kinds in the format (s3log.md §6.2). */
+const SLOT_KEY = /\/log\/[0-9a-f]{16}$/;
+const KIND_AT = 5;
+const FENCE = 2;
+const FILLER = 3;
 
 /** The objects, shared by all clients. */
 export class SharedObjects {
-  readonly map: Map<string, Uint8Array> = new Map();
+  /** Requests that had their effect. */
+  requests = 0;
+  /** The first breach of X12. */
+  violation: Error | undefined;
+  readonly #map = new Map<string, Uint8Array>();
+  /** Keys that were deleted once: what a stale opener puts there afterwards opens nothing (hazard H6), and a late DELETE may remove it. */
+  readonly #reclaimed = new Set<string>();
+  /** Its keys in order, until one comes or goes. */
+  #keys: string[] | undefined;
+
+  get(key: string): Uint8Array | undefined {
+    return this.#map.get(key);
+  }
+
+  /** False when the key exists. */
+  create(key: string, body: Uint8Array): boolean {
+    if (this.#map.has(key)) return false;
+    this.#map.set(key, body);
+    this.#keys = undefined;
+    return true;
+  }
+
+  delete(key: string): void {
+    const kind = SLOT_KEY.test(key) ? this.#map.get(key)?.[KIND_AT] : undefined;
+    if ((kind === FENCE || kind === FILLER) && !this.#reclaimed.has(key))
+      this.violation ??= new Error(`X12: ${key} was deleted, which is a FENCE or FILLER`);
+    this.#reclaimed.add(key);
+    if (this.#map.delete(key)) this.#keys = undefined;
+  }
+
+  /** Keys with this prefix, after that key, in order. */
+  *keys(prefix: string, startAfter = ''): Generator<string> {
+    const keys = (this.#keys ??= [...this.#map.keys()].sort());
+    const from = startAfter >= prefix ? startAfter : prefix;
+    let low = 0;
+    for (let high = keys.length; low < high;) {
+      const middle = (low + high) >> 1;
+      if (keys[middle]! < from) low = middle + 1;
+      else high = middle;
+    }
+    if (keys[low] === startAfter) low++;
+    for (; low < keys.length; low++) {
+      if (!keys[low]!.startsWith(prefix)) return;
+      yield keys[low]!;
+    }
+  }
 }
 
 /** One process's connection to the store. */
@@ -62,13 +116,10 @@ export class AdversaryStore implements ObjectStore {
 
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
     const frozen = body.slice();
-    const effect = (): CreateOutcome => {
-      if (this.#objects.map.has(key)) return { kind: 'exists' };
-      this.#objects.map.set(key, frozen);
-      return { kind: 'created' };
-    };
+    const effect = (): CreateOutcome =>
+      this.#objects.create(key, frozen) ? { kind: 'created' } : { kind: 'exists' };
     try {
-      return await this.#request(effect, call);
+      return await this.request(effect, call);
     } catch (cause) {
       const error =
         cause instanceof StoreError
@@ -79,8 +130,8 @@ export class AdversaryStore implements ObjectStore {
   }
 
   async get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
-    return await this.#request(() => {
-      const body = this.#objects.map.get(key);
+    return await this.request(() => {
+      const body = this.#objects.get(key);
       if (!body) return undefined;
       const { start, end } = call.range ?? { start: 0, end: body.length };
       return { body: body.slice(start, end), size: body.length, lastModifiedMs: undefined };
@@ -93,79 +144,87 @@ export class AdversaryStore implements ObjectStore {
   }
 
   async list(prefix: string, call: ListCall = {}): Promise<ListPage> {
-    return await this.#request(() => {
-      const keys = [...this.#objects.map.keys()]
-        .filter((key) => key.startsWith(prefix) && (call.startAfter === undefined || key > call.startAfter))
-        .sort();
-      const page = keys.slice(0, call.limit ?? 1000);
-      const objects = page.map((key) => ({
-        key,
-        size: this.#objects.map.get(key)!.length,
-        lastModifiedMs: undefined,
-      }));
-      return { objects, truncated: page.length < keys.length };
+    return await this.request(() => {
+      const limit = call.limit ?? MAX_KEYS;
+      const objects: ObjectInfo[] = [];
+      for (const key of this.#objects.keys(prefix, call.startAfter)) {
+        if (objects.length === limit) return { objects, truncated: true };
+        objects.push({ key, size: this.#objects.get(key)!.length, lastModifiedMs: undefined });
+      }
+      return { objects, truncated: false };
     }, call);
   }
 
   async delete(key: string, call: StoreCall = {}): Promise<void> {
-    await this.#request(() => void this.#objects.map.delete(key), call);
+    await this.request(() => this.#objects.delete(key), call);
   }
 
   async close(): Promise<void> {
     // nothing is held open
   }
 
-  /** One request over the bad network. Rejects with a retryable StoreError, or with the signal's reason. */
-  #request<T>(effect: () => T, call: StoreCall): Promise<T> {
+  /** One request over the bad network, whatever its effect. Rejects with a retryable StoreError, or with the signal's reason. */
+  request<T>(effect: () => T, call: StoreCall = {}): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const { loseRequest, loseAnswer, duplicate, refuseForNow } = this.#malice;
-    const fail = (
-      code: 'STORE_UNREACHABLE' | 'STORE_THROTTLED' | 'STORE_CONFLICT' | 'STORE_SERVER_ERROR',
-    ): void => reject(new StoreError(code, 'the adversary says so', { retryable: true }));
-    if (call.signal?.aborted) {
-      reject(call.signal.reason as Error);
+    const { signal } = call;
+    if (signal?.aborted) {
+      reject(signal.reason as Error);
       return promise;
     }
-    const onAbort = (): void => reject(call.signal?.reason as Error);
-    call.signal?.addEventListener('abort', onAbort, { once: true });
-    const timeout = this.#clock.timer(TIMEOUT_MS, () => fail('STORE_UNREACHABLE'));
-    if (!this.#random.chance(loseRequest)) {
-      this.#later(() => {
-        if (this.#random.chance(refuseForNow)) {
-          const code = this.#random.pick([
-            'STORE_THROTTLED',
-            'STORE_CONFLICT',
-            'STORE_SERVER_ERROR',
-          ] as const);
-          this.#answer(() => fail(code));
-          return;
-        }
-        const result = effect();
-        if (this.#random.chance(duplicate)) this.#later(() => void effect());
-        if (!this.#random.chance(loseAnswer)) this.#answer(() => resolve(result));
-        else if (this.#random.chance(0.5)) this.#answer(() => fail('STORE_UNREACHABLE'));
-      });
-    }
-    return promise.finally(() => {
-      timeout.cancel();
-      call.signal?.removeEventListener('abort', onAbort);
-    });
+    const onAbort = (): void => told(() => reject(signal?.reason as Error));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const told = (act: () => void): void => {
+      timeout?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+      act();
+    };
+    const fail = (code: Failure): void =>
+      told(() => reject(new StoreError(code, 'the adversary says so', { retryable: true })));
+    const sentMs = this.#clock.monotonicMs();
+    let timeout: Timer | undefined;
+    /** The client hears nothing within its patience, unless it is told something before, which will be at `answerMs`. */
+    const limit = (answerMs: number): void => {
+      if (timeout || answerMs - sentMs < TIMEOUT_MS) return;
+      const leftMs = TIMEOUT_MS - (this.#clock.monotonicMs() - sentMs);
+      timeout = this.#clock.timer(leftMs, () => fail('STORE_UNREACHABLE'));
+    };
+    const { loseRequest, loseAnswer, duplicate, refuseForNow } = this.#malice;
+    const random = this.#random;
+    const arrive = (): void => {
+      if (random.chance(refuseForNow)) {
+        const code = random.pick(REFUSALS);
+        limit(this.#answer(() => fail(code)));
+        return;
+      }
+      this.#objects.requests++;
+      const result = effect();
+      if (random.chance(duplicate)) this.#later(() => void effect());
+      if (!random.chance(loseAnswer)) limit(this.#answer(() => told(() => resolve(result))));
+      else if (random.chance(0.5)) limit(this.#answer(() => fail('STORE_UNREACHABLE')));
+      else limit(Number.POSITIVE_INFINITY);
+    };
+    limit(random.chance(loseRequest) ? Number.POSITIVE_INFINITY : this.#later(arrive));
+    return promise;
   }
 
   #latencyMs(): number {
     return this.#random.chance(this.#malice.crawl) ? this.#random.below(20_000) : 1 + this.#random.below(20);
   }
 
-  #later(act: () => void): void {
-    this.#clock.timer(this.#latencyMs(), act);
+  /** Does it later; when, ms. */
+  #later(act: () => void): number {
+    const delayMs = this.#latencyMs();
+    this.#clock.timer(delayMs, act);
+    return this.#clock.monotonicMs() + delayMs;
   }
 
-  /** Answers reach a paused process when it goes on. */
-  #answer(act: () => void): void {
-    const readyMs = this.#clock.monotonicMs() + this.#latencyMs();
-    const waitMs = Math.max(readyMs, this.#pausedUntilMs) - this.#clock.monotonicMs();
-    this.#clock.timer(waitMs, () =>
-      this.#clock.monotonicMs() < this.#pausedUntilMs ? this.#answer(act) : act(),
+  /** Answers reach a paused process when it goes on. When this one does, as far as is known, ms. */
+  #answer(act: () => void): number {
+    const nowMs = this.#clock.monotonicMs();
+    const atMs = Math.max(nowMs + this.#latencyMs(), this.#pausedUntilMs);
+    this.#clock.timer(atMs - nowMs, () =>
+      this.#clock.monotonicMs() < this.#pausedUntilMs ? void this.#answer(act) : act(),
     );
+    return atMs;
   }
 }

@@ -1,49 +1,91 @@
 /**
- * The simulations from the command line: `--seeds N` runs, from `--seed S` on; prints every failing seed and how to replay it.
+ * The simulations from the command line: `--seeds N` runs, from `--seed S` on; prints every failing seed and how to replay it. `--jobs J` runs them in
+ * as many threads.
  */
 import { parseArgs } from 'node:util';
-import { simulateJournal } from './journal.ts';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { simulateJournal, type JournalRun } from './journal.ts';
+import { addTally, emptyTally } from './tally.ts';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1000' },
-    seed: { type: 'string', default: '1' },
-    verbose: { type: 'boolean', default: false },
-    'fail-fast': { type: 'boolean', default: false },
-  },
-});
-const first = Number(values.seed);
-const count = Number(values.seeds);
-const totals = {
-  acknowledged: 0,
-  refused: 0,
-  unknown: 0,
-  sessions: 0,
-  fenced: 0,
-  compacting: 0,
-  reads: 0,
-  leaps: 0,
-  fillers: 0,
-  orphans: 0,
-  compressed: 0,
-  virtualMs: 0,
-};
-let failures = 0;
-for (let seed = first; seed < first + count; seed++) {
-  try {
-    const run = await simulateJournal(seed);
-    for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += run[key];
-    if (values.verbose) console.log(JSON.stringify(run));
-  } catch (error) {
-    failures++;
-    console.error(error instanceof Error ? error.message : error);
-    if (values.verbose) console.error(error);
-    if (values['fail-fast']) break;
+type Told = { readonly run: JournalRun } | { readonly failure: string; readonly detail: string };
+
+/** Seeds of one thread: every `step`th. */
+interface Share {
+  readonly first: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+async function runShare({ first, end, step }: Share, tell: (told: Told) => boolean): Promise<void> {
+  for (let seed = first; seed < end; seed += step) {
+    try {
+      if (!tell({ run: await simulateJournal(seed) })) return;
+    } catch (error) {
+      const failure = error instanceof Error ? error.message : String(error);
+      const detail = error instanceof Error ? `${error.stack}\n${String((error.cause as Error)?.stack)}` : '';
+      if (!tell({ failure, detail })) return;
+    }
   }
 }
-console.log(
-  `${count} seeds, ${failures} failed; ${totals.sessions} sessions (${totals.fenced} fenced, ${totals.compacting} compacted), ${totals.acknowledged} records acknowledged, ` +
-    `${totals.leaps} leap fences (${totals.orphans} orphans), ${totals.fillers} fillers, ${totals.refused} refused, ${totals.unknown} unknown, ${totals.reads} reads, ` +
-    `${totals.compressed} slots compressed, ${(totals.virtualMs / 3_600_000).toFixed(0)} virtual hours`,
-);
-process.exitCode = failures === 0 ? 0 : 1;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '1000' },
+      seed: { type: 'string', default: '1' },
+      jobs: { type: 'string', default: '1' },
+      verbose: { type: 'boolean', default: false },
+      'fail-fast': { type: 'boolean', default: false },
+    },
+  });
+  const [first, count, jobs] = [Number(values.seed), Number(values.seeds), Number(values.jobs)];
+  const totals = emptyTally();
+  let virtualMs = 0;
+  let runs = 0;
+  let failures = 0;
+  const take = (told: Told): boolean => {
+    if ('failure' in told) {
+      failures++;
+      console.error(values.verbose ? `${told.failure}\n${told.detail}` : told.failure);
+      return !values['fail-fast'];
+    }
+    runs++;
+    addTally(totals, told.run);
+    virtualMs += told.run.virtualMs;
+    if (values.verbose) console.log(JSON.stringify(told.run));
+    return true;
+  };
+  const end = first + count;
+  if (jobs === 1) await runShare({ first, end, step: 1 }, take);
+  else
+    await Promise.all(
+      Array.from({ length: jobs }, (_, i) => thread({ first: first + i, end, step: jobs }, take)),
+    );
+  console.log(
+    `${runs + failures} seeds, ${failures} failed, ${(virtualMs / 3_600_000).toFixed(0)} virtual hours`,
+  );
+  console.log(
+    Object.entries(totals)
+      .map(([count_, n]) => `${count_} ${n}`)
+      .join(', '),
+  );
+  process.exitCode = failures === 0 ? 0 : 1;
+}
+
+function thread(share: Share, take: (told: Told) => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: share });
+    worker.on('message', (told: Told) => {
+      if (!take(told)) void worker.terminate();
+    });
+    worker.once('error', reject);
+    worker.once('exit', () => resolve());
+  });
+}
+
+if (isMainThread) await main();
+else
+  await runShare(workerData as Share, (told) => {
+    parentPort!.postMessage(told);
+    return true;
+  });

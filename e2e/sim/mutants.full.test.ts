@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { huntMutant, MUTANTS } from './mutants.ts';
 
-const SEEDS = 150;
+const SEEDS = 600;
 
 describe('the simulation finds every mutant of the journal', () => {
   test.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))(

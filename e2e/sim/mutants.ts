@@ -181,6 +181,18 @@ export const MUTANTS: readonly Mutant[] = [
     by: 'return passed.cursor;',
   },
   {
+    name: 'an opener believes whatever FENCE it loses a race to',
+    file: 'src/journal/open-session.ts',
+    replace: 'await checkReclaimed(); // F5',
+    by: '// F5',
+  },
+  {
+    name: 'a fragment of which something is needed is pruned',
+    file: 'src/journal/prune.ts',
+    replace: 'range.begin < end && begin < range.end',
+    by: 'range.begin <= begin && end <= range.end',
+  },
+  {
     name: 'the index forgets the fences below the floor',
     file: compaction,
     replace: 'fences: [...index.fences, ...fences],',

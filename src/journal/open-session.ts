@@ -8,7 +8,8 @@
  *     What leaping openers leave behind is filled up first (leap-fence.ts L5); the session is over if one of their fences counts.
  * F4  After RACES_BEFORE_LEAP lost races the fence is put ahead of the tail (leap-fence.ts): a busy writer is stopped within LEAP_SLOTS commits.
  * F5  Slots that were folded in on the way were not reclaimed before: an opener that slept past the floor may have met what others like it had left
- *     in their places. The newest floor tells.
+ *     in their places. The newest floor tells. It is asked before the own fence goes behind such a FENCE or FILLER, for a fence made of what a
+ *     false one says could land at the true tail, and no reader would pass it: and once more when the fence is won.
  */
 import { assert, silentLogger, type Clock, type Logger, type Random } from '../base/index.ts';
 import type { JournalCursor } from './cursor.ts';
@@ -93,7 +94,7 @@ async function winTrueFence(
       );
   };
   try {
-    const fenced = await winFence(opener, from);
+    const fenced = await winFence(opener, from, checkReclaimed);
     if (fenced.fenceSeq > from.nextSeq) await checkReclaimed();
     return fenced;
   } catch (error) {
@@ -106,11 +107,17 @@ async function winTrueFence(
 async function winFence(
   opener: Opener,
   from: JournalCursor,
+  checkReclaimed: () => Promise<void>,
 ): Promise<{ readonly passed: Passed; readonly fenceSeq: number }> {
   let passed = passedNothing(from);
+  let trusted = passed;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     for (let lost = 1; ; lost++) {
       opener.checkTurn(passed.cursor);
+      if (passed.cursor.session !== trusted.cursor.session || passed.firstFiller !== trusted.firstFiller) {
+        await checkReclaimed(); // F5: a FENCE or FILLER was folded in
+        trusted = passed;
+      }
       const seq = passed.cursor.nextSeq;
       const fence = opener.slot(passed.cursor, { kind: 'fence', leap: false, seq });
       const there = await opener.put(fence);
