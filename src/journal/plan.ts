@@ -5,6 +5,8 @@
  *     right too until its objects are deleted; whoever meets their absence asks again.
  * A2  A leap fence or a FILLER may not know the newest CHECKPOINT (its writer had not read that far), and a damaged slot tells nothing: the next
  *     slot below is asked. Whoever reads the damaged one says so.
+ * A3  Many slots may have to be asked, so that one failure among them does not begin the whole look anew: behind a network that loses a third of all
+ *     requests it would never end.
  */
 import { sha1HexOf } from '../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from './compaction-index.ts';
@@ -14,6 +16,7 @@ import { MAX_LEFT_BY_LEAPS } from './leap-holes.ts';
 import { highestSlot } from './listed-slots.ts';
 import { indexKey, type Journal } from './names.ts';
 import { readSlot, readSlotHead } from './read-slot.ts';
+import { isRetryable } from './retry.ts';
 import type { Registers, Slot, SlotHeader } from './slot.ts';
 
 /** The newest CHECKPOINT, understood. */
@@ -26,6 +29,8 @@ export interface Plan {
   readonly registers: Registers;
 }
 
+/** Attempts at each of many slots (A3), besides those of the store's adapter. */
+const HEAD_ATTEMPTS = 5;
 /** How often a CHECKPOINT may be gone again before it could be read: each time a newer one exists. */
 const MAX_MOVED = 8;
 
@@ -112,10 +117,12 @@ async function knownHead(
   seq: number,
   signal: AbortSignal | undefined,
 ): Promise<SlotHeader | undefined> {
-  try {
-    return await readSlotHead(journal, seq, signal);
-  } catch (error) {
-    if (error instanceof CorruptSlotError) return undefined; // A2
-    throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readSlotHead(journal, seq, signal);
+    } catch (error) {
+      if (error instanceof CorruptSlotError) return undefined; // A2
+      if (signal?.aborted || attempt === HEAD_ATTEMPTS || !isRetryable(error)) throw error; // A3
+    }
   }
 }
