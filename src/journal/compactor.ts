@@ -8,7 +8,8 @@
  * M3  The heads it works from are its own session's: it never deletes on the word of a LIST.
  */
 import { backoffMs, ensureError, errorCode, type Clock, type Logger, type Random } from '../base/index.ts';
-import { compact, publish, type CompactOptions } from './compact.ts';
+import { compact, NO_INDEX, publish, type CompactOptions } from './compact.ts';
+import type { Range } from './compaction-index.ts';
 import { DEFAULT_COMPACTOR_OPTIONS, type CompactorOptions } from './compactor-options.ts';
 import { DataLossError } from './errors.ts';
 import type { JournalMetrics } from './metrics.ts';
@@ -109,6 +110,7 @@ export class Compactor {
         if (failures === 0) await clock.sleep(LOOK_MS, signal);
         else await clock.sleep(backoffMs(FAILED, failures - 1, random), signal);
         await this.#work(signal);
+        this.#tellContent();
         failures = 0;
         this.#problem = undefined;
       } catch (thrown) {
@@ -235,6 +237,18 @@ export class Compactor {
     this.#pending.push({
       ...superfluous,
       readyAtMs: this.#ports.clock.monotonicMs() + this.#options.graceMs,
+    });
+  }
+
+  #tellContent(): void {
+    const { session, metrics } = this.#ports;
+    const { fragments, pruned, end } = this.#plan?.index ?? NO_INDEX;
+    const bytesOf = (ranges: readonly Range[]): number =>
+      ranges.reduce((sum, range) => sum + range.end - range.begin, 0);
+    metrics.content({
+      slots: session.head - end,
+      fragments: bytesOf(fragments),
+      pruned: bytesOf(pruned),
     });
   }
 

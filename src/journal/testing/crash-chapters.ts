@@ -4,7 +4,7 @@
  * Together the chapters make every step of the specification happen (crash-steps.ts): a first fence and group commits with lost and refused answers; a
  * busy writer fenced by a leap with fillers; compaction, merging, pruning and deletion; a store that says no, and one that says nothing.
  */
-import { METRICS, type Lab, type Life } from './crash-lab.ts';
+import type { Lab, Life } from './crash-lab.ts';
 
 export interface Chapter {
   readonly name: string;
@@ -22,6 +22,7 @@ export const COMPACTION = {
   triggerSlots: 100_000,
   intervalMs: 1800,
   graceMs: GRACE_MS,
+  pruneAgeMs: 0,
   fragmentBytes: FRAGMENT_BYTES,
 } as const;
 
@@ -79,7 +80,13 @@ async function leaps(lab: Lab): Promise<void> {
     await c.read();
     hasRead.resolve();
     await c.process.clock.sleep(5);
-    const metrics = { ...METRICS, leaped: () => rest.abort() };
+    const metrics = {
+      ...lab.metrics,
+      leaped: () => {
+        lab.metrics.leaped();
+        rest.abort();
+      },
+    };
     await c.open({ term: 3, author: 33, metrics, registers: { app: 'invoices' } });
     isFenced.resolve();
     await c.write(2);

@@ -5,6 +5,7 @@
 import { errorCode } from '../../base/index.ts';
 import { COMPACTION, GRACE_MS, type Chapter } from './crash-chapters.ts';
 import { Lab, type Past } from './crash-lab.ts';
+import type { JournalMetrics } from '../metrics.ts';
 import type { Fate, MortalProcess, SentRequest } from './mortal-process.ts';
 
 /** When the crashed process's requests arrive, or it wakes up. */
@@ -31,12 +32,13 @@ const SUCCESSOR_TERM = 1000;
 export async function undisturbed(
   chapter: Chapter,
   past: Past,
+  metrics?: JournalMetrics,
 ): Promise<{
   readonly past: Past;
   readonly requests: readonly SentRequest[];
   readonly problems: readonly string[];
 }> {
-  const lab = new Lab(past, undefined);
+  const lab = new Lab(past, undefined, metrics);
   const tell = async (): Promise<Past> => {
     await lab.furnish();
     await chapter.tell(lab);
