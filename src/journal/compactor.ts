@@ -8,8 +8,7 @@
  * M3  The heads it works from are its own session's: it never deletes on the word of a LIST.
  */
 import { backoffMs, ensureError, errorCode, type Clock, type Logger, type Random } from '../base/index.ts';
-import { compact, NO_INDEX, publish, type CompactOptions } from './compact.ts';
-import type { Range } from './compaction-index.ts';
+import { compact, publish, type CompactOptions } from './compact.ts';
 import { DEFAULT_COMPACTOR_OPTIONS, type CompactorOptions } from './compactor-options.ts';
 import { DataLossError } from './errors.ts';
 import type { JournalMetrics } from './metrics.ts';
@@ -18,6 +17,7 @@ import { readSlot } from './read-slot.ts';
 import { prunedIndex, type PruneEvidence } from './prune.ts';
 import { reclaim, sweep, type Superfluous } from './reclaim.ts';
 import type { Session } from './session.ts';
+import type { Range } from './compaction-index.ts';
 
 export interface CompactorPorts {
   readonly session: Session;
@@ -242,13 +242,13 @@ export class Compactor {
 
   #tellContent(): void {
     const { session, metrics } = this.#ports;
-    const { fragments, pruned, end } = this.#plan?.index ?? NO_INDEX;
-    const bytesOf = (ranges: readonly Range[]): number =>
-      ranges.reduce((sum, range) => sum + range.end - range.begin, 0);
+    const index = this.#plan?.index;
+    const bytesOf = (ranges: readonly Range[] = []): number =>
+      ranges.reduce((sum, { begin, end }) => sum + end - begin, 0);
     metrics.content({
-      slots: session.head - end,
-      fragments: bytesOf(fragments),
-      pruned: bytesOf(pruned),
+      slots: session.head - (index?.end ?? 0),
+      fragments: bytesOf(index?.fragments),
+      pruned: bytesOf(index?.pruned),
     });
   }
 
