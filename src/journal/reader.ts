@@ -157,6 +157,10 @@ export class JournalReader {
     this.#knownEnd = Math.max(this.#knownEnd, offset);
   }
 
+  #tellLag(): void {
+    this.#metrics.lagBytes(Math.max(0, this.#knownEnd - this.#cursor.offset));
+  }
+
   /** A hint that something was appended: poll now. */
   wake(): void {
     this.#pollMs = MIN_POLL_MS;
@@ -356,10 +360,6 @@ export class JournalReader {
       end: slot.end,
       bytes: slot.payload.subarray(from - slot.begin),
     };
-  }
-
-  #tellLag(): void {
-    this.#metrics.lagBytes(Math.max(0, this.#knownEnd - this.#cursor.offset));
   }
 
   /** D2. True when slot `seq` is the tail; false when it should be read again. @throws DataLossError */
