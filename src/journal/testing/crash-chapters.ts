@@ -4,10 +4,13 @@
  * Together the chapters make every step of the specification happen (crash-steps.ts): a first fence and group commits with lost and refused answers; a
  * busy writer fenced by a leap with fillers; compaction, merging, pruning and deletion; a store that says no, and one that says nothing.
  */
+import type { Registers } from '../slot.ts';
 import type { Lab, Life } from './crash-lab.ts';
 
 export interface Chapter {
   readonly name: string;
+  /** Registers that were set before it, and that every later fence keeps. */
+  readonly registers: Registers;
   /** Lives the chapter; resolves when everybody in it has ended or come to rest. */
   tell(lab: Lab): Promise<void>;
 }
@@ -147,8 +150,12 @@ async function refuses(lab: Lab): Promise<void> {
 }
 
 export const CHAPTERS: readonly Chapter[] = [
-  { name: 'a journal begins, and answers are lost', tell: begins },
-  { name: 'a busy writer is fenced by a leap', tell: leaps },
-  { name: 'content is compacted, merged, pruned and deleted', tell: compacts },
-  { name: 'a store refuses, then is silent', tell: refuses },
+  { name: 'a journal begins, and answers are lost', registers: {}, tell: begins },
+  { name: 'a busy writer is fenced by a leap', registers: {}, tell: leaps },
+  {
+    name: 'content is compacted, merged, pruned and deleted',
+    registers: { app: 'invoices' },
+    tell: compacts,
+  },
+  { name: 'a store refuses, then is silent', registers: { app: 'invoices' }, tell: refuses },
 ];

@@ -12,7 +12,7 @@ export {
 export { CHAPTERS, type Chapter } from './crash-chapters.ts';
 export { Lab, NO_PAST, type Past } from './crash-lab.ts';
 export { undisturbed } from './crash-recovery.ts';
-export { pointsOf, strikeAll, type Point } from './crash-points.ts';
+export { pointsOf, strikeAll, type Point, type Struck } from './crash-points.ts';
 export { representatives, STEPS, type Place } from './crash-steps.ts';
 export { verifiedKey, verifyBuilt, verifyOn, type Verified } from './verify-built.ts';
 export { openAtTail, outcomeOf, story } from './story.ts';
