@@ -321,13 +321,13 @@ export class Life {
   }
 
   /** Compacts and prunes from now on. Hints are objects of the same store, so that asking for them is a request like any other (P1). */
-  compact(options: Partial<CompactorOptions>): Compactor {
+  compact(options: Partial<CompactorOptions>, proof = 'hints'): Compactor {
     const { clock, store } = this.process;
     const needed = async (signal: AbortSignal): Promise<PruneEvidence> => {
       const { objects } = await store.list(HINTS_PREFIX, { signal });
       const hints = await Promise.all(objects.map(({ key }) => store.get(key, { signal })));
       const ranges = hints.flatMap((hint) => JSON.parse(fromUtf8(hint!.body)) as PruneEvidence['ranges']);
-      return { ranges, proof: `${hints.length} sets of hints` };
+      return { ranges, proof };
     };
     this.compactor = new Compactor(
       {
