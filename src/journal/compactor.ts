@@ -16,6 +16,7 @@ import type { Plan } from './plan.ts';
 import { prunedIndex, type PruneEvidence } from './prune.ts';
 import { reclaim, sweep, type Superfluous } from './reclaim.ts';
 import type { Session } from './session.ts';
+import type { Range } from './compaction-index.ts';
 
 export interface CompactorPorts {
   readonly session: Session;
@@ -111,6 +112,7 @@ export class Compactor {
         if (failures === 0) await clock.sleep(LOOK_MS, signal);
         else await clock.sleep(backoffMs(FAILED, failures - 1, random), signal);
         await this.#work(signal);
+        this.#tellContent();
         failures = 0;
         this.#problem = undefined;
       } catch (thrown) {
@@ -249,6 +251,18 @@ export class Compactor {
     this.#pending.push({
       ...superfluous,
       readyAtMs: this.#ports.clock.monotonicMs() + this.#options.graceMs,
+    });
+  }
+
+  #tellContent(): void {
+    const { session, metrics } = this.#ports;
+    const index = this.#plan?.index;
+    const bytesOf = (ranges: readonly Range[] = []): number =>
+      ranges.reduce((sum, { begin, end }) => sum + end - begin, 0);
+    metrics.content({
+      slots: session.head - (index?.end ?? 0),
+      fragments: bytesOf(index?.fragments),
+      pruned: bytesOf(index?.pruned),
     });
   }
 

@@ -1,5 +1,8 @@
 /**
- * The journal's metrics: what a figure on a dashboard needs, created at zero.
+ * The journal's metrics: what a figure on a dashboard needs, created at zero. docs/metrics.md lists them with those of the store.
+ *
+ * 1. Every label has few values, all known beforehand, and every series exists from the start: a rate begins at zero, not at the first event.
+ * 2. What a journal holds is told by whoever owns its session, what a reader lags behind by the reader: one of each in a process.
  */
 import { createMetrics, DURATION_BUCKETS_SECONDS, type Metrics } from '../base/index.ts';
 
@@ -22,8 +25,33 @@ export interface JournalMetrics {
   compactionFailed(cause: string): void;
   pruned(contentBytes: number): void;
   reclaimed(slots: number, fragments: number): void;
+  /** Known end of the content minus position of the reader. */
   lagBytes(bytes: number): void;
+  /** What the journal holds and where, bytes of content. */
+  content(where: ContentPlaces): void;
 }
+
+/** Content of a journal: live is what is in slots and in fragments. */
+export interface ContentPlaces {
+  /** Not compacted yet. */
+  readonly slots: number;
+  readonly fragments: number;
+  /** Given up: only its place is left. */
+  readonly pruned: number;
+}
+
+/** Why a PUT of a slot is repeated: what a store may answer and mean nothing by, an attempt that took too long, and an answer that could not be read back. */
+const RETRY_CAUSES = [
+  'STORE_UNREACHABLE',
+  'STORE_TIMEOUT',
+  'STORE_ABORTED',
+  'STORE_THROTTLED',
+  'STORE_SERVER_ERROR',
+  'STORE_CONFLICT',
+  'STORE_BAD_RESPONSE',
+  'DEADLINE',
+  'READ_BACK',
+];
 
 const BATCH_BUCKETS_BYTES = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 8_388_608];
 
@@ -43,6 +71,8 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
     help: 'Proofs for linearizable reads, by kind.',
     labels: ['by'],
   });
+  for (const cause of RETRY_CAUSES) retries.add(0, { cause });
+  for (const by of ['get', 'put']) proofs.add(0, { by });
   return {
     committed: commitMetrics(metrics),
     retried: (cause) => retries.add(1, { cause }),
@@ -57,7 +87,12 @@ export function journalMetrics(metrics: Metrics = createMetrics()): JournalMetri
 /** What compaction, pruning and reclaiming did. */
 function compactionMetrics(
   metrics: Metrics,
-): Pick<JournalMetrics, 'compacted' | 'compactionFailed' | 'pruned' | 'reclaimed'> {
+): Pick<JournalMetrics, 'compacted' | 'compactionFailed' | 'pruned' | 'reclaimed' | 'content'> {
+  const content = metrics.gauge({
+    name: 'holdfast_journal_content_bytes',
+    help: 'Content of the journal by where it is: slots and fragments together are live, pruned is given up. Told by the primary.',
+    labels: ['place'],
+  });
   const compactions = metrics.histogram({
     name: 'holdfast_journal_compaction_seconds',
     help: 'Compactions, from the first read to the CHECKPOINT.',
@@ -82,6 +117,7 @@ function compactionMetrics(
     labels: ['kind'],
   });
   for (const kind of ['slot', 'fragment']) reclaimed.add(0, { kind });
+  for (const place of ['slots', 'fragments', 'pruned']) content.set(0, { place });
   return {
     compacted: (contentBytes, seconds) => {
       compacted.add(contentBytes);
@@ -89,6 +125,9 @@ function compactionMetrics(
     },
     compactionFailed: (cause) => failures.add(1, { cause }),
     pruned: (contentBytes) => pruned.add(contentBytes),
+    content: (where) => {
+      for (const [place, bytes] of Object.entries<number>({ ...where })) content.set(bytes, { place });
+    },
     reclaimed: (slotCount, fragmentCount) => {
       reclaimed.add(slotCount, { kind: 'slot' });
       reclaimed.add(fragmentCount, { kind: 'fragment' });

@@ -98,6 +98,8 @@ export class JournalReader {
   #cursor: JournalCursor = START;
   /** Undefined until the first look (D5). */
   #plan: { readonly newest: Plan | undefined } | undefined;
+  /** End of content that is known to be there: what the lag is counted from. */
+  #knownEnd = 0;
   /** What is being read below the floor, if anything. */
   #compacted: CompactedPart | undefined;
   #problem: Error | undefined;
@@ -151,6 +153,15 @@ export class JournalReader {
       fence: fenceOffset,
     });
     throw new FencedError(this.journal.name, `the session of slot ${plan.session}`, 'not-appended');
+  }
+
+  /** A head that somebody has heard of, for the lag that is shown; of no other effect. */
+  expectHead(offset: number): void {
+    this.#knownEnd = Math.max(this.#knownEnd, offset);
+  }
+
+  #tellLag(): void {
+    this.#metrics.lagBytes(Math.max(0, this.#knownEnd - this.#cursor.offset));
   }
 
   /** A hint that something was appended: poll now. */
@@ -236,6 +247,7 @@ export class JournalReader {
     const plan = await findPlan(this.journal, signal);
     const known = this.#plan?.newest;
     if (!known || (plan && plan.seq > known.seq)) this.#plan = { newest: plan };
+    this.expectHead(plan?.index.end ?? 0);
     if (!plan || plan.index.floor <= this.#cursor.nextSeq) return false;
     assert(termOf(plan.registers) >= termOf(this.#cursor.registers), 'U3: terms only grow', {
       seq: plan.seq,
@@ -263,6 +275,7 @@ export class JournalReader {
       case 'data':
         this.#metrics.fragmentRead(event.end - event.begin);
         this.#cursor = { ...this.#cursor, offset: event.end };
+        this.#tellLag();
         return event;
       case 'hole':
         this.#cursor = { ...this.#cursor, offset: event.end };
@@ -331,6 +344,7 @@ export class JournalReader {
     if (slot.kind === 'fence')
       return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: cursor.registers };
     this.#metrics.slotRead(slot.end - slot.begin);
+    this.#tellLag();
     const from = Math.max(slot.begin, this.#options.from ?? 0);
     if (from >= slot.end) return undefined;
     return {

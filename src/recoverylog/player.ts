@@ -196,6 +196,7 @@ export class Player {
     try {
       await this.#files.wipe();
       this.#headOffset = await estimateHead(this.#options.journal, signal).catch(() => 0); // only for the estimate; reading itself reports what is wrong
+      this.#reader.expectHead(this.#headOffset);
       for (;;) await this.#handle(await this.#reader.next(signal));
     } catch (error) {
       if (this.#stop.signal.aborted && isAbortOf(signal, error)) return;

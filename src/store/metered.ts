@@ -70,6 +70,7 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
       labels: ['request', 'status'],
     }),
   };
+  for (const direction of ['in', 'out']) made.bytes.add(0, { direction });
   known.set(metrics, made);
   return made;
 }

@@ -4,10 +4,13 @@
  * Together the chapters make every step of the specification happen (crash-steps.ts): a first fence and group commits with lost and refused answers; a
  * busy writer fenced by a leap with fillers; compaction, merging, pruning and deletion; a store that says no, and one that says nothing.
  */
-import { METRICS, type Lab, type Life } from './crash-lab.ts';
+import type { Registers } from '../slot.ts';
+import type { Lab, Life } from './crash-lab.ts';
 
 export interface Chapter {
   readonly name: string;
+  /** Registers that were set before it, and that every later fence keeps. */
+  readonly registers: Registers;
   /** Lives the chapter; resolves when everybody in it has ended or come to rest. */
   tell(lab: Lab): Promise<void>;
 }
@@ -22,6 +25,7 @@ export const COMPACTION = {
   triggerSlots: 100_000,
   intervalMs: 1800,
   graceMs: GRACE_MS,
+  pruneAgeMs: 0,
   fragmentBytes: FRAGMENT_BYTES,
 } as const;
 
@@ -79,13 +83,22 @@ async function leaps(lab: Lab): Promise<void> {
     await c.read();
     hasRead.resolve();
     await c.process.clock.sleep(5);
-    const metrics = { ...METRICS, leaped: () => rest.abort() };
+    const metrics = {
+      ...lab.metrics,
+      leaped: () => {
+        lab.metrics.leaped();
+        rest.abort();
+      },
+    };
     await c.open({ term: 3, author: 33, metrics, registers: { app: 'invoices' } });
     isFenced.resolve();
     await c.write(2);
   });
   await Promise.all([busy, next]);
 }
+
+/** So long that the index which carries it becomes an object of its own, put before the CHECKPOINT that names it. */
+const LONG_PROOF = 'hints '.repeat(6000);
 
 /** Ends what is there so far at a byte from which the sizes of the next fragments follow. */
 async function padTo(life: Life, offsetInFragment: number): Promise<void> {
@@ -99,7 +112,7 @@ async function compacts(lab: Lab): Promise<void> {
   await lab.life('d', 4).lives(async (d) => {
     await d.read();
     await d.open({ term: 4, author: 44 });
-    const compactor = d.compact(COMPACTION);
+    const compactor = d.compact(COMPACTION, LONG_PROOF);
     await d.write(4);
     await padTo(d, 15);
     await d.process.clock.sleep(COMPACTION.intervalMs + 700); // one compaction, the last fragment of 15 bytes
@@ -140,8 +153,12 @@ async function refuses(lab: Lab): Promise<void> {
 }
 
 export const CHAPTERS: readonly Chapter[] = [
-  { name: 'a journal begins, and answers are lost', tell: begins },
-  { name: 'a busy writer is fenced by a leap', tell: leaps },
-  { name: 'content is compacted, merged, pruned and deleted', tell: compacts },
-  { name: 'a store refuses, then is silent', tell: refuses },
+  { name: 'a journal begins, and answers are lost', registers: {}, tell: begins },
+  { name: 'a busy writer is fenced by a leap', registers: {}, tell: leaps },
+  {
+    name: 'content is compacted, merged, pruned and deleted',
+    registers: { app: 'invoices' },
+    tell: compacts,
+  },
+  { name: 'a store refuses, then is silent', registers: { app: 'invoices' }, tell: refuses },
 ];

@@ -64,14 +64,16 @@ export class Lab {
   readonly world: MortalWorld;
   readonly random: SeededRandom;
   readonly store: FaultyStore;
+  readonly metrics: JournalMetrics;
   readonly told: Told[];
   readonly lives: Life[] = [];
   readonly #memory: NotingStore;
   readonly #past: Past;
   readonly #reads: { readonly acknowledged: number; readonly head: number; readonly who: string }[] = [];
 
-  constructor(past: Past, fate: Fate | undefined, seed = 1) {
-    this.random = seededRandom(seed);
+  constructor(past: Past, fate: Fate | undefined, metrics: JournalMetrics = METRICS) {
+    this.random = seededRandom(1);
+    this.metrics = metrics;
     this.world = new MortalWorld(this.clock, fate);
     this.#memory = new NotingStore({ clock: this.clock });
     this.store = new FaultyStore(this.#memory, { clock: this.clock, random: this.random.fork() });
@@ -263,13 +265,13 @@ export class Life {
     this.#reader = new JournalReader(this.journal, {
       clock: this.process.clock,
       random: this.#random,
-      metrics: METRICS,
+      metrics: this.#lab.metrics,
     });
     while ((await this.#reader.next()).kind !== 'tail');
   }
 
   /** Fences the journal, and reads on to its fence. */
-  async open({ term, author, registers, options, metrics = METRICS }: OpenAs): Promise<Session> {
+  async open({ term, author, registers, options, metrics = this.#lab.metrics }: OpenAs): Promise<Session> {
     const reader = this.#reader!;
     this.#enter('opens');
     const session = await openSession(this.journal, {
@@ -319,13 +321,13 @@ export class Life {
   }
 
   /** Compacts and prunes from now on. Hints are objects of the same store, so that asking for them is a request like any other (P1). */
-  compact(options: Partial<CompactorOptions>): Compactor {
+  compact(options: Partial<CompactorOptions>, proof = 'hints'): Compactor {
     const { clock, store } = this.process;
     const needed = async (signal: AbortSignal): Promise<PruneEvidence> => {
       const { objects } = await store.list(HINTS_PREFIX, { signal });
       const hints = await Promise.all(objects.map(({ key }) => store.get(key, { signal })));
       const ranges = hints.flatMap((hint) => JSON.parse(fromUtf8(hint!.body)) as PruneEvidence['ranges']);
-      return { ranges, proof: `${hints.length} sets of hints` };
+      return { ranges, proof };
     };
     this.compactor = new Compactor(
       {
@@ -334,7 +336,7 @@ export class Life {
         clock,
         random: this.#random,
         log: silentLogger,
-        metrics: METRICS,
+        metrics: this.#lab.metrics,
       },
       { compression: 'raw', ...options },
     );

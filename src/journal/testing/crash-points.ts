@@ -2,7 +2,7 @@
  * The table of crash points: every request of the story that is to be struck, and every way to strike it.
  */
 import type { Chapter } from './crash-chapters.ts';
-import { crash, RETURNS, undisturbed, type Crash, type Return } from './crash-recovery.ts';
+import { crash, RETURNS, undisturbed, type Crash, type Outcome, type Return } from './crash-recovery.ts';
 import { changes, placesOf, stepsOf, type Place, type Step } from './crash-steps.ts';
 import type { Past } from './crash-lab.ts';
 import type { End, Moment } from './mortal-process.ts';
@@ -56,23 +56,24 @@ export function waysOf({ step }: Point, end: End, all: boolean): readonly Crash[
   return [at(before, opened), at(effect, compacted)];
 }
 
-/** Strikes at the points in every way, and looks at what is left; where each crash was. @throws when anything is wrong */
-export async function strikeAll(
-  points: readonly Point[],
-  end: End,
-  all = false,
-): Promise<readonly (readonly Place[])[]> {
-  const places: (readonly Place[])[] = [];
+/** What came of one crash. */
+export interface Struck extends Pick<Outcome, 'arrivedLate' | 'wasAsked'> {
+  readonly places: readonly Place[];
+}
+
+/** Strikes at the points in every way, and looks at what is left. @throws when anything is wrong */
+export async function strikeAll(points: readonly Point[], end: End, all = false): Promise<readonly Struck[]> {
+  const struck: Struck[] = [];
   for (const point of points) {
     const { step, steps } = point;
     for (const way of waysOf(point, end, all)) {
-      const { problems, struckAt } = await crash(point.chapter, point.past, way);
+      const { problems, struckAt, ...rest } = await crash(point.chapter, point.past, way);
       const { process, key } = step.request;
       const where = `${process} ${end} at request ${way.number} (${step.step}, ${key}) ${way.moment}, back ${way.returns ?? 'never'}`;
       if (struckAt?.key !== key) throw new Error(`${where}: the story went another way than undisturbed`);
       if (problems.length > 0) throw new Error([where, ...problems].join('\n'));
-      places.push(placesOf(steps, step, way.moment));
+      struck.push({ ...rest, places: placesOf(steps, step, way.moment) });
     }
   }
-  return places;
+  return struck;
 }

@@ -5,6 +5,8 @@
 import { errorCode } from '../../base/index.ts';
 import { COMPACTION, GRACE_MS, type Chapter } from './crash-chapters.ts';
 import { Lab, type Past } from './crash-lab.ts';
+import type { JournalMetrics } from '../metrics.ts';
+import type { Registers } from '../slot.ts';
 import type { Fate, MortalProcess, SentRequest } from './mortal-process.ts';
 
 /** When the crashed process's requests arrive, or it wakes up. */
@@ -19,8 +21,12 @@ export interface Crash extends Fate {
 export interface Outcome {
   /** What is wrong, in words; nothing, if all is well. */
   readonly problems: readonly string[];
-  /** The request at which it was struck; undefined when the chapter ended before it. */
+  /** The request at which it was struck. */
   readonly struckAt: SentRequest | undefined;
+  /** Requests of the process that arrived late. */
+  readonly arrivedLate: number;
+  /** A session that had slept was asked to append and to serve a read (Y7). */
+  readonly wasAsked: boolean;
 }
 
 /** Longer than any chapter and any recovery, ms. */
@@ -31,12 +37,13 @@ const SUCCESSOR_TERM = 1000;
 export async function undisturbed(
   chapter: Chapter,
   past: Past,
+  metrics?: JournalMetrics,
 ): Promise<{
   readonly past: Past;
   readonly requests: readonly SentRequest[];
   readonly problems: readonly string[];
 }> {
-  const lab = new Lab(past, undefined);
+  const lab = new Lab(past, undefined, metrics);
   const tell = async (): Promise<Past> => {
     await lab.furnish();
     await chapter.tell(lab);
@@ -54,14 +61,24 @@ export async function crash(chapter: Chapter, past: Past, how: Crash): Promise<O
     await lab.furnish();
     const chapterEnds = chapter.tell(lab).then(() => undefined);
     const struck = await Promise.race([lab.world.struck, chapterEnds]);
-    if (!struck) return { problems: [], struckAt: undefined };
-    const problems = await recover(lab, struck, how);
-    return { problems, struckAt: lab.world.requests[how.number] };
+    if (!struck) throw new Error(`${chapter.name} ends before request ${how.number}`);
+    const problems = await recover(lab, struck, how, chapter.registers);
+    return {
+      problems,
+      struckAt: lab.world.requests[how.number],
+      arrivedLate: lab.world.arrivedLate,
+      wasAsked: lab.lives.some(({ hasSlept, session }) => hasSlept && session !== undefined),
+    };
   };
   return await lab.clock.run(tell(), { maxVirtualMs: MAX_VIRTUAL_MS });
 }
 
-async function recover(lab: Lab, struck: MortalProcess, { end, returns }: Crash): Promise<readonly string[]> {
+async function recover(
+  lab: Lab,
+  struck: MortalProcess,
+  { end, returns }: Crash,
+  before: Registers,
+): Promise<readonly string[]> {
   const { clock } = lab;
   lab.store.clear();
   const problems: string[] = [];
@@ -99,6 +116,6 @@ async function recover(lab: Lab, struck: MortalProcess, { end, returns }: Crash)
   await successor.write(1);
   compactor.stop();
   await lab.store.settled();
-  const registers = { term: String(term), author: term.toString(32), heir: 'yes' };
+  const registers = { ...before, term: String(term), author: term.toString(32), heir: 'yes' };
   return [...problems, ...(await lab.problems(registers))];
 }

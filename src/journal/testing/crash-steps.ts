@@ -6,7 +6,7 @@
  * the compactor's; a process that dies between those dies before or after them, which the store cannot tell apart.
  */
 import { equalBytes } from '../../base/index.ts';
-import { decodeCheckpoint } from '../compaction-index.ts';
+import { decodeCheckpoint, decodeIndex, type CompactionIndex } from '../compaction-index.ts';
 import { decodeSlot, type Slot } from '../slot.ts';
 import type { Moment, SentRequest } from './mortal-process.ts';
 
@@ -47,6 +47,8 @@ export type Place = `${'before' | 'after'} ${string}`;
 /** The prefix of the objects that stand for hints (P1). */
 export const HINTS_PREFIX = 'hints/';
 const FRAGMENT = /\/([0-9a-f]{16})-([0-9a-f]{16})-[0-9a-f]{40}\.\w+$/;
+/** An index that is too long for a slot (compaction-index.ts N4). */
+const INDEX = /\/index\/[0-9a-f]{40}$/;
 const SLOT = /\/log\/([0-9a-f]{16})$/;
 
 /** The steps of one process's requests, in the order in which they were sent. */
@@ -61,6 +63,8 @@ class Tracker {
   #written = '';
   /** What a CHECKPOINT of this process gave up, as content ranges. */
   #pruned: readonly { readonly begin: number; readonly end: number }[] = [];
+  /** The index that stands outside of the CHECKPOINT which is put next. */
+  #index: CompactionIndex | undefined;
   #lastSlotKey = '';
   /** Kind of the slot that was created and found taken, until it is read. */
   #taken: Slot['kind'] | undefined;
@@ -87,6 +91,7 @@ class Tracker {
     });
     if (phase === 'reads') return session('F1');
     if (key.startsWith(HINTS_PREFIX)) return compactor('P1', { brings: ['P2', 'P3'] });
+    if (INDEX.test(key)) return this.#indexObject(request, compactor);
     if (FRAGMENT.test(key)) return this.#fragment(request, compactor);
     if (operation === 'create') return this.#slot(request, session, compactor);
     if (operation === 'delete') return compactor('C6');
@@ -131,12 +136,21 @@ class Tracker {
     if (slot.kind === 'checkpoint') {
       this.#written = '';
       const content = decodeCheckpoint(slot.payload, key);
-      const prunes = content.kind === 'index' && content.index.proof !== undefined;
-      if (!prunes) return compactor('C5');
-      this.#pruned = content.index.pruned;
+      const index = content.kind === 'index' ? content.index : this.#index!;
+      if (index.proof === undefined) return compactor('C5');
+      this.#pruned = index.pruned;
       return compactor('P4', { needs: ['P2', 'P3'], brings: ['P5'] });
     }
     return session('A4', { needs: [again ? 'A7' : 'A3'], brings: this.#brings(request) });
+  }
+
+  #indexObject(
+    { operation, body, key }: SentRequest,
+    compactor: (step: string, rest?: Partial<Step>) => Step,
+  ): Step {
+    if (operation !== 'create') return compactor('look');
+    this.#index = decodeIndex(body!, key);
+    return this.#index.proof === undefined ? compactor('C5') : compactor('P4', { needs: ['P2', 'P3'] });
   }
 
   /** What the answer to a PUT of content brings about. */

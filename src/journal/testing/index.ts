@@ -10,8 +10,9 @@ export {
   type CreateFault,
 } from './calm-journal.ts';
 export { CHAPTERS, type Chapter } from './crash-chapters.ts';
-export { NO_PAST, type Past } from './crash-lab.ts';
-export { pointsOf, strikeAll, type Point } from './crash-points.ts';
+export { Lab, NO_PAST, type Past } from './crash-lab.ts';
+export { undisturbed } from './crash-recovery.ts';
+export { pointsOf, strikeAll, type Point, type Struck } from './crash-points.ts';
 export { representatives, STEPS, type Place } from './crash-steps.ts';
 export { verifiedKey, verifyBuilt, verifyOn, type Verified } from './verify-built.ts';
 export { openAtTail, outcomeOf, story } from './story.ts';

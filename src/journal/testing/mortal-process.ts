@@ -60,6 +60,8 @@ export interface Fate {
 export class MortalWorld {
   readonly clock: Clock;
   readonly requests: SentRequest[] = [];
+  /** Requests that arrived after their sender had died, or that it sent before it slept and that arrived when it woke up. */
+  arrivedLate = 0;
   /** Resolves with the process that was struck. */
   readonly struck: Promise<MortalProcess>;
   readonly #fate: Fate | undefined;
@@ -96,15 +98,17 @@ export class MortalWorld {
 
   /** Resolves when a request may arrive that was sent before its process was struck. */
   async arrival(process: MortalProcess): Promise<void> {
-    if (process.state === 'dead' && this.#fate?.end === 'dies, and its requests arrive late')
-      await this.#delivered.promise;
+    if (process.state !== 'dead' || this.#fate?.end !== 'dies, and its requests arrive late') return;
+    await this.#delivered.promise;
+    this.arrivedLate++;
   }
 
   /** Resolves when a request may arrive that its process sent just when it was struck; never, if it was lost with it. */
   async lateArrival(process: MortalProcess): Promise<void> {
     if (process.state === 'dead' && this.#fate?.end === 'dies') await new Promise<never>(() => undefined);
-    else if (process.state === 'frozen') await process.awake;
-    else await this.arrival(process);
+    if (process.state === 'dead') return await this.arrival(process);
+    await process.awake;
+    this.arrivedLate++;
   }
 }
 
