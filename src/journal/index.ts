@@ -96,7 +96,7 @@ export {
   type SessionOptions,
 } from './options.ts';
 export { findPlan, type Plan } from './plan.ts';
-export { OPEN_END, type PruneEvidence } from './prune.ts';
+export { OPEN_END, prunable, type PruneEvidence } from './prune.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions } from './reader.ts';
 export type { Session, SessionEnd } from './session.ts';
 export type { Registers, SlotHeader, SlotKind } from './slot.ts';
