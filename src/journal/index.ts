@@ -78,6 +78,7 @@ export {
   type StoreCounters,
 } from './inspect/store-counters.ts';
 export { EMPTY_SUMMARY, summarize, type JournalSummary } from './inspect/summary.ts';
+export { unnamedFragments, type UnnamedFragment } from './inspect/unnamed.ts';
 export {
   verifyJournal,
   type VerifyOptions,
