@@ -76,5 +76,6 @@ export function tallyMetrics(tally: Tally): JournalMetrics {
       tally.deletedFragments += fragments;
     },
     lagBytes: ignore,
+    content: ignore,
   };
 }

@@ -3,6 +3,7 @@
  */
 export type { Application, ApplicationContext, ApplicationStatus, PrimaryContext } from './application.ts';
 export { runAgent, type AgentParts } from './life.ts';
+export { needsOfRecoveryLog, unionOf, type LogNeeds, type NamedEvidence } from './log-needs.ts';
 export { startAgent, type StartOptions } from './start.ts';
 export type { AgentConfig } from './config.ts';
 export type { AgentExit } from './state.ts';

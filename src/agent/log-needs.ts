@@ -8,17 +8,30 @@
  * P3  Whoever needs something of this log from elsewhere (a clone) holds a pin here: the hints of other logs are not looked for.
  * P4  Why nothing may be pruned is a line in the log when it changes, and a metric all the time.
  */
+import { ANNOTATIONS, pinsOf } from '../api/index.ts';
 import { ensureError, isAbortOf, type Logger, type Metrics } from '../base/index.ts';
 import type { PruneEvidence } from '../journal/index.ts';
-import { HINTS_SLOTS, type HintsRead, type HintsSlotName, type HintsSlots } from '../persistence/index.ts';
+import {
+  HINTS_SLOTS,
+  readSlots,
+  type HintsKeys,
+  type HintsRead,
+  type HintsSlotName,
+  type HintsSlots,
+} from '../persistence/index.ts';
 import { neededByHints } from '../recoverylog/index.ts';
 
 /** Why nothing may be pruned. */
 export const PRUNE_BLOCKS = ['Pinned', 'HintsUnreadable', 'HintsMissing', 'HintsDamaged'] as const;
 export type PruneBlock = (typeof PRUNE_BLOCKS)[number];
 
+/** What one hints value needs. */
+export interface NamedEvidence extends PruneEvidence {
+  readonly source: string;
+}
+
 export type LogNeeds =
-  | { readonly kind: 'known'; readonly evidence: PruneEvidence }
+  | { readonly kind: 'known'; readonly evidence: PruneEvidence; readonly by: readonly NamedEvidence[] }
   | { readonly kind: 'blocked'; readonly block: PruneBlock; readonly why: string };
 
 /** What the stored hints and the pins need of the log (P1). Pure. */
@@ -32,22 +45,42 @@ export function needsOf(
     const why = `it is pinned by ${pins[0]}${more}, and this version cannot tell what for`;
     return { kind: 'blocked', block: 'Pinned', why };
   }
-  const ranges: PruneEvidence['ranges'][number][] = [];
-  const proofs: string[] = [];
+  const by: NamedEvidence[] = [];
   for (const slot of HINTS_SLOTS) {
     const read = stored[slot];
     if (read.kind === 'absent')
       return { kind: 'blocked', block: 'HintsMissing', why: `slot ${slot} holds no hints yet` };
     try {
       if (read.kind === 'corrupt') throw read.error;
-      const needed = neededByHints(log, read.value);
-      ranges.push(...needed.ranges);
-      proofs.push(`${slot} of term ${read.term}: ${needed.proof}`);
+      by.push({ source: `${slot} of term ${read.term}`, ...neededByHints(log, read.value) });
     } catch (error) {
       return { kind: 'blocked', block: 'HintsDamaged', why: `slot ${slot}: ${ensureError(error).message}` };
     }
   }
-  return { kind: 'known', evidence: { ranges, proof: proofs.join('; ') } };
+  return { kind: 'known', by, evidence: unionOf(by) };
+}
+
+/** What any of them needs; the proof names each. */
+export function unionOf(by: readonly NamedEvidence[]): PruneEvidence {
+  return {
+    ranges: by.flatMap(({ ranges }) => ranges),
+    proof: by.map(({ source, proof }) => `${source}: ${proof}`).join('; '),
+  };
+}
+
+/** Where a RecoveryLog's annotations hold the hints. */
+export const HINTS_ANNOTATIONS: HintsKeys = {
+  primary: ANNOTATIONS.hintsPrimary,
+  'backup-0': ANNOTATIONS.hintsBackup0,
+  'backup-1': ANNOTATIONS.hintsBackup1,
+};
+
+/** What a RecoveryLog says is needed of `log`, from the object as the API server gives it (P1). Pure. */
+export function needsOfRecoveryLog(
+  log: string,
+  object: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } },
+): LogNeeds {
+  return needsOf(log, readSlots(HINTS_ANNOTATIONS, object.metadata?.annotations ?? {}), pinsOf(object));
 }
 
 export interface LogNeedsOptions {

@@ -1,7 +1,7 @@
 /**
  * From a pod's environment to a running agent: the real clock, store, API server and hints.
  */
-import { ANNOTATIONS, EXIT, KINDS, lastWords, parseRecoveryLog, pinsOf } from '../api/index.ts';
+import { EXIT, KINDS, lastWords, parseRecoveryLog, pinsOf } from '../api/index.ts';
 import { createMetrics, systemClock, systemRandom, type Logger } from '../base/index.ts';
 import { connectKube } from '../kube/index.ts';
 import { hintsSlots } from '../persistence/index.ts';
@@ -9,6 +9,7 @@ import { openStore } from '../store/index.ts';
 import type { Application } from './application.ts';
 import { agentConfig } from './config.ts';
 import { runAgent } from './life.ts';
+import { HINTS_ANNOTATIONS } from './log-needs.ts';
 import { exitFor, explain } from './outcome.ts';
 import { watchShard } from './shard-watch.ts';
 import type { AgentExit } from './state.ts';
@@ -35,11 +36,7 @@ export async function startAgent({ env, application, log: root, signal }: StartO
     const recoveryLog = { kube, resource: KINDS.recoveryLog, namespace, name: config.recoveryLog };
     const hints = hintsSlots({
       ...recoveryLog,
-      annotations: {
-        primary: ANNOTATIONS.hintsPrimary,
-        'backup-0': ANNOTATIONS.hintsBackup0,
-        'backup-1': ANNOTATIONS.hintsBackup1,
-      },
+      annotations: HINTS_ANNOTATIONS,
       writer: `${pod.name}/${pod.uid}`,
       clock,
       random,

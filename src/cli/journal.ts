@@ -1,12 +1,14 @@
 /**
  * holdfast journal: looking into a journal from outside. This file knows the commands and their flags; each is a file in journal/.
  *
- * 1. A command that writes to a store says so in its description; those here do not.
+ * 1. A command that writes to a store says so in its description, and does it only when told with --fence.
  * 2. A command is loaded when it is asked for (2 of main.ts).
  */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { CatOptions } from './journal/cat.ts';
+import type { CompactFlags } from './journal/compact.ts';
 import type { CostOptions } from './journal/cost.ts';
+import type { PruneFlags } from './journal/prune.ts';
 import type { CommonOptions, Subject } from './journal/run.ts';
 import type { VerifyFlags } from './journal/verify.ts';
 
@@ -105,7 +107,41 @@ export function addJournalCommands(journal: Command): void {
       process.exitCode = await verify({ ...flags, store, journal: name });
     });
 
+  addCompaction(journal);
   addCost(journal);
+}
+
+/** The commands that write (1). */
+function addCompaction(journal: Command): void {
+  const fencing = (command: Command): Command =>
+    command
+      .option('--fence', 'yes, take the journal over: its primary is fenced and stops')
+      .option('--term <n>', 'term of the takeover; by default one above that of the log', whole)
+      .option('--wait', 'stay for the grace of 15 min, and delete what has become superfluous');
+
+  fencing(subject(journal.command('compact')))
+    .description(
+      'WRITES, and fences the primary: move what is in slots into fragments, for a journal that nobody owns now (a suspended shard). A running primary does it by itself',
+    )
+    .action(async (store: string, name: string, flags: Flags<CompactFlags>) => {
+      const { compact } = await import('./journal/compact.ts');
+      process.exitCode = await compact({ ...flags, store, journal: name });
+    });
+
+  fencing(subject(journal.command('prune')))
+    .description(
+      'which compacted content nobody needs, and who says so (--dry-run); without it WRITES, and fences the primary: compacts, and gives that content up. A running primary does it by itself',
+    )
+    .option(
+      '--hints <file>',
+      'the RecoveryLog as kubectl get -o json prints it, or one hints value; repeat it for every value there is',
+      collect,
+    )
+    .option('--dry-run', 'only say what would go')
+    .action(async (store: string, name: string, flags: Flags<PruneFlags>) => {
+      const { prune } = await import('./journal/prune.ts');
+      process.exitCode = await prune({ ...flags, store, journal: name });
+    });
 }
 
 function addCost(journal: Command): void {

@@ -9,6 +9,7 @@ import type { Clock, Logger, Random } from '../base/index.ts';
 import { basePlan, compact, publish, type CompactOptions } from './compact.ts';
 import { compactorOptions, type CompactorOptions } from './compactor-options.ts';
 import { termOf } from './cursor.ts';
+import type { Fragment } from './fragment.ts';
 import type { Journal } from './names.ts';
 import { openSession } from './open-session.ts';
 import type { Plan } from './plan.ts';
@@ -32,10 +33,10 @@ export interface CompactJournal {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What it does next; the bytes of a compaction are those of its content. */
+/** What it does next; the bytes are of content. */
 export type CompactStep =
   | { readonly kind: 'fencing'; readonly term: number }
-  | { readonly kind: 'compacting'; readonly bytes: number }
+  | { readonly kind: 'compacting'; readonly bytes: number; readonly totalBytes: number }
   | { readonly kind: 'waiting'; readonly graceMs: number }
   | { readonly kind: 'deleting'; readonly objects: number };
 
@@ -99,8 +100,12 @@ export async function compactJournal(journal: Journal, how: CompactJournal): Pro
   let done: { readonly base: Plan | undefined; readonly plan: Plan | undefined; readonly pruned: number };
   try {
     const base = await basePlan(session, signal);
-    onStep?.({ kind: 'compacting', bytes: session.head - (base?.index.end ?? 0) });
-    const compacted = await compact(session, base, false, call);
+    const begin = base?.index.end ?? 0;
+    const totalBytes = session.head - begin;
+    const at = (bytes: number): void => onStep?.({ kind: 'compacting', bytes, totalBytes });
+    at(0);
+    const onFragment = ({ end }: Fragment): void => at(end - begin);
+    const compacted = await compact(session, base, false, { ...call, onFragment });
     const plan = compacted?.plan ?? base;
     const next = plan && needed && prunedIndex(plan.index, needed);
     const pruned = next ? plan.index.fragments.length - next.fragments.length : 0;

@@ -40,6 +40,8 @@ export interface CompactOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly signal?: AbortSignal | undefined;
+  /** Told of every fragment that is written and verified. */
+  readonly onFragment?: ((fragment: Fragment) => void) | undefined;
 }
 
 /** What a compaction brought about. */
@@ -246,7 +248,9 @@ class FragmentBuilder {
     this.#parts = [];
     this.#bytes = 0;
     this.#begin += content.length;
-    this.#written.push(await this.#write(begin, content));
+    const fragment = await this.#write(begin, content);
+    this.#written.push(fragment);
+    this.#options.onFragment?.(fragment);
   }
 
   async #write(begin: number, content: Uint8Array): Promise<Fragment> {

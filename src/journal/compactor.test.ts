@@ -5,6 +5,7 @@ import type { CompactorOptions } from './compactor-options.ts';
 import { fragmentPrefix } from './fragment.ts';
 import { encodeIndex } from './compaction-index.ts';
 import { findPlan, journalMetrics, slotKey, slotSeq, type Session } from './index.ts';
+import { OPEN_END, type PruneEvidence } from './prune.ts';
 import { MAX_LEAP_SLOTS } from './leap-holes.ts';
 import { decodeSlot, encodeSlot } from './slot.ts';
 import { lastSlots, openAtTail, story, type CalmJournal } from './testing/index.ts';
@@ -269,6 +270,72 @@ describe('pruning', () => {
       expect(events.find((event) => event.kind === 'hole')).toMatchObject({ begin: 0, end: first!.end });
       expect(text).toBe(whole.slice(first!.end));
       expect(fragmentsLeft(calm).length).toBe(index.fragments.length);
+    }));
+});
+
+describe('when pruning happens', () => {
+  /** Forty records in fragments of 40 bytes, compacted; nothing is appended afterwards. */
+  const quiet = async (
+    calm: CalmJournal,
+    options: Partial<CompactorOptions>,
+    needed: CompactorPorts['needed'],
+  ): Promise<Primary> => {
+    const primary = await takeOver(calm, 1, { fragmentBytes: 40, intervalMs: 600_000, ...options }, needed);
+    await write(primary, 'a', 40);
+    await calm.clock.sleep(60_000);
+    return primary;
+  };
+  const ALL_BUT = { ranges: [{ begin: 90, end: OPEN_END }], proof: 'hints' };
+
+  test('newer hints are looked for although nothing was appended', () =>
+    story(async (calm) => {
+      let needs: PruneEvidence | undefined;
+      const primary = await quiet(calm, {}, () => Promise.resolve(needs));
+      await calm.clock.sleep(3_600_000);
+      expect(primary.compactor.plan!.index.pruned).toEqual([]);
+      needs = ALL_BUT;
+      await calm.clock.sleep(610_000);
+      expect(primary.compactor.plan!.index.pruned).toEqual([{ begin: 0, end: 80 }]);
+    }));
+
+  test('a fragment goes only when its session has seen it for long enough; a takeover begins anew', () =>
+    story(async (calm) => {
+      const hours = 3_600_000;
+      const options = { pruneAgeMs: 2 * hours };
+      const evidence = (): Promise<PruneEvidence> => Promise.resolve(ALL_BUT);
+      const first = await quiet(calm, options, evidence);
+      await calm.clock.sleep(1.5 * hours);
+      expect(first.compactor.plan!.index.pruned).toEqual([]);
+      const second = await takeOver(calm, 2, { fragmentBytes: 40, ...options }, evidence);
+      await write(second, 'b', 12);
+      await calm.clock.sleep(1.9 * hours); // the fragments are older than three hours by now
+      expect((await findPlan(calm.journal))!.index.pruned).toEqual([]);
+      await calm.clock.sleep(0.5 * hours);
+      expect(second.compactor.plan!.index.pruned).toEqual([{ begin: 0, end: 80 }]);
+    }));
+
+  test('a session that has compacted nothing yet prunes nothing, and is none the worse for it', () =>
+    story(async (calm) => {
+      await quiet(calm, {}, undefined);
+      const second = await takeOver(calm, 2, {}, () => Promise.resolve(ALL_BUT));
+      await calm.clock.sleep(3_600_000);
+      expect(second.compactor.problem).toBeUndefined();
+      expect((await findPlan(calm.journal))!.index.pruned).toEqual([]);
+      await write(second, 'b', 12);
+      await calm.clock.sleep(5_000);
+      expect((await findPlan(calm.journal))!.index.pruned).toEqual([{ begin: 0, end: 80 }]);
+    }));
+
+  test('nobody is asked while there is nothing that could go', () =>
+    story(async (calm) => {
+      let asked = 0;
+      const count = (): Promise<undefined> => Promise.resolve(void asked++);
+      const options = { fragmentBytes: 100_000, intervalMs: 600_000 };
+      const primary = await takeOver(calm, 1, options, count);
+      await write(primary, 'a', 40);
+      await calm.clock.sleep(3_600_000);
+      expect(primary.compactor.plan!.index.fragments.length).toBe(1);
+      expect(asked).toBe(0);
     }));
 });
 

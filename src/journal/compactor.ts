@@ -191,7 +191,7 @@ export class Compactor {
     const { needed, session, log, metrics, clock } = this.#ports;
     const plan = this.#plan;
     this.#lastPruneMs = clock.monotonicMs();
-    if (!needed || !plan) return;
+    if (!needed || !plan || plan.index.floor <= session.fenceSeq) return; // N2: a predecessor's plan is not ours to publish
     const oldBeforeMs = clock.monotonicMs() - this.#options.pruneAgeMs;
     const isOld = (fragment: Fragment): boolean =>
       this.#seenAtMs.get(fragmentKey(session.journal, fragment))! <= oldBeforeMs;

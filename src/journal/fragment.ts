@@ -39,3 +39,16 @@ export function fragmentPrefix(journal: Journal): string {
 export function fragmentKey(journal: Journal, fragment: Omit<Fragment, 'storedBytes'>): string {
   return fragmentPrefix(journal) + fragmentName(fragment);
 }
+
+const NAME = /^([0-9a-f]{16})-([0-9a-f]{16})-[0-9a-f]{40}\.(?:raw|gz|zst)$/;
+
+/** The content range of a key that is a fragment's of this journal; undefined for any other, also for those of journals below its name. */
+export function fragmentRange(
+  journal: Journal,
+  key: string,
+): { readonly begin: number; readonly end: number } | undefined {
+  const prefix = fragmentPrefix(journal);
+  const [, first, last] = (key.startsWith(prefix) && NAME.exec(key.slice(prefix.length))) || [];
+  const [begin, end] = [Number.parseInt(first ?? '', 16), Number.parseInt(last ?? '', 16)];
+  return Number.isSafeInteger(begin) && Number.isSafeInteger(end) && begin < end ? { begin, end } : undefined;
+}

@@ -89,6 +89,7 @@ export {
   type StoreCounters,
 } from './inspect/store-counters.ts';
 export { EMPTY_SUMMARY, summarize, type JournalSummary } from './inspect/summary.ts';
+export { unnamedFragments, type UnnamedFragment } from './inspect/unnamed.ts';
 export {
   verifyJournal,
   type VerifyOptions,
@@ -107,7 +108,7 @@ export {
   type SessionOptions,
 } from './options.ts';
 export { findPlan, type Plan } from './plan.ts';
-export { OPEN_END, type PruneEvidence } from './prune.ts';
+export { OPEN_END, prunable, type PruneEvidence } from './prune.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions } from './reader.ts';
 export type { Session, SessionEnd } from './session.ts';
 export type { Registers, SlotHeader, SlotKind } from './slot.ts';

@@ -8,6 +8,7 @@ import {
   EMPTY_SUMMARY,
   findPlan,
   summarize,
+  unnamedFragments,
   type Journal,
   type JournalSummary,
 } from '../../journal/index.ts';
@@ -43,17 +44,24 @@ export interface Compacted {
   readonly fragments: number;
   /** Bytes of the fragments' objects. */
   readonly fragmentBytes: number;
+  /** Fragments that nobody names or will name: what a crash in a compaction left. */
+  readonly unnamedFragments: number;
+  readonly unnamedBytes: number;
 }
 
 /** What is compacted; a problem where the CHECKPOINT cannot be understood. Undefined for a journal that was never compacted. */
 export type CompactedPart = Compacted | { readonly problem: string } | undefined;
 
 /** Looks it up. @throws JournalDeletedError, StoreError, the signal's reason. */
-export async function compactedOf(journal: Journal, { signal }: Context): Promise<CompactedPart> {
+export async function compactedOf(
+  journal: Journal,
+  { signal, clock, random }: Context,
+): Promise<CompactedPart> {
   try {
     const plan = await findPlan(journal, signal);
     if (!plan) return undefined;
     const { fragments, pruned, floor, end } = plan.index;
+    const unnamed = await unnamedFragments(journal, { signal, clock, random });
     return {
       checkpoint: plan.seq,
       floor,
@@ -61,6 +69,8 @@ export async function compactedOf(journal: Journal, { signal }: Context): Promis
       prunedBytes: pruned.reduce((sum, range) => sum + range.end - range.begin, 0),
       fragments: fragments.length,
       fragmentBytes: fragments.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
+      unnamedFragments: unnamed.length,
+      unnamedBytes: unnamed.reduce((sum, { size }) => sum + size, 0),
     };
   } catch (error) {
     if (error instanceof CorruptSlotError) return { problem: error.message };
@@ -88,8 +98,10 @@ function compactedLine(compacted: CompactedPart): string {
   if (!compacted) return 'nothing';
   if ('problem' in compacted) return `unknown: ${compacted.problem}`;
   const { contentBytes, prunedBytes, fragments, fragmentBytes, floor, checkpoint } = compacted;
+  const { unnamedFragments: count, unnamedBytes } = compacted;
+  const unnamed = count > 0 ? `; ${count} unnamed fragments of ${formatBytes(unnamedBytes)}` : '';
   const pruned = prunedBytes > 0 ? `, ${formatBytes(prunedBytes)} of it pruned` : '';
-  return `content up to byte ${contentBytes} in ${fragments} fragments of ${formatBytes(fragmentBytes)}${pruned}; floor slot ${floor}, CHECKPOINT ${checkpoint}`;
+  return `content up to byte ${contentBytes} in ${fragments} fragments of ${formatBytes(fragmentBytes)}${pruned}; floor slot ${floor}, CHECKPOINT ${checkpoint}${unnamed}`;
 }
 
 function meanBatch({ batches, contentBytes }: JournalSummary): number {

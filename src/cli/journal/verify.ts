@@ -93,6 +93,8 @@ function reportLine({
   floor,
   fragments,
   prunedBytes,
+  unnamedFragments,
+  unnamedBytes,
   bytes,
   lastSeq,
   contentEnd,
@@ -100,7 +102,9 @@ function reportLine({
   const kinds = `${slots.data} data, ${slots.fence} fence, ${slots.filler} filler, ${slots.checkpoint} checkpoint`;
   const counts = `${findings.damage} damage, ${findings.unverified} unverified, ${findings.warning} warnings`;
   const pruned = prunedBytes > 0 ? `, ${formatBytes(prunedBytes)} pruned` : '';
-  const compacted = floor > 0 ? `, ${fragments} fragments below slot ${floor}${pruned}` : '';
+  const unnamed =
+    unnamedFragments > 0 ? `, ${unnamedFragments} unnamed ones of ${formatBytes(unnamedBytes)}` : '';
+  const compacted = floor > 0 ? `, ${fragments} fragments below slot ${floor}${pruned}${unnamed}` : '';
   const extra = `${unreadSlots > 0 ? `, ${unreadSlots} unread` : ''}${strangers > 0 ? `, ${strangers} strangers` : ''}`;
   const upTo =
     lastSeq === undefined ? 'no slots' : `slots up to ${lastSeq}, content up to byte ${contentEnd}`;

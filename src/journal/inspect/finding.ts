@@ -79,7 +79,9 @@ export type Finding = Place &
     | { readonly kind: 'unfilled-slots'; readonly seq: number; readonly lastSeq: number }
     | { readonly kind: 'stranger-key' }
     /** Compacted content. */
-    | { readonly kind: 'missing-fragment' | 'damaged-fragment' | 'unreadable-fragment' }
+    | {
+        readonly kind: 'missing-fragment' | 'damaged-fragment' | 'unreadable-fragment' | 'unnamed-fragment';
+      }
     /** What the CHECKPOINT says of the log. */
     | {
         readonly kind: 'bad-plan' | 'plan-moved' | 'missing-fence' | 'stray-fence';

@@ -20,6 +20,7 @@ import {
 import type { Finding, Severity } from './finding.ts';
 import type { Seen, SeenFragment, Subject } from './look.ts';
 import * as told from './told.ts';
+import type { UnnamedFragment } from './unnamed.ts';
 
 /** After so many objects in a row that the store does not give out, it is the store, not the objects. */
 const MAX_REFUSED_IN_ROW = 32;
@@ -45,6 +46,9 @@ export interface VerifyReport {
   readonly floor: number;
   readonly fragments: number;
   readonly prunedBytes: number;
+  /** Fragments that nobody names or will name, and their bytes. */
+  readonly unnamedFragments: number;
+  readonly unnamedBytes: number;
   /** Bytes of objects that were read. */
   readonly bytes: number;
   /** Newest slot that was looked at; undefined for a journal without slots. */
@@ -94,6 +98,7 @@ export class Pass {
   #objects = 0;
   #bytes = 0;
   #refusedInRow = 0;
+  #unnamed = { count: 0, bytes: 0 };
 
   constructor(known: Known, ports: PassPorts) {
     const { journal, plan } = known;
@@ -138,6 +143,11 @@ export class Pass {
     this.#progress();
   }
 
+  takeUnnamed(fragment: UnnamedFragment): void {
+    this.#unnamed = { count: this.#unnamed.count + 1, bytes: this.#unnamed.bytes + fragment.size };
+    this.#tell(told.unnamedFragmentFinding(fragment));
+  }
+
   async takeSlot(subject: Subject, seen: Seen): Promise<void> {
     switch (subject.kind) {
       case 'stranger':
@@ -173,6 +183,8 @@ export class Pass {
       strangers: this.#strangers,
       floor: this.#floor,
       fragments: this.#fragments,
+      unnamedFragments: this.#unnamed.count,
+      unnamedBytes: this.#unnamed.bytes,
       prunedBytes: (plan?.index.pruned ?? []).reduce((sum, { begin, end }) => sum + end - begin, 0),
       bytes: this.#bytes,
       lastSeq,

@@ -2,7 +2,7 @@
  * The findings of a pass over the objects of a store, in words.
  */
 import { ensureError } from '../../base/index.ts';
-import type { StoreError } from '../../store/index.ts';
+import type { ObjectInfo, StoreError } from '../../store/index.ts';
 import { fragmentKey, type Fragment } from '../fragment.ts';
 import { slotKey, type Journal } from '../names.ts';
 import { RESTORE_OBJECT, type Finding } from './finding.ts';
@@ -175,6 +175,23 @@ export function refusedFragmentFinding(journal: Journal, fragment: Fragment, err
     seq: number;
   };
   return { ...finding, kind: 'unreadable-fragment', content: { begin: fragment.begin, end: fragment.end } };
+}
+
+export function unnamedFragmentFinding({
+  key,
+  size,
+  begin,
+  end,
+}: Pick<ObjectInfo, 'key' | 'size'> & { readonly begin: number; readonly end: number }): Finding {
+  return {
+    kind: 'unnamed-fragment',
+    severity: 'warning',
+    key,
+    content: { begin, end },
+    expected: 'only fragments that a CHECKPOINT names',
+    found: `one of ${size} bytes that none names or will ever name`,
+    help: 'A process that died while it compacted left it, and readers never look at it. It may be deleted by hand, unless something else than Holdfast (a Gazette broker) keeps journals of this name in the bucket.',
+  };
 }
 
 /** What the registers or the place of a FENCE below the floor should be, as the CHECKPOINT has it. */

@@ -74,7 +74,14 @@ describe('a whole compacted journal', () => {
           log: silentLogger,
           metrics: journalMetrics(),
         },
-        { compression: 'raw', triggerSlots: 20, triggerBytes: 1 << 20, graceMs: 60_000, fragmentBytes: 64 },
+        {
+          compression: 'raw',
+          triggerSlots: 20,
+          triggerBytes: 1 << 20,
+          graceMs: 60_000,
+          pruneAgeMs: 0,
+          fragmentBytes: 64,
+        },
       );
       for (let i = 0; i < records; i++)
         await session.append(utf8(`entry ${i};`), { barrier: true }).committed;

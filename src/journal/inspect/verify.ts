@@ -16,6 +16,7 @@ import { findPlan, type Plan } from '../plan.ts';
 import type { Finding } from './finding.ts';
 import { inOrder } from './in-order.ts';
 import { GIVE_UP_MS, listing, look, lookAtFragment, subjects, type LookOptions } from './look.ts';
+import { unnamedFragments } from './unnamed.ts';
 import { Pass, type VerifyProgress, type VerifyReport } from './pass.ts';
 
 export type { VerifyProgress, VerifyReport } from './pass.ts';
@@ -76,6 +77,7 @@ export async function verifyJournal(journal: Journal, options: VerifyOptions): P
     options.signal,
   );
   for await (const { subject, seen } of slotsSeen) await pass.takeSlot(subject, seen);
+  if (plan) for (const fragment of await unnamedFragments(journal, options)) pass.takeUnnamed(fragment);
   return await pass.end();
 }
 
