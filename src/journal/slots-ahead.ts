@@ -1,8 +1,9 @@
 /**
  * GETs of slots ahead of their turn, and what they may hold in memory.
  *
- * R1  At most READ_AHEAD of them, and the more of them the longer slots are there when they are asked for: grow() after each that was, rest() when none
- *     is expected to be.
+ * R1  At most READ_AHEAD of them are in flight, of the AHEAD_SLOTS after the slot in turn: whichever answer comes first makes room for the next. The more of
+ *     them the longer slots are there when they are asked for: grow() after each that was, rest() when none is expected to be. Nothing is asked for behind
+ *     a slot that is not there.
  * R2  What is asked for is reserved: reservations ahead of the turn are READ_AHEAD_BYTES at most. Ahead of its turn a slot is asked for as
  *     many bytes as are likely to be all of it, at least FIRST_BYTES: twice as many as the largest of late had. A larger one's rest is asked for when its
  *     turn comes. So small slots cost one GET, large ones one or two, and no run of small slots makes room for a flood of large ones.
@@ -18,6 +19,8 @@ import { MAX_PAYLOAD_BYTES, SLOT_HEAD_BYTES, type Slot } from './slot.ts';
 
 /** GETs in flight: with 128 of them a store of 5 ms a request gives 10,000 small slots in half a second. */
 export const READ_AHEAD = 128;
+/** Slots that may be asked for or wait for their turn: an answer that is late does not hold up those behind it. */
+const AHEAD_SLOTS: number = 4 * READ_AHEAD;
 /** As many at once when reading begins. */
 const READ_AHEAD_FIRST = 4;
 /** Bytes that may be in flight or wait in answers for their turn. */
@@ -58,6 +61,12 @@ export class SlotsAhead {
   /** What ends the GETs under way: those of a caller who has gone must not fail the next one. */
   #signal: AbortSignal | undefined;
   #window = READ_AHEAD_FIRST;
+  /** The slot in turn, and the first one behind it that was not asked for yet. */
+  #turn = 0;
+  #next = 0;
+  /** The lowest slot that is known not to be there. */
+  #absent = Number.POSITIVE_INFINITY;
+  #inFlight = 0;
   #reservedBytes = 0;
   /** Bytes of the slots read of late, as stored: the larger of the last one and the fading memory of those before. */
   #slotBytes = 0;
@@ -73,7 +82,9 @@ export class SlotsAhead {
     if (signal !== this.#signal) this.clear();
     this.#signal = signal;
     const request = this.#request(seq, true);
-    for (let at = seq + 1; at < seq + this.#window; at++) if (!this.#mayAsk(at)) break;
+    this.#turn = seq;
+    this.#next = Math.max(this.#next, seq + 1);
+    this.#askAhead();
     const slot = this.#ready(request);
     for (let at = seq + 1; at <= seq + DECODED_AHEAD; at++) {
       const next = this.#requests.get(at);
@@ -98,7 +109,7 @@ export class SlotsAhead {
 
   /** One more slot was there. */
   grow(): void {
-    this.#window = Math.min(READ_AHEAD, this.#window * AHEAD_GROWTH);
+    this.#window = Math.min(AHEAD_SLOTS, this.#window * AHEAD_GROWTH);
   }
 
   /** The next slot is not expected to be there: it alone is asked for. */
@@ -110,14 +121,17 @@ export class SlotsAhead {
   clear(): void {
     this.#requests.clear();
     this.#reservedBytes = 0;
+    this.#next = 0;
+    this.#absent = Number.POSITIVE_INFINITY;
   }
 
-  /** Asks ahead of the turn, if there is room (R2). */
-  #mayAsk(seq: number): boolean {
-    if (this.#requests.has(seq)) return true;
-    if (this.#reservedBytes + this.#likelyBytes() > READ_AHEAD_BYTES) return false;
-    this.#request(seq, false);
-    return true;
+  /** Asks for as many slots behind the one in turn as there is room for (R1, R2). */
+  #askAhead(): void {
+    const end = Math.min(this.#turn + this.#window, this.#absent);
+    for (; this.#next < end && this.#inFlight < READ_AHEAD; this.#next++) {
+      if (this.#reservedBytes + this.#likelyBytes() > READ_AHEAD_BYTES) return;
+      this.#request(this.#next, false);
+    }
   }
 
   #request(seq: number, whole: boolean, signal: AbortSignal | undefined = this.#signal): Request {
@@ -130,25 +144,32 @@ export class SlotsAhead {
     const request: Request = { seq, askedMs, reservedBytes: 0, signal, answer, slot: undefined };
     this.#requests.set(seq, request);
     this.#reserve(request, reservedBytes);
+    this.#inFlight++;
     answer.then(
-      (found) => {
-        this.#reserve(request, found?.body.length ?? 0);
-        if (found) this.#slotBytes = Math.max(found.size, this.#slotBytes / ROOM_TO_GROW);
-      },
-      () => undefined, // seen when its turn comes
+      (found) => this.#answered(request, found),
+      () => this.#inFlight--, // why is seen when its turn comes
     );
     return request;
   }
 
-  #reserve(request: Request, bytes: number): void {
+  #answered(request: Request, found: StoredObject | undefined): void {
+    this.#inFlight--;
     if (this.#requests.get(request.seq) !== request) return; // forgotten since
+    this.#reserve(request, found?.body.length ?? 0);
+    if (found) this.#slotBytes = Math.max(found.size, this.#slotBytes / ROOM_TO_GROW);
+    else this.#absent = Math.min(this.#absent, request.seq);
+    this.#askAhead();
+  }
+
+  #reserve(request: Request, bytes: number): void {
     this.#reservedBytes += bytes - request.reservedBytes;
     request.reservedBytes = bytes;
   }
 
   #forget(request: Request): void {
+    if (this.#requests.get(request.seq) !== request) return; // cleared since
     this.#reserve(request, 0);
-    if (this.#requests.get(request.seq) === request) this.#requests.delete(request.seq);
+    this.#requests.delete(request.seq);
   }
 
   #likelyBytes(): number {

@@ -34,6 +34,27 @@ describe('the cost of a month', () => {
     expect(costOf(usageOf(alone(flushMs)), PRICES[store]).usd).toBeCloseTo(usd, 1);
   });
 
+  test.each([
+    [100, 131.5, 12.2],
+    [250, 52.6, 4.9],
+    [500, 26.3, 2.5],
+    [1000, 13.1, 2.3],
+    [5000, 2.6, 2.1],
+  ])('a flush every %i ms costs what docs/group-commit.md says', (flushMs, putUsd, getUsd) => {
+    const { lines } = costOf(usageOf({ ...alone(flushMs), standbys: 1 }), PRICES['s3-standard']);
+    const [put, list, get] = lines;
+    expect([put!.usd, list!.usd, get!.usd].map((usd) => usd.toFixed(1))).toEqual([
+      putUsd.toFixed(1),
+      '0.0',
+      getUsd.toFixed(1),
+    ]);
+  });
+
+  test('a silent shard costs its standby what docs/group-commit.md says', () => {
+    const { lines } = costOf(usageOf({ ...alone(250), duty: 0, standbys: 1 }), PRICES['s3-standard']);
+    expect(lines.slice(0, 3).map(({ usd }) => usd.toFixed(1))).toEqual(['0.0', '0.2', '2.4']);
+  });
+
   test('one PUT in flight bounds it, whatever the interval', () => {
     expect(commitsPerSecond(1, 0, BATCH)).toBe(25);
     expect(commitsPerSecond(1e9, 250, BATCH)).toBe(25);
