@@ -1,10 +1,12 @@
 /**
  * The simulations from the command line: `--seeds N` runs, from `--seed S` on; prints every failing seed and how to replay it. `--jobs J` runs them in
  * as many threads; `--json` prints one object instead of text.
+ * `--soak --standby-days N` runs the long life of soak.ts instead, and prints its report.
  */
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { simulateJournal, type JournalRun } from './journal.ts';
+import { SOAK, soak } from './soak.ts';
 import { addTally, emptyTally } from './tally.ts';
 
 type Told = { readonly run: JournalRun } | { readonly failure: string; readonly detail: string };
@@ -34,11 +36,17 @@ async function main(): Promise<void> {
       seeds: { type: 'string', default: '1000' },
       seed: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '1' },
+      soak: { type: 'boolean', default: false },
+      'standby-days': { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       'fail-fast': { type: 'boolean', default: false },
     },
   });
+  if (values.soak) {
+    console.log(JSON.stringify(await soak({ ...SOAK, standbyDays: Number(values['standby-days']) })));
+    return;
+  }
   const [first, count, jobs] = [Number(values.seed), Number(values.seeds), Number(values.jobs)];
   const totals = emptyTally();
   let virtualMs = 0;

@@ -1,8 +1,9 @@
 /**
- * Seeds run by a program of their own, outside of the test runner, whose modules run at half the speed.
+ * Seeds and soaks run by a program of their own, outside of the test runner, whose modules run at half the speed.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { SoakReport } from './soak.ts';
 import type { Tally } from './tally.ts';
 
 export interface Seeds {
@@ -23,13 +24,22 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Runs the simulation of the sources in `dir`. @throws when the program does not even get to its end */
 export async function runSeeds({ first, count, failFast = false }: Seeds, dir = ROOT): Promise<SeedsRun> {
-  const args = ['e2e/sim/main.ts', '--json', '--seed', String(first), '--seeds', String(count)];
-  if (failFast) args.push('--fail-fast');
-  const child = spawn(process.execPath, args, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = ['--json', '--seed', String(first), '--seeds', String(count)];
+  return await runMain<SeedsRun>(failFast ? [...args, '--fail-fast'] : args, dir);
+}
+
+/** The long life of soak.ts, with a standby that follows for that many days. */
+export async function runSoak(standbyDays: number): Promise<SoakReport> {
+  return await runMain<SoakReport>(['--soak', '--standby-days', String(standbyDays)], ROOT);
+}
+
+async function runMain<T>(args: readonly string[], dir: string): Promise<T> {
+  const all = ['e2e/sim/main.ts', ...args];
+  const child = spawn(process.execPath, all, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
   const texts = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (texts.stdout += chunk));
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (texts.stderr += chunk));
   await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
   if (!texts.stdout) throw new Error(`the simulation broke off: ${texts.stderr}`);
-  return JSON.parse(texts.stdout) as SeedsRun;
+  return JSON.parse(texts.stdout) as T;
 }
