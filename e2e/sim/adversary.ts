@@ -93,9 +93,13 @@ export class SharedObjects {
   }
 }
 
+export type Requests = Record<'create' | 'get' | 'list' | 'delete', number>;
+
 /** One process's connection to the store. */
 export class AdversaryStore implements ObjectStore {
   readonly url = 'memory:adversary';
+  /** Requests of this client; a HEAD counts as a GET. */
+  readonly sent: Requests = { create: 0, get: 0, list: 0, delete: 0 };
   readonly #objects: SharedObjects;
   readonly #clock: Clock;
   readonly #random: SeededRandom;
@@ -115,6 +119,7 @@ export class AdversaryStore implements ObjectStore {
   }
 
   async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
+    this.sent.create++;
     const frozen = body.slice();
     const effect = (): CreateOutcome =>
       this.#objects.create(key, frozen) ? { kind: 'created' } : { kind: 'exists' };
@@ -130,6 +135,7 @@ export class AdversaryStore implements ObjectStore {
   }
 
   async get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
+    this.sent.get++;
     return await this.request(() => {
       const body = this.#objects.get(key);
       if (!body) return undefined;
@@ -144,6 +150,7 @@ export class AdversaryStore implements ObjectStore {
   }
 
   async list(prefix: string, call: ListCall = {}): Promise<ListPage> {
+    this.sent.list++;
     return await this.request(() => {
       const limit = call.limit ?? MAX_KEYS;
       const objects: ObjectInfo[] = [];
@@ -156,6 +163,7 @@ export class AdversaryStore implements ObjectStore {
   }
 
   async delete(key: string, call: StoreCall = {}): Promise<void> {
+    this.sent.delete++;
     await this.request(() => this.#objects.delete(key), call);
   }
 

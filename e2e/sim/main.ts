@@ -1,10 +1,12 @@
 /**
  * The simulations from the command line: `--seeds N` runs, from `--seed S` on; prints every failing seed and how to replay it. `--jobs J` runs them in
- * as many threads.
+ * as many threads; `--json` prints one object instead of text.
+ * `--soak --standby-days N` runs the long life of soak.ts instead, and prints its report.
  */
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { simulateJournal, type JournalRun } from './journal.ts';
+import { SOAK, soak } from './soak.ts';
 import { addTally, emptyTally } from './tally.ts';
 
 type Told = { readonly run: JournalRun } | { readonly failure: string; readonly detail: string };
@@ -34,19 +36,26 @@ async function main(): Promise<void> {
       seeds: { type: 'string', default: '1000' },
       seed: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '1' },
+      soak: { type: 'boolean', default: false },
+      'standby-days': { type: 'string', default: '1' },
+      json: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       'fail-fast': { type: 'boolean', default: false },
     },
   });
+  if (values.soak) {
+    console.log(JSON.stringify(await soak({ ...SOAK, standbyDays: Number(values['standby-days']) })));
+    return;
+  }
   const [first, count, jobs] = [Number(values.seed), Number(values.seeds), Number(values.jobs)];
   const totals = emptyTally();
   let virtualMs = 0;
   let runs = 0;
-  let failures = 0;
+  const failures: string[] = [];
   const take = (told: Told): boolean => {
     if ('failure' in told) {
-      failures++;
-      console.error(values.verbose ? `${told.failure}\n${told.detail}` : told.failure);
+      failures.push(told.failure);
+      if (!values.json) console.error(values.verbose ? `${told.failure}\n${told.detail}` : told.failure);
       return !values['fail-fast'];
     }
     runs++;
@@ -61,15 +70,17 @@ async function main(): Promise<void> {
     await Promise.all(
       Array.from({ length: jobs }, (_, i) => thread({ first: first + i, end, step: jobs }, take)),
     );
-  console.log(
-    `${runs + failures} seeds, ${failures} failed, ${(virtualMs / 3_600_000).toFixed(0)} virtual hours`,
-  );
-  console.log(
-    Object.entries(totals)
-      .map(([count_, n]) => `${count_} ${n}`)
-      .join(', '),
-  );
-  process.exitCode = failures === 0 ? 0 : 1;
+  if (values.json) console.log(JSON.stringify({ runs, failures, totals }));
+  else {
+    const hours = (virtualMs / 3_600_000).toFixed(0);
+    console.log(`${runs + failures.length} seeds, ${failures.length} failed, ${hours} virtual hours`);
+    console.log(
+      Object.entries(totals)
+        .map(([name, times]) => `${name} ${times}`)
+        .join(', '),
+    );
+  }
+  process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
 function thread(share: Share, take: (told: Told) => boolean): Promise<void> {

@@ -2,10 +2,10 @@
  * Mutants of the production code: one rule broken at a time, in a copy of the sources. The simulation must find each of them; a mutant
  * that survives means that the simulation is blind to that rule.
  */
-import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runSeeds } from './run-seeds.ts';
 
 export interface Mutant {
   readonly name: string;
@@ -230,21 +230,8 @@ export async function huntMutant(mutant: Mutant, seeds: number): Promise<string 
       file,
       source.replace(mutant.replace, () => mutant.by),
     );
-    return await run(dir, seeds);
+    return (await runSeeds({ first: 1, count: seeds, failFast: true }, dir)).failures[0];
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-function run(dir: string, seeds: number): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['e2e/sim/main.ts', '--seeds', String(seeds), '--fail-fast'], {
-      cwd: dir,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let text = '';
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code === 0 ? undefined : text));
-  });
 }

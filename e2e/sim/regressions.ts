@@ -15,4 +15,5 @@ export const REGRESSIONS: readonly Regression[] = [
     story:
       'a second stale opener believes the FENCE that a first one left in a reclaimed slot, and fences the true tail at an offset where the log does not end',
   },
+  { seed: 1031, story: 'the same, behind a newer CHECKPOINT' },
 ];

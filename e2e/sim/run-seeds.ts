@@ -1,0 +1,45 @@
+/**
+ * Seeds and soaks run by a program of their own, outside of the test runner, whose modules run at half the speed.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { SoakReport } from './soak.ts';
+import type { Tally } from './tally.ts';
+
+export interface Seeds {
+  readonly first: number;
+  readonly count: number;
+  /** Stop at the first that fails. */
+  readonly failFast?: boolean;
+}
+
+export interface SeedsRun {
+  readonly runs: number;
+  /** One text a failed seed, and whatever else went wrong. */
+  readonly failures: readonly string[];
+  readonly totals: Tally;
+}
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** Runs the simulation of the sources in `dir`. @throws when the program does not even get to its end */
+export async function runSeeds({ first, count, failFast = false }: Seeds, dir = ROOT): Promise<SeedsRun> {
+  const args = ['--json', '--seed', String(first), '--seeds', String(count)];
+  return await runMain<SeedsRun>(failFast ? [...args, '--fail-fast'] : args, dir);
+}
+
+/** The long life of soak.ts, with a standby that follows for that many days. */
+export async function runSoak(standbyDays: number): Promise<SoakReport> {
+  return await runMain<SoakReport>(['--soak', '--standby-days', String(standbyDays)], ROOT);
+}
+
+async function runMain<T>(args: readonly string[], dir: string): Promise<T> {
+  const all = ['e2e/sim/main.ts', ...args];
+  const child = spawn(process.execPath, all, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+  const texts = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (texts.stdout += chunk));
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (texts.stderr += chunk));
+  await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (!texts.stdout) throw new Error(`the simulation broke off: ${texts.stderr}`);
+  return JSON.parse(texts.stdout) as T;
+}
