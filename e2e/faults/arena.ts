@@ -9,7 +9,8 @@ import { Lifeline, startS3Server, type S3Server, type S3ServerOptions } from '..
 import type { Journal } from '../../src/journal/index.ts';
 import { openStore, type ObjectStore } from '../../src/store/index.ts';
 import { startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
-import { judge, type Heard, type Judgement } from './judge.ts';
+import type { JournalOutput } from '../harness/journal-model.ts';
+import { judge, recordsTailed, type Heard, type Judgement } from './judge.ts';
 import { Program } from './program.ts';
 
 /** Numbers of records that one process has for itself. */
@@ -17,6 +18,17 @@ const RECORDS_PER_PROCESS = 100_000;
 const JOURNAL = 'faults/journal';
 
 export type WriterFault = 'acknowledges-early' | 'reads-without-proof';
+
+/** What has been reported so far, counted. */
+export interface Seen {
+  readonly acknowledged: number;
+  readonly reads: number;
+  readonly fences: number;
+  /** Sessions and calls that learned that they had been fenced. */
+  readonly fenced: number;
+  /** Records that the tailer who lags most has met. */
+  readonly tailed: number;
+}
 
 /** A place where a writer runs. */
 export interface Station {
@@ -87,6 +99,19 @@ export class Arena {
   async killAndReplace(station: Station): Promise<void> {
     await station.program.kill();
     station.program = this.#writer(station.name, station.wire);
+  }
+
+  seen(): Seen {
+    const lines = this.#writers.flatMap(({ program }) => program.lines);
+    const answers = (kind: JournalOutput['kind']): number =>
+      lines.filter((line) => line.kind === 'return' && line.output.kind === kind).length;
+    return {
+      acknowledged: answers('appended'),
+      reads: answers('saw'),
+      fences: answers('fenced'),
+      fenced: lines.filter((line) => line.kind === 'note' && line.code === 'FENCED').length,
+      tailed: Math.min(...this.#tailers.map(({ program }) => recordsTailed(program).length)),
+    };
   }
 
   /** Ends all processes, in order, and judges. */
