@@ -1,5 +1,5 @@
 /**
- * The disk under the S3 server is slow: every object takes ten times as long as it did, and every fourth commit stalls for longer than that,
+ * The disk under the S3 server is slow: every object takes ten times as long as it did, and every fourth commit stalls for longer than an attempt waits,
  * after it has taken effect. What is slow is told in cluster/disks.ts: the file system calls of the server, not the device below them.
  *
  * So attempts time out whose slots are there, are sent again while the first is still at work, and meet their own; openers overtake writers that

@@ -6,6 +6,8 @@ import { isEnough, stormStory } from './story.ts';
 
 const STORM_MS = 20_000;
 const SEEDS = 8;
+/** A few seconds find a broken writer; should one storm pass it by, another will not. */
+const BROKEN_MS = 6000;
 
 describe('three writers that fence each other, and two tailers', () => {
   test.each(Array.from({ length: SEEDS }, (_, i) => 100 + i))(
@@ -16,4 +18,13 @@ describe('three writers that fence each other, and two tailers', () => {
       expect({ ...seen, enough: isEnough(seen) }).toMatchObject({ enough: true }); // it was no calm sea, and somebody sailed it
     },
   );
+});
+
+describe('a storm finds writers that break their word', () => {
+  test.each(['acknowledges-early', 'reads-without-proof'] as const)('%s', async (fault) => {
+    const verdicts: boolean[] = [];
+    for (let seed = 200; seed < 203 && !verdicts.includes(false); seed++)
+      verdicts.push((await stormStory(seed, BROKEN_MS, fault)).judgement.linearizable);
+    expect(verdicts).toContain(false);
+  });
 });

@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/base/testing/index.ts';
-import { Arena, type Seen } from './arena.ts';
+import { Arena, type Seen, type WriterFault } from './arena.ts';
 import type { Judgement } from './judge.ts';
 import { storm, type Struck } from './storm.ts';
 
@@ -22,10 +22,10 @@ export interface Story {
   readonly seen: Seen;
 }
 
-/** Runs a storm of so many ms. */
-export async function stormStory(seed: number, lengthMs: number): Promise<Story> {
+/** Runs a storm of so many ms, over writers of which all have the same fault, if any. */
+export async function stormStory(seed: number, lengthMs: number, fault?: WriterFault): Promise<Story> {
   const random = seededRandom(seed);
-  const arena = await Arena.open(WRITERS);
+  const arena = await Arena.open(WRITERS, fault ? { fault } : {});
   const over = new AbortController();
   try {
     const wires = [await arena.follow('tailer 0'), await arena.follow('tailer 1')];

@@ -78,6 +78,7 @@ class Writer {
   readonly #records = new Records();
   #wasAtTail = false;
   #session: Session | undefined;
+  #opening: Promise<void> | undefined;
   /** The log as this session knows it: what it has read, and what it has appended since, confirmed or not. */
   #log: number[] = [];
   #nextRecord: number;
@@ -106,7 +107,7 @@ class Writer {
       case 'hello':
         return;
       case 'open':
-        return await this.#open();
+        return await this.#openOnce();
       case 'append':
         return await this.#append();
       case 'read':
@@ -137,6 +138,13 @@ class Writer {
     } catch (error) {
       if (!isAbortOf(quiet, error)) throw error;
     }
+  }
+
+  /** Opens a session if there is none; whoever comes while somebody opens waits for the same. */
+  async #openOnce(): Promise<void> {
+    if (this.#session?.isOpen) return;
+    this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
+    await this.#opening;
   }
 
   /** Fences with a term above the log's. Whatever fails leaves it unknown whether the fence stands. */
@@ -239,7 +247,7 @@ class Writer {
       if (!this.#session?.isOpen) {
         await systemClock.sleep(between(...REST_MS));
         if (!this.#roaming) break;
-        await this.#open();
+        await this.#openOnce();
         if (this.#session) this.#compact(this.#session);
       } else if (random.unit() < 0.7) {
         if (appends < APPENDS_AT_ONCE) this.#start(this.#append(), (change) => (appends += change));
