@@ -5,18 +5,40 @@
  * 2. A writer that is killed comes back as a new process under the same name, on the same wire; what the old one reported is kept.
  * 3. The judge reads past the wires, from the server itself.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SeededRandom } from '../../src/base/testing/index.ts';
 import { Lifeline, startS3Server, type S3Server, type S3ServerOptions } from '../cluster/index.ts';
 import type { Journal } from '../../src/journal/index.ts';
 import { openStore, type ObjectStore } from '../../src/store/index.ts';
 import { startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
-import { judge, type Heard, type Judgement } from './judge.ts';
+import type { JournalOutput } from '../harness/journal-model.ts';
+import { judge, recordsTailed, type Heard, type Judgement } from './judge.ts';
 import { Program } from './program.ts';
+import type { Line } from './report.ts';
 
 /** Numbers of records that one process has for itself. */
 const RECORDS_PER_PROCESS = 100_000;
 const JOURNAL = 'faults/journal';
+/** Far longer than anything takes that a test waits for, and less than its limit. */
+const UNTIL_MS = 60_000;
+const LOOK_MS = 50;
 
 export type WriterFault = 'acknowledges-early' | 'reads-without-proof';
+
+/** What has been reported so far, counted. */
+export interface Seen {
+  readonly acknowledged: number;
+  readonly reads: number;
+  readonly fences: number;
+  /** Sessions and calls that learned that they had been fenced. */
+  readonly fenced: number;
+  /** Records that the tailer who lags most has met. */
+  readonly tailed: number;
+}
+
+interface Running extends Heard {
+  readonly program: Program;
+}
 
 /** A place where a writer runs. */
 export interface Station {
@@ -34,8 +56,8 @@ export class Arena {
   readonly stations: Station[] = [];
   readonly #lifeline: Lifeline;
   readonly #epochNs: bigint = process.hrtime.bigint();
-  readonly #writers: Heard[] = [];
-  readonly #tailers: Heard[] = [];
+  readonly #writers: Running[] = [];
+  readonly #tailers: Running[] = [];
   readonly #wires: TcpProxy[] = [];
   readonly #fault: WriterFault | undefined;
 
@@ -89,6 +111,38 @@ export class Arena {
     station.program = this.#writer(station.name, station.wire);
   }
 
+  /** How often writers noted this code. */
+  noted(code: string): number {
+    return this.#lines().filter((line) => line.kind === 'note' && line.code === code).length;
+  }
+
+  /** Waits until something holds, for a limited time; whether it does. */
+  async until(holds: () => boolean): Promise<boolean> {
+    const limit = performance.now() + UNTIL_MS;
+    while (!holds() && performance.now() < limit) await sleep(LOOK_MS);
+    return holds();
+  }
+
+  /** All writers without a task so far go their own ways. */
+  async roam(random: SeededRandom): Promise<void> {
+    const programs = this.stations.map(({ program }) => program);
+    await Promise.all(programs.map((program) => program.tell({ do: 'hello' }))); // all have started
+    for (const program of programs) void program.tell({ do: 'roam', seed: random.below(2 ** 31) });
+  }
+
+  seen(): Seen {
+    const lines = this.#lines();
+    const answers = (kind: JournalOutput['kind']): number =>
+      lines.filter((line) => line.kind === 'return' && line.output.kind === kind).length;
+    return {
+      acknowledged: answers('appended'),
+      reads: answers('saw'),
+      fences: answers('fenced'),
+      fenced: this.noted('FENCED'),
+      tailed: Math.min(...this.#tailers.map(({ program }) => recordsTailed(program).length)),
+    };
+  }
+
   /** Ends all processes, in order, and judges. */
   async judge(): Promise<Judgement> {
     await Promise.all(this.stations.map(({ program }) => program.end({ do: 'end' })));
@@ -102,6 +156,10 @@ export class Arena {
     await Promise.all(this.#wires.map((wire) => wire.close()));
     await this.store.close();
     await this.server.stop();
+  }
+
+  #lines(): Line[] {
+    return this.#writers.flatMap(({ program }) => program.lines);
   }
 
   async #newWire(): Promise<TcpProxy> {

@@ -16,7 +16,7 @@ import { RECORD_BYTES, Records } from './records.ts';
 
 export interface Heard {
   readonly name: string;
-  readonly program: Program;
+  readonly program: Pick<Program, 'lines' | 'failure'>;
 }
 
 /** What was seen of a run, and what of it was wrong: nothing, if all is well. */
@@ -93,7 +93,7 @@ export async function judge(
     unknown: told('append').filter(({ returned }) => !returned).length,
     fences: answered('fenced'),
     reads: answered('saw'),
-    tailed: Math.max(0, ...tailers.map(({ program }) => tailOf(program).length)),
+    tailed: Math.max(0, ...tailers.map(({ program }) => recordsTailed(program).length)),
     notes: countNotes(writers),
   };
 }
@@ -151,12 +151,13 @@ async function wrongInStore(journal: Journal, records: number): Promise<string[]
   return [`J5: ${report.verdict}, content ends at ${report.contentEnd}`, ...findings];
 }
 
-function tailOf(program: Program): number[] {
+/** The records that a tailer met, in order. */
+export function recordsTailed(program: Heard['program']): number[] {
   return program.lines.flatMap((line) => (line.kind === 'tailed' ? line.records : []));
 }
 
-function wrongTail(name: string, program: Program, log: readonly number[]): string[] {
-  const index = tailOf(program).findIndex((record, i) => log[i] !== record);
+function wrongTail(name: string, program: Heard['program'], log: readonly number[]): string[] {
+  const index = recordsTailed(program).findIndex((record, i) => log[i] !== record);
   return index < 0 ? [] : [`J4: ${name} met another record at ${index} than the log has`];
 }
 

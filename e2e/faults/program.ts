@@ -15,8 +15,8 @@ import type { Command, Line } from './report.ts';
 /** A command without its number. */
 export type Order = Command extends infer C ? (C extends Command ? Omit<C, 'command'> : never) : never;
 
-/** A program that was told to end has this long: longer than every patience of a session together. */
-const END_MS = 15_000;
+/** A program that was told to end has this long: longer than every patience of a session together, on a busy machine. */
+const END_MS = 60_000;
 /** What is kept of its standard error. */
 const MAX_ERROR_BYTES = 10_000;
 
@@ -78,7 +78,7 @@ export class Program {
     });
   }
 
-  /** SIGSTOP; resolves when the kernel says that it stands still. */
+  /** SIGSTOP. What it was doing just then may still happen. */
   freeze(): void {
     this.#signal('SIGSTOP');
   }

@@ -22,7 +22,7 @@ export type Command = { readonly command: number } &
   /** hello: nothing but to be done. */
   (
     | { readonly do: 'hello' | 'open' | 'append' | 'read' }
-    /** Opens, appends and reads on its own until told to end. */
+    /** Opens, appends, reads and compacts on its own until told to end. */
     | { readonly do: 'roam'; readonly seed: number }
     /** Ends once everything under way has come to something. */
     | { readonly do: 'end' }

@@ -4,6 +4,8 @@
  * 1. Every kind is drawn once before one is drawn again, and each at least once, so that a run of a few seconds meets them all.
  * 2. A target suffers one trouble at a time, and each trouble heals what it did: when the storm is over, nothing is broken.
  * 3. The schedule is the seed's; when exactly something strikes is the machine's business. A failing run is told by its reports, not by its seed.
+ * 4. Whenever somebody is struck somebody else takes over, as an operator would have it; and who was struck is asked at once when it is over. So a
+ *    writer that trusts in what it knew is met in the act.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeededRandom } from '../../src/base/testing/index.ts';
@@ -44,17 +46,38 @@ export async function storm(arena: Arena, random: SeededRandom, lengthMs: number
         ? -1
         : deck.findIndex(({ hits }) => (hits === 'server' ? serverFree : free.length > 0)); // 2
     if (at >= 0) {
-      const [trouble] = deck.splice(at, 1);
-      const target = trouble!.hits === 'server' ? 'server' : random.pick(free);
-      struck[trouble!.name] = (struck[trouble!.name] ?? 0) + 1;
+      const trouble = deck.splice(at, 1)[0]!;
+      struck[trouble.name] = (struck[trouble.name] ?? 0) + 1;
+      const victim = random.pick(free);
+      const target = trouble.hits === 'server' ? 'server' : victim;
       suffering.add(target);
-      const run = trouble!.hits === 'server' ? trouble!.run() : trouble!.run(target as Station);
+      const others = free.filter((station) => station !== victim);
+      const run = trouble.hits === 'server' ? trouble.run() : strike(trouble, victim, random.pick(others));
       healing.push(run.finally(() => suffering.delete(target)));
     }
     await sleep(within(random, GAP_MS));
   }
   await Promise.all(healing);
   return struck;
+}
+
+/** The trouble; a takeover by `successor`, if there is one, meanwhile; a read and an append of who may not have heard of it, as soon as it is over (4). */
+async function strike(
+  trouble: Trouble & { readonly hits: 'station' },
+  victim: Station,
+  successor: Station | undefined,
+): Promise<void> {
+  const { program } = victim;
+  const over = trouble.run(victim);
+  if (successor) void takeOver(successor);
+  await over;
+  void program.tell({ do: 'read' });
+  void program.tell({ do: 'append' });
+}
+
+async function takeOver({ program }: Station): Promise<void> {
+  await program.tell({ do: 'open' });
+  await program.tell({ do: 'append' });
 }
 
 function troubles(arena: Arena, random: SeededRandom): Trouble[] {

@@ -1,5 +1,5 @@
 /**
- * A writer as a process of its own, to be frozen, killed and cut off: fences, appends and reads as told, and reports every call and return.
+ * A writer as a process of its own, to be frozen, killed and cut off: fences, appends, reads and compacts as told, and reports every call and return.
  *
  *   node writer.ts <store URL> <journal> <name> <first record> <epoch ns> [fault]       (credentials from the environment)
  *
@@ -10,13 +10,23 @@
  * It ends when its standard input does: nobody is left to tell it anything.
  */
 import { createInterface } from 'node:readline';
-import { errorCode, isAbortOf, systemClock, systemRandom, type Random } from '../../src/base/index.ts';
+import {
+  errorCode,
+  isAbortOf,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type Random,
+} from '../../src/base/index.ts';
 import { seededRandom } from '../../src/base/testing/index.ts';
 import {
+  Compactor,
+  DEFAULT_COMPACTOR_OPTIONS,
   JournalReader,
   journalMetrics,
   openSession,
   termOf,
+  type CompactorOptions,
   type Journal,
   type JournalMetrics,
   type Session,
@@ -33,13 +43,26 @@ const OPTIONS: Partial<SessionOptions> = {
   giveUpMs: 1500,
   flushIntervalMs: 20,
 };
+/**
+ * Whatever gathers is compacted, and the slots are deleted less than a second later: while those who are frozen or cut off sleep on. The server answers
+ * LIST from the present, so that no grace is needed for its sake.
+ */
+const COMPACTION: CompactorOptions = {
+  ...DEFAULT_COMPACTOR_OPTIONS,
+  triggerSlots: 20,
+  intervalMs: 1000,
+  graceMs: 500,
+  giveUpMs: 1500,
+};
 const ports = { clock: systemClock, random: systemRandom };
 /** Operations under way at a time while roaming: several share a slot, and several slots follow each other closely. */
 const APPENDS_AT_ONCE = 4;
 const READS_AT_ONCE = 2;
 /** Most time between two operations, and least and most time without a session, ms. The rate bounds the history that must be checked. */
 const THINK_MS = 25;
-const REST_MS = [50, 400] as const;
+const REST_MS = [100, 1000] as const;
+/** Terms are drawn from so many above the log: openers that come at once are not always told the same. */
+const TERM_STEPS = 3;
 /** A few polls of a reader at the tail. */
 const QUIET_MS = 150;
 
@@ -55,6 +78,7 @@ class Writer {
   readonly #records = new Records();
   #wasAtTail = false;
   #session: Session | undefined;
+  #opening: Promise<void> | undefined;
   /** The log as this session knows it: what it has read, and what it has appended since, confirmed or not. */
   #log: number[] = [];
   #nextRecord: number;
@@ -73,6 +97,8 @@ class Writer {
       ...journalMetrics(),
       ambiguityResolved: () => report.note('slot', 'AMBIGUITY_RESOLVED'),
       leaped: () => report.note('open', 'LEAPED'),
+      compacted: () => report.note('compaction', 'COMPACTED'),
+      reclaimed: () => report.note('compaction', 'RECLAIMED'),
     };
   }
 
@@ -81,7 +107,7 @@ class Writer {
       case 'hello':
         return;
       case 'open':
-        return await this.#open();
+        return await this.#openOnce();
       case 'append':
         return await this.#append();
       case 'read':
@@ -114,12 +140,19 @@ class Writer {
     }
   }
 
-  /** Fences with the term after the log's. Whatever fails leaves it unknown whether the fence stands. */
+  /** Opens a session if there is none; whoever comes while somebody opens waits for the same. */
+  async #openOnce(): Promise<void> {
+    if (this.#session?.isOpen) return;
+    this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
+    await this.#opening;
+  }
+
+  /** Fences with a term above the log's. Whatever fails leaves it unknown whether the fence stands. */
   async #open(): Promise<void> {
     try {
       await this.#catchUp();
       const author = 1 + systemRandom.below(2 ** 31);
-      const term = termOf(this.#reader.cursor.registers) + 1;
+      const term = termOf(this.#reader.cursor.registers) + 1 + systemRandom.below(TERM_STEPS);
       const id = `${this.#name}.${author}`;
       const fenced = this.#report.call({ kind: 'fence', session: id, term });
       const { cursor } = this.#reader;
@@ -144,6 +177,17 @@ class Writer {
     } catch (error) {
       this.#failed('open', error);
     }
+  }
+
+  #compact(session: Session): void {
+    const compactor = new Compactor(
+      { session, ...ports, log: silentLogger, metrics: this.#metrics },
+      COMPACTION,
+    );
+    void compactor.ended.then(() => {
+      const { problem } = compactor;
+      if (problem) this.#failed('compaction', problem);
+    });
   }
 
   async #append(): Promise<void> {
@@ -186,7 +230,12 @@ class Writer {
   /** An error of a store or of the journal is news; any other is a fault of this program, or of what it tests. */
   #failed(what: string, error: unknown): void {
     const code = errorCode(error) ?? '';
-    if (!/^(FENCED|STALE_TERM|APPEND_UNKNOWN|NOT_APPENDED|SESSION_ENDED|STORE_\w+)$/.test(code)) throw error;
+    if (
+      !/^(FENCED|STALE_TERM|APPEND_UNKNOWN|NOT_APPENDED|SESSION_ENDED|COMPACTION_FAILED|STORE_\w+)$/.test(
+        code,
+      )
+    )
+      throw error;
     this.#report.note(what, code);
   }
 
@@ -197,7 +246,9 @@ class Writer {
     while (this.#roaming) {
       if (!this.#session?.isOpen) {
         await systemClock.sleep(between(...REST_MS));
-        if (this.#roaming) await this.#open();
+        if (!this.#roaming) break;
+        await this.#openOnce();
+        if (this.#session) this.#compact(this.#session);
       } else if (random.unit() < 0.7) {
         if (appends < APPENDS_AT_ONCE) this.#start(this.#append(), (change) => (appends += change));
       } else if (reads < READS_AT_ONCE) {
