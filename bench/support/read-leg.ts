@@ -50,6 +50,8 @@ export const CONTENT_FILE = 'content';
 class Sink {
   readonly #file: FileHandle;
   #gathered: Uint8Array[] = [];
+  /** What is to be told when the gathered pieces are written. */
+  #done: (() => void)[] = [];
   #bytes = 0;
   #pending: Promise<unknown> = Promise.resolve();
 
@@ -57,18 +59,20 @@ class Sink {
     this.#file = file;
   }
 
-  async take(piece: Uint8Array): Promise<void> {
+  async take(piece: Uint8Array, done: () => void = () => undefined): Promise<void> {
     this.#gathered.push(piece);
+    this.#done.push(done);
     this.#bytes += piece.length;
     if (this.#bytes >= WRITE_BYTES) await this.#write();
   }
 
   async #write(): Promise<void> {
-    const pieces = this.#gathered;
+    const [pieces, done] = [this.#gathered, this.#done];
     this.#gathered = [];
+    this.#done = [];
     this.#bytes = 0;
     await this.#pending;
-    this.#pending = this.#file.writev(pieces);
+    this.#pending = this.#file.writev(pieces).then(() => done.forEach((tell) => tell()));
     this.#pending.catch(() => undefined); // met again by whoever writes or closes next
   }
 
@@ -133,7 +137,7 @@ export async function readJournal(journal: Journal, directory: string, expected:
       throw new Error(`bytes ${event.begin} to ${event.end} are announced as pruned`);
     if (event.kind !== 'data') continue;
     bytes += event.bytes.length;
-    await sink.take(event.bytes);
+    await sink.take(event.bytes, event.done);
   }
   await sink.close();
   if (bytes !== expected)

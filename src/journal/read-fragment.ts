@@ -8,6 +8,7 @@
  */
 import { EMPTY_BYTES, ensureError, errorCode, Sha1 } from '../base/index.ts';
 import { decompress } from './codec.ts';
+import type { StoredObject } from '../store/index.ts';
 import { CorruptFragmentError } from './errors.ts';
 import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from './fragment.ts';
 import type { Journal } from './names.ts';
@@ -35,8 +36,15 @@ export const READ_LIMITS: ReadLimits = { requests: REQUESTS, bytes: HELD_BYTES, 
 /** A damaged answer is asked for again, on new connections, this often: a proxy may have cut it, the object may be whole. */
 const CORRUPT_ATTEMPTS = 3;
 
+/** A part of a fragment's content. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  /** As StoredObject.release. */
+  readonly release?: (() => void) | undefined;
+}
+
 /** Content of a fragment from its beginning to its end, in pieces of any length. */
-export type Content = readonly Uint8Array[];
+export type Content = readonly Piece[];
 
 /** Reads one fragment by itself. Undefined when the store says that it does not exist. @throws StoreError, CorruptFragmentError, the signal's reason. */
 export async function readFragment(
@@ -156,7 +164,7 @@ class Attempt {
       if (!found) this.#fail({ outcome: 'absent' });
       else if (found.size !== this.#fragment.storedBytes || found.body.length !== end - start)
         this.#fail({ outcome: 'the object has another length than its index says' });
-      else if (!this.#failed) this.#gathering.put(start, found.body);
+      else if (!this.#failed) this.#gathering.put(start, found);
     } catch (error) {
       this.#fail({ error });
     } finally {
@@ -181,7 +189,7 @@ interface Gathering {
   /** Bytes that are held from this range on. */
   cost(start: number, end: number): number;
   /** A range, in any order. */
-  put(start: number, body: Uint8Array): void;
+  put(start: number, found: StoredObject): void;
   /** After all ranges: the content, or what is wrong with it. */
   finish(): Promise<Content | string>;
 }
@@ -194,7 +202,7 @@ function compare(found: string, { sha1 }: Fragment): string | undefined {
 class RawContent implements Gathering {
   readonly #fragment: Fragment;
   readonly #rangeBytes: number;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #pieces: Piece[] = [];
   readonly #sha1 = new Sha1();
   #digested = 0;
 
@@ -207,10 +215,10 @@ class RawContent implements Gathering {
     return end - start;
   }
 
-  put(start: number, body: Uint8Array): void {
-    this.#pieces[start / this.#rangeBytes] = body;
+  put(start: number, { body, release }: StoredObject): void {
+    this.#pieces[start / this.#rangeBytes] = { bytes: body, release };
     for (let piece = this.#pieces[this.#digested]; piece; piece = this.#pieces[++this.#digested])
-      this.#sha1.update(piece);
+      this.#sha1.update(piece.bytes);
   }
 
   async finish(): Promise<Content | string> {
@@ -234,9 +242,10 @@ class CompressedContent implements Gathering {
     return start === 0 ? storedBytes + end - begin : 0;
   }
 
-  put(start: number, body: Uint8Array): void {
+  put(start: number, { body, release }: StoredObject): void {
     this.#stored ??= new Uint8Array(this.#fragment.storedBytes);
     this.#stored.set(body, start);
+    release?.();
   }
 
   async finish(): Promise<Content | string> {
@@ -246,7 +255,7 @@ class CompressedContent implements Gathering {
       const content = await decompress(codec, this.#stored ?? EMPTY_BYTES, end - begin, (piece) =>
         sha1.update(piece),
       );
-      return compare(sha1.hex(), this.#fragment) ?? [content];
+      return compare(sha1.hex(), this.#fragment) ?? [{ bytes: content }];
     } catch (error) {
       return `${errorCode(error) ?? 'error'}: ${ensureError(error).message}`;
     }

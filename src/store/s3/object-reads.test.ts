@@ -5,6 +5,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { equalBytes } from '../../base/index.ts';
 import { seededRandom } from '../../base/testing/index.ts';
+import { BodyPool } from './body-pool.ts';
 import { isObjectRead, ObjectReads, type ReadRequest, type ReadResponse } from './object-reads.ts';
 import { MOST_HEAD_BYTES, ReadMemory } from './read-memory.ts';
 
@@ -149,6 +150,52 @@ describe('a body', () => {
     body.destroy();
     await closed;
     await expect(body.whole).rejects.toThrow('nobody wants');
+  });
+});
+
+describe('memory that was given back', () => {
+  const LARGE = 1024 * KIB;
+
+  test('is used for the next large body of its length, once, and for no other', async () => {
+    peer = async (socket, path) => {
+      const body = content(path, path === '/other' ? LARGE + 1 : LARGE);
+      socket.write(head(body.length));
+      socket.write(body);
+    };
+    const first = (await read('/first')).body;
+    const memory = (await first.whole)!;
+    first.release!();
+    first.release!();
+    const other = (await (await read('/other')).body.whole)!;
+    const second = (await (await read('/second')).body.whole)!;
+    const third = (await (await read('/third')).body.whole)!;
+    expect([
+      other.buffer === memory.buffer,
+      second.buffer === memory.buffer,
+      third.buffer === memory.buffer,
+    ]).toEqual([false, true, false]);
+    expect(equalBytes(second, content('/second', LARGE))).toBe(true);
+    expect(equalBytes(third, content('/third', LARGE))).toBe(true);
+  });
+
+  test('is not taken of a body that is not whole: it may still be written to', async () => {
+    peer = async (socket, path) => {
+      socket.write(head(LARGE));
+      if (path === '/whole') socket.write(content(path, LARGE));
+    };
+    const { body } = await read('/half');
+    body.release!();
+    const whole = (await (await read('/whole')).body.whole)!;
+    body.destroy();
+    expect(equalBytes(whole, content('/whole', LARGE))).toBe(true);
+  });
+
+  test('is kept up to a limit', () => {
+    const pool = new BodyPool();
+    const given = Array.from({ length: 5 }, () => pool.take(8 * LARGE));
+    for (const memory of given) pool.give(memory);
+    const taken = Array.from({ length: 5 }, () => pool.take(8 * LARGE));
+    expect(taken.filter((memory) => given.includes(memory)).length).toBe(4);
   });
 });
 
