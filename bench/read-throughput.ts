@@ -1,6 +1,7 @@
 /**
  * Reading a large compacted journal from beginning to end onto a disk, digests on, against the best of two peers on the same objects: `rclone
- * copy`, and a bare script of parallel GETs with a plain S3 client. Every leg in a process of its own, in turns.
+ * copy`, which checks its own digests, and a bare script of parallel GETs of ranges, which checks none. Every leg in a process of its own, in turns;
+ * nobody syncs what it wrote, and before each leg everything written before is synced.
  *
  *   node bench/read-throughput.ts [--gib N] [--rounds N] [--parallel N] [--legs bare,rclone,journal] [--to DIRECTORY] [--json FILE]
  */
@@ -28,7 +29,7 @@ const {
   json,
 } = benchArguments({
   gib: 2,
-  rounds: 2,
+  rounds: 4,
   parallel: 8,
   legs: 'bare,rclone,journal',
   to: '',
@@ -99,6 +100,7 @@ interface Measured {
   readonly name: string;
   readonly tookMs: number[];
   heapMiB: number;
+  rssMiB: number;
 }
 
 /** `target`: a directory on the disk to write to. */
@@ -107,16 +109,18 @@ async function measure(
   journal: CompactedJournal,
   target: string,
 ): Promise<readonly Measured[]> {
-  const measured = legs.map(({ name }): Measured => ({ name, tookMs: [], heapMiB: 0 }));
+  const measured = legs.map(({ name }): Measured => ({ name, tookMs: [], heapMiB: 0, rssMiB: 0 }));
   for (let round = 0; round < rounds; round++) {
     for (const leg of turns(legs, round)) {
       const directory = await mkdtemp(join(target, 'holdfast-read-'));
       try {
+        await run('sync');
         const { tookMs, memory } = await leg.read(directory);
         await checkContent(directory, journal);
         const own = measured.find(({ name }) => name === leg.name)!;
         own.tookMs.push(tookMs);
         own.heapMiB = Math.max(own.heapMiB, memory?.heap ?? 0);
+        own.rssMiB = Math.max(own.rssMiB, memory?.rss ?? 0);
       } finally {
         await rm(directory, { recursive: true, force: true });
       }
@@ -154,13 +158,14 @@ console.log(
 );
 console.table(
   Object.fromEntries(
-    measured.map(({ name, tookMs, heapMiB }) => [
+    measured.map(({ name, tookMs, heapMiB, rssMiB }) => [
       name,
       {
         'MiB/s': mibPerSecond(bytes * tookMs.length, total(tookMs)),
         'best round': mibPerSecond(bytes, summarize(tookMs).min),
         's a round': rounded(total(tookMs) / tookMs.length / 1000, 2),
-        'heap MiB': heapMiB === 0 ? 'not a Node process' : heapMiB,
+        'heap with buffers, MiB': heapMiB === 0 ? 'not a Node process' : heapMiB,
+        'process, MiB': rssMiB === 0 ? '' : rssMiB,
       },
     ]),
   ),

@@ -125,7 +125,7 @@ export async function compact(
         fragment.end,
         'the fragment that holds it does not exist',
       );
-    for (const piece of content) await builder.push(piece);
+    for (const { bytes } of content) await builder.push(bytes);
   }
   const fences: PastFence[] = [];
   const deletable: number[] = [];

@@ -11,7 +11,7 @@ import type { Fragment } from './fragment.ts';
 import type { Journal } from './names.ts';
 import type { Plan } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
-import type { Content } from './read-fragment.ts';
+import type { Content, Piece } from './read-fragment.ts';
 import type { Registers } from './slot.ts';
 
 /** Longest data event, bytes: what follows it may begin while the rest waits. */
@@ -24,7 +24,13 @@ export type CompactedStep =
   | { readonly kind: 'fence'; readonly seq: number; readonly offset: number };
 
 export type CompactedEvent =
-  | { readonly kind: 'data'; readonly begin: number; readonly end: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'data';
+      readonly begin: number;
+      readonly end: number;
+      readonly bytes: Uint8Array;
+      readonly done?: (() => void) | undefined;
+    }
   | { readonly kind: 'hole'; readonly begin: number; readonly end: number }
   /** Registers are known of the last fence only; of the others the CHECKPOINT keeps no more than their place. */
   | {
@@ -127,7 +133,7 @@ export class CompactedPart {
       this.#current = new Delivery(fragment, content);
     }
     const begin = this.#offset;
-    const { bytes, passed } = this.#current.take(begin, Math.min(end, begin + MAX_PIECE_BYTES));
+    const { bytes, done, passed } = this.#current.take(begin, Math.min(end, begin + MAX_PIECE_BYTES));
     const until = begin + bytes.length;
     this.#offset = until;
     if (until === end) this.#at++;
@@ -136,35 +142,73 @@ export class CompactedPart {
       this.#current = undefined;
       this.#ahead.advance();
     }
-    return { kind: 'data', begin, end: until, bytes };
+    return { kind: 'data', begin, end: until, bytes, done };
   }
 }
 
 /** The content of one fragment on its way out: pieces are let go of as they are passed. */
 class Delivery {
   readonly fragment: Fragment;
-  readonly #pieces: Uint8Array[];
+  readonly #pieces: Lent[];
   /** Where the first piece begins. */
   #at: number;
 
   constructor(fragment: Fragment, content: Content) {
     this.fragment = fragment;
-    this.#pieces = [...content].reverse();
+    this.#pieces = content.map((piece) => new Lent(piece)).reverse();
     this.#at = fragment.begin;
   }
 
   /** Bytes from `begin` on, at least one and none from `end` on; `passed`: how many of the fragment need not be held any longer. */
-  take(begin: number, end: number): { readonly bytes: Uint8Array; readonly passed: number } {
+  take(begin: number, end: number): Taken {
     let passed = 0;
     for (;;) {
       const piece = this.#pieces.at(-1)!;
-      const bytes = piece.subarray(Math.max(0, begin - this.#at), end - this.#at);
-      if (this.#at + piece.length <= end) {
+      const { length } = piece.bytes;
+      const bytes = piece.bytes.subarray(Math.max(0, begin - this.#at), end - this.#at);
+      const done = bytes.length > 0 ? piece.lend() : undefined;
+      if (this.#at + length <= end) {
         this.#pieces.pop();
-        this.#at += piece.length;
-        passed += piece.length;
+        this.#at += length;
+        passed += length;
+        piece.pass();
       }
-      if (bytes.length > 0) return { bytes, passed };
+      if (done) return { bytes, done, passed };
     }
+  }
+}
+
+interface Taken {
+  readonly bytes: Uint8Array;
+  readonly done: () => void;
+  readonly passed: number;
+}
+
+/** A piece of which parts were given to a receiver: when all of it was passed and he is done with every part, its memory is free. */
+class Lent {
+  readonly bytes: Uint8Array;
+  readonly #release: Piece['release'];
+  /** Parts with the receiver, and one for what was not passed. */
+  #held = 1;
+
+  constructor({ bytes, release }: Piece) {
+    this.bytes = bytes;
+    this.#release = release;
+  }
+
+  /** A part goes to the receiver. The answer takes it back, once. */
+  lend(): () => void {
+    this.#held++;
+    let isBack = false;
+    return () => {
+      if (isBack) return;
+      isBack = true;
+      this.pass();
+    };
+  }
+
+  pass(): void {
+    this.#held--;
+    if (this.#held === 0) this.#release?.();
   }
 }

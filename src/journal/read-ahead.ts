@@ -9,8 +9,8 @@
 import { raceAbort } from '../base/index.ts';
 import type { Fragment } from './fragment.ts';
 import type { Journal } from './names.ts';
-import { fetchFragment, READ_LIMITS, type Content } from './read-fragment.ts';
-import { ReadRoom, type RoomLimits } from './read-room.ts';
+import { fetchFragment, READ_LIMITS, type Content, type ReadLimits } from './read-fragment.ts';
+import { ReadRoom } from './read-room.ts';
 
 /** One stretch of fetching, from a beginning to a failure or a stop. */
 interface Run {
@@ -23,13 +23,13 @@ interface Run {
 export class ReadAhead {
   readonly #journal: Journal;
   readonly #fragments: readonly Fragment[];
-  readonly #limits: RoomLimits;
+  readonly #limits: ReadLimits;
   #run: Run | undefined;
   #first = 0;
   #signal: AbortSignal | undefined;
 
   /** `fragments`: in the order of delivery. */
-  constructor(journal: Journal, fragments: readonly Fragment[], limits: RoomLimits = READ_LIMITS) {
+  constructor(journal: Journal, fragments: readonly Fragment[], limits: ReadLimits = READ_LIMITS) {
     this.#journal = journal;
     this.#fragments = fragments;
     this.#limits = limits;
@@ -79,11 +79,11 @@ export class ReadAhead {
   #fetch(run: Run, turn: number): void {
     const fragment = this.#fragments[turn];
     if (!fragment || run.fetches.has(turn)) return;
-    const onAsked = (): void => this.#fetch(run, turn + 1);
     const fetch = fetchFragment(this.#journal, fragment, run.room, {
       turn,
+      rangeBytes: this.#limits.rangeBytes,
       signal: run.stop.signal,
-      onAsked,
+      onAsked: () => this.#fetch(run, turn + 1),
     });
     fetch.catch(() => undefined); // seen when its turn comes
     run.fetches.set(turn, fetch);

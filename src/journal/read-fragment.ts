@@ -8,6 +8,7 @@
  */
 import { EMPTY_BYTES, ensureError, errorCode, Sha1 } from '../base/index.ts';
 import { decompress } from './codec.ts';
+import type { StoredObject } from '../store/index.ts';
 import { CorruptFragmentError } from './errors.ts';
 import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from './fragment.ts';
 import type { Journal } from './names.ts';
@@ -17,17 +18,33 @@ import { ReadRoom, type RoomLimits } from './read-room.ts';
  * Bytes of one GET: large enough that the latency of a request does not matter (s3log.md §1.7), small enough that digesting one (5 ms) holds nothing
  * up.
  */
-export const RANGE_BYTES: number = 8 * 1024 * 1024;
+const RANGE_BYTES: number = 8 * 1024 * 1024;
+/** GETs in flight: with eight a local server and one thread are busy, and a distant store gives its 90 MB/s a connection eight times. */
+const REQUESTS = 8;
 /**
- * GETs in flight and bytes held while reading fragments. With eight a local server and one thread are busy, and a distant store gives its 90 MB/s eight
- * times. The bytes are a fragment that is being delivered and as much of the next ones: with less, the network would rest at the end of each fragment.
+ * Bytes held: a whole fragment, since none of it may be delivered before all of it is there, and half as much of the next one, so that the line is busy
+ * while the first one is delivered. What was delivered and is not yet collected comes on top.
  */
-export const READ_LIMITS: RoomLimits = { requests: 8, bytes: 2 * MAX_FRAGMENT_BYTES };
+const HELD_BYTES: number = 1.5 * MAX_FRAGMENT_BYTES;
+
+export interface ReadLimits extends RoomLimits {
+  /** Bytes of one GET. */
+  readonly rangeBytes: number;
+}
+
+export const READ_LIMITS: ReadLimits = { requests: REQUESTS, bytes: HELD_BYTES, rangeBytes: RANGE_BYTES };
 /** A damaged answer is asked for again, on new connections, this often: a proxy may have cut it, the object may be whole. */
 const CORRUPT_ATTEMPTS = 3;
 
+/** A part of a fragment's content. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  /** As StoredObject.release. */
+  readonly release?: (() => void) | undefined;
+}
+
 /** Content of a fragment from its beginning to its end, in pieces of any length. */
-export type Content = readonly Uint8Array[];
+export type Content = readonly Piece[];
 
 /** Reads one fragment by itself. Undefined when the store says that it does not exist. @throws StoreError, CorruptFragmentError, the signal's reason. */
 export async function readFragment(
@@ -35,12 +52,17 @@ export async function readFragment(
   fragment: Fragment,
   signal?: AbortSignal,
 ): Promise<Content | undefined> {
-  return await fetchFragment(journal, fragment, new ReadRoom(READ_LIMITS), { turn: 0, signal });
+  return await fetchFragment(journal, fragment, new ReadRoom(READ_LIMITS), {
+    turn: 0,
+    rangeBytes: RANGE_BYTES,
+    signal,
+  });
 }
 
 export interface FetchOptions {
   /** Its turn in the room. */
   readonly turn: number;
+  readonly rangeBytes: number;
   readonly signal?: AbortSignal | undefined;
   /** Told when all has been asked for: whoever comes next may begin. */
   readonly onAsked?: () => void;
@@ -84,7 +106,10 @@ class Attempt {
     this.#room = room;
     this.#options = options;
     this.#fresh = fresh;
-    this.#gathering = fragment.codec === 'raw' ? new RawContent(fragment) : new CompressedContent(fragment);
+    this.#gathering =
+      fragment.codec === 'raw'
+        ? new RawContent(fragment, options.rangeBytes)
+        : new CompressedContent(fragment);
   }
 
   async run(): Promise<Content | string> {
@@ -110,17 +135,18 @@ class Attempt {
   /** Fetches all ranges, or fails; never rejects (E2). */
   async #fetch(): Promise<void> {
     const { storedBytes } = this.#fragment;
+    const { turn, rangeBytes, onAsked } = this.#options;
     const gets: Promise<void>[] = [];
     const { signal } = this.#stop;
     try {
-      for (let start = 0; start < storedBytes; start += RANGE_BYTES) {
-        const end = Math.min(storedBytes, start + RANGE_BYTES);
+      for (let start = 0; start < storedBytes; start += rangeBytes) {
+        const end = Math.min(storedBytes, start + rangeBytes);
         const cost = this.#gathering.cost(start, end);
-        await this.#room.enter(this.#options.turn, cost, signal);
+        await this.#room.enter(turn, cost, signal);
         this.#held += cost;
         gets.push(this.#get(start, end));
       }
-      this.#options.onAsked?.();
+      onAsked?.();
     } catch (error) {
       this.#fail({ error });
     }
@@ -138,7 +164,7 @@ class Attempt {
       if (!found) this.#fail({ outcome: 'absent' });
       else if (found.size !== this.#fragment.storedBytes || found.body.length !== end - start)
         this.#fail({ outcome: 'the object has another length than its index says' });
-      else if (!this.#failed) this.#gathering.put(start, found.body);
+      else if (!this.#failed) this.#gathering.put(start, found);
     } catch (error) {
       this.#fail({ error });
     } finally {
@@ -163,7 +189,7 @@ interface Gathering {
   /** Bytes that are held from this range on. */
   cost(start: number, end: number): number;
   /** A range, in any order. */
-  put(start: number, body: Uint8Array): void;
+  put(start: number, found: StoredObject): void;
   /** After all ranges: the content, or what is wrong with it. */
   finish(): Promise<Content | string>;
 }
@@ -175,22 +201,24 @@ function compare(found: string, { sha1 }: Fragment): string | undefined {
 /** Ranges as they are, digested in their order while others are under way. */
 class RawContent implements Gathering {
   readonly #fragment: Fragment;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #rangeBytes: number;
+  readonly #pieces: Piece[] = [];
   readonly #sha1 = new Sha1();
   #digested = 0;
 
-  constructor(fragment: Fragment) {
+  constructor(fragment: Fragment, rangeBytes: number) {
     this.#fragment = fragment;
+    this.#rangeBytes = rangeBytes;
   }
 
   cost(start: number, end: number): number {
     return end - start;
   }
 
-  put(start: number, body: Uint8Array): void {
-    this.#pieces[start / RANGE_BYTES] = body;
+  put(start: number, { body, release }: StoredObject): void {
+    this.#pieces[start / this.#rangeBytes] = { bytes: body, release };
     for (let piece = this.#pieces[this.#digested]; piece; piece = this.#pieces[++this.#digested])
-      this.#sha1.update(piece);
+      this.#sha1.update(piece.bytes);
   }
 
   async finish(): Promise<Content | string> {
@@ -214,9 +242,10 @@ class CompressedContent implements Gathering {
     return start === 0 ? storedBytes + end - begin : 0;
   }
 
-  put(start: number, body: Uint8Array): void {
+  put(start: number, { body, release }: StoredObject): void {
     this.#stored ??= new Uint8Array(this.#fragment.storedBytes);
     this.#stored.set(body, start);
+    release?.();
   }
 
   async finish(): Promise<Content | string> {
@@ -226,7 +255,7 @@ class CompressedContent implements Gathering {
       const content = await decompress(codec, this.#stored ?? EMPTY_BYTES, end - begin, (piece) =>
         sha1.update(piece),
       );
-      return compare(sha1.hex(), this.#fragment) ?? [content];
+      return compare(sha1.hex(), this.#fragment) ?? [{ bytes: content }];
     } catch (error) {
       return `${errorCode(error) ?? 'error'}: ${ensureError(error).message}`;
     }

@@ -42,12 +42,16 @@ import type { Registers, Slot } from './slot.ts';
 import { isBehind, nextAskMs, paceFound, paceFrom, paceMissed, type TailPace } from './tail-pace.ts';
 
 export type JournalEvent =
-  /** Content bytes [begin, end), durable. A view that the receiver may keep. */
+  /**
+   * Content bytes [begin, end), durable. A view that the receiver may keep; with `done` he tells that he holds no part of it any longer, and its memory
+   * is used again. Where much is read, that is half of the work.
+   */
   | {
       readonly kind: 'data';
       readonly begin: number;
       readonly end: number;
       readonly bytes: Uint8Array;
+      readonly done?: (() => void) | undefined;
     }
   /** A session begins. Registers are not known of a fence that was compacted away, but for the last of those. */
   | {

@@ -2,7 +2,7 @@
  * An object store in this process: for tests, simulations and a first look. Nothing survives the process.
  *
  * M1  Every operation takes effect at once, in the order of the calls: check and publish are one synchronous step.
- * M2  Bytes are copied on the way in and on the way out; nobody can change an object afterwards (S4 of types.ts).
+ * M2  Bytes are copied on the way in (slice() of a Buffer would not copy) and on the way out; nobody can change an object afterwards (S4 of types.ts).
  */
 import { systemClock, type Clock } from '../base/index.ts';
 import { checkGet, checkList, cut } from './arguments.ts';
@@ -47,7 +47,7 @@ export class MemoryStore implements ObjectStore {
       throw error;
     }
     if (this.#entries.has(key)) return { kind: 'exists' };
-    this.#entries.set(key, { body: body.slice(), createdMs: this.#clock.wallMs() });
+    this.#entries.set(key, { body: new Uint8Array(body), createdMs: this.#clock.wallMs() });
     this.#keys.splice(this.#after(key), 0, key);
     return { kind: 'created' };
   }

@@ -44,6 +44,8 @@ export interface StoredObject {
   readonly size: number;
   /** By the store's clock, ms since 1970, often in whole seconds. */
   readonly lastModifiedMs: number | undefined;
+  /** Where there is one: for whoever holds no part of `body` any longer, so that its memory is used again. It need not be called. */
+  readonly release?: (() => void) | undefined;
 }
 
 export interface ObjectInfo {

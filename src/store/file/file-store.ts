@@ -52,7 +52,9 @@ export class FileStore implements ObjectStore {
       signal?.throwIfAborted();
       this.#checkOpen();
       checkKey(key);
-      return { kind: await raceAbort(this.#publisher.publish(join(this.#root, key), body.slice()), signal) };
+      return {
+        kind: await raceAbort(this.#publisher.publish(join(this.#root, key), new Uint8Array(body)), signal),
+      };
     } catch (error) {
       if (signal?.aborted && error === signal.reason)
         return { kind: 'undecided', cause: abortedError('create', key, signal) };

@@ -6,10 +6,13 @@
  * 3. Ending early, by error or by `destroy`, ends the request.
  */
 import { Readable } from 'node:stream';
+import type { BodyPool } from './body-pool.ts';
 
 export class ObjectBody extends Readable {
   /** The whole body, where its length was announced; rejects with the error that ended it. */
   readonly whole: Promise<Uint8Array> | undefined;
+  /** Gives the memory of `whole` back, when nobody holds a part of it; once. */
+  readonly release: (() => void) | undefined;
   readonly #into: Uint8Array | undefined;
   readonly #onMore: () => void;
   readonly #onEnd: (error: Error | null) => void;
@@ -21,16 +24,29 @@ export class ObjectBody extends Readable {
 
   /**
    * @param bytes announced length, when it is to be collected
+   * @param pool where its memory comes from
    * @param onMore wants more pieces after `add` answered false
    * @param onEnd told once, when the body has ended or nobody wants the rest
    */
-  constructor(bytes: number | undefined, onMore: () => void, onEnd: (error: Error | null) => void) {
+  constructor(
+    bytes: number | undefined,
+    pool: BodyPool,
+    onMore: () => void,
+    onEnd: (error: Error | null) => void,
+  ) {
     super();
     this.#onMore = onMore;
     this.#onEnd = onEnd;
     this.on('error', () => undefined); // an error before anybody listens is seen by whoever reads next
     if (bytes === undefined) return;
-    this.#into = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer); // every byte is written, or none is handed out
+    const into = pool.take(bytes);
+    this.#into = into; // every byte is written, or none is handed out
+    let given = false;
+    this.release = () => {
+      if (given || !this.#complete) return; // what came to nothing may still be written to
+      given = true;
+      pool.give(into);
+    };
     this.whole = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.whole.catch(() => undefined); // whoever reads a stream meets it there
   }

@@ -7,6 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { buildConnector, Pool, type Dispatcher } from 'undici';
+import { BodyPool } from './body-pool.ts';
 import { ObjectBody } from './object-body.ts';
 import { MOST_HEAD_BYTES, readingWidely } from './read-memory.ts';
 
@@ -46,6 +47,7 @@ export class ObjectReads {
   readonly #sockets: number;
   readonly #connectMs: number;
   readonly #pools = new Map<string, Pool>();
+  readonly #memory = new BodyPool();
 
   /** `sockets`: most connections at a time; `connectMs`: longest time to connect. */
   constructor(sockets: number, connectMs: number) {
@@ -56,7 +58,13 @@ export class ObjectReads {
   /** Sends one request; the answer is there when its head is. @throws the signal's reason, an error of undici or of the system. */
   handle(request: ReadRequest, signal: AbortSignal | undefined): Promise<{ response: ReadResponse }> {
     return new Promise((resolve, reject) => {
-      const answer = new Answer(wantedBytes(request), signal, (response) => resolve({ response }), reject);
+      const answer = new Answer(
+        wantedBytes(request),
+        this.#memory,
+        signal,
+        (response) => resolve({ response }),
+        reject,
+      );
       if (signal?.aborted) return;
       const { hostname, port, path, headers } = request;
       this.#pool(`http://${hostname}:${port ?? 80}`).dispatch(
@@ -112,6 +120,7 @@ function wantedBytes({ headers }: ReadRequest): number {
 /** One answer, from undici to the SDK. */
 class Answer implements Dispatcher.DispatchHandler {
   readonly #wanted: number;
+  readonly #memory: BodyPool;
   readonly #signal: AbortSignal | undefined;
   readonly #resolve: (response: ReadResponse) => void;
   readonly #reject: (error: Error) => void;
@@ -122,11 +131,13 @@ class Answer implements Dispatcher.DispatchHandler {
 
   constructor(
     wanted: number,
+    memory: BodyPool,
     signal: AbortSignal | undefined,
     resolve: (response: ReadResponse) => void,
     reject: (error: Error) => void,
   ) {
     this.#wanted = wanted;
+    this.#memory = memory;
     this.#signal = signal;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -153,6 +164,7 @@ class Answer implements Dispatcher.DispatchHandler {
       (statusCode === 200 || statusCode === 206) && bytes !== undefined && bytes <= this.#wanted;
     this.#body = new ObjectBody(
       collect ? bytes : undefined,
+      this.#memory,
       () => controller.resume(),
       (error) => this.#end(error ?? 'complete'),
     );

@@ -46,6 +46,7 @@ import {
   type S3Credentials,
 } from './clients.ts';
 import { checkOrder, checkRangeAnswer, sizeFromRange } from './answers.ts';
+import { ObjectBody } from './object-body.ts';
 import { readBody } from './read-body.ts';
 import type { OnSent, SendOptions } from './fresh-connections.ts';
 import { withRetries, type Attempt } from './read-retry.ts';
@@ -181,7 +182,12 @@ export class S3Store implements ObjectStore {
     try {
       const promised = range && checkRangeAnswer(answer, range);
       const body = await readBody(answer.Body, promised?.length ?? answer.ContentLength, this.#options.clock);
-      return { body, size: promised?.size ?? body.length, lastModifiedMs: answer.LastModified?.getTime() };
+      return {
+        body,
+        size: promised?.size ?? body.length,
+        lastModifiedMs: answer.LastModified?.getTime(),
+        release: answer.Body instanceof ObjectBody ? answer.Body.release : undefined,
+      };
     } catch (thrown) {
       answer.Body.destroy(); // or the connection stays taken
       throw thrown;

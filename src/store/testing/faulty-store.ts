@@ -134,7 +134,7 @@ export class FaultyStore implements ObjectStore {
 
   async #create(client: string, key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
     const { signal } = call;
-    const frozen = body.slice(); // a late delivery must carry the bytes of this call, whatever the caller does to its buffer
+    const frozen = new Uint8Array(body); // a late delivery must carry the bytes of this call, whatever the caller does to its buffer
     try {
       return await this.#send({
         client,

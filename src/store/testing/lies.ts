@@ -136,7 +136,7 @@ export async function lieAboutList(lie: Lie, store: ObjectStore, question: ListQ
 
 /** `body` with one bit flipped, counted from the start modulo its length. */
 export function flipBit(body: Uint8Array, bit: number): Uint8Array {
-  const changed = body.slice();
+  const changed = new Uint8Array(body);
   if (changed.length > 0) changed[(bit >>> 3) % changed.length]! ^= 1 << (bit & 7);
   return changed;
 }
