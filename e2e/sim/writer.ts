@@ -178,6 +178,7 @@ function compactAndPrune(
       triggerSlots: random.pick([3, 6, 20]),
       intervalMs: 3000,
       graceMs: random.pick([0, 3000]),
+      pruneAgeMs: 0, // what is needed is what its evidence says, however young
       fragmentBytes: random.pick([64, 150, 400, 1_000_000]),
       giveUpMs: 5000,
     },
