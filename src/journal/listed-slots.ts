@@ -50,12 +50,22 @@ export async function firstGap(journal: Journal, from: number, signal?: AbortSig
 
 /** The highest slot that a LIST shows; undefined when it shows none. A hint, since a LIST may lag. @throws StoreError, the signal's reason. */
 export async function highestSlot(journal: Journal, signal?: AbortSignal): Promise<number | undefined> {
+  return (await highestSlots(journal, 1, signal))[0];
+}
+
+/** The highest `count` slots that a LIST shows, highest first; fewer when there are not so many. @throws StoreError, the signal's reason. */
+export async function highestSlots(
+  journal: Journal,
+  count: number,
+  signal?: AbortSignal,
+): Promise<readonly number[]> {
   const prefix = slotPrefix(journal);
-  let highest: number | undefined;
+  let highest: readonly number[] = [];
   for (let startAfter: string | undefined; ;) {
     const { objects, truncated } = await journal.store.list(prefix, { startAfter, signal });
-    for (const { key } of objects) highest = slotSeq(journal, key) ?? highest;
+    const seqs = objects.flatMap(({ key }) => slotSeq(journal, key) ?? []);
+    highest = [...highest, ...seqs].slice(-count);
     startAfter = objects.at(-1)?.key;
-    if (!truncated || startAfter === undefined) return highest;
+    if (!truncated || startAfter === undefined) return highest.toReversed();
   }
 }

@@ -7,16 +7,19 @@
  *     slot below is asked. Whoever reads the damaged one says so.
  * A3  Many slots may have to be asked, so that one failure among them does not begin the whole look anew: behind a network that loses a third of all
  *     requests it would never end.
+ * A4  A slot that is gone although it was listed has been removed since, so that a newer CHECKPOINT exists: the LIST is asked again. What lies below
+ *     such a slot knows nothing of it, and who believed that would speak of lost content (seed 80).
  */
 import { sha1HexOf } from '../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from './compaction-index.ts';
 import type { JournalCursor } from './cursor.ts';
 import { CorruptSlotError, JournalDeletedError } from './errors.ts';
 import { MAX_LEFT_BY_LEAPS } from './leap-holes.ts';
-import { highestSlot } from './listed-slots.ts';
+import { highestSlots } from './listed-slots.ts';
 import { indexKey, type Journal } from './names.ts';
 import { readSlot, readSlotHead } from './read-slot.ts';
 import { isRetryable } from './retry.ts';
+import { StoreError } from '../store/index.ts';
 import type { Registers, Slot, SlotHeader } from './slot.ts';
 
 /** The newest CHECKPOINT, understood. */
@@ -31,7 +34,7 @@ export interface Plan {
 
 /** Attempts at each of many slots (A3), besides those of the store's adapter. */
 const HEAD_ATTEMPTS = 5;
-/** How often a CHECKPOINT may be gone again before it could be read: each time a newer one exists. */
+/** How often a listed slot, or the CHECKPOINT that one names, may be gone again before it could be read: each time a newer CHECKPOINT exists. */
 const MAX_MOVED = 8;
 
 /**
@@ -41,6 +44,10 @@ const MAX_MOVED = 8;
 export async function findPlan(journal: Journal, signal?: AbortSignal): Promise<Plan | undefined> {
   for (let attempt = 1; ; attempt++) {
     const known = await knowingSlot(journal, signal);
+    if (known === 'removed') {
+      if (attempt === MAX_MOVED) throw staleList(journal);
+      continue;
+    }
     const seq = known?.kind === 'checkpoint' ? known.seq : known?.checkpoint;
     if (!known || seq === undefined) return undefined;
     const slot = await readSlot(journal, seq, signal);
@@ -93,22 +100,32 @@ export async function readIndexObject(
   return decodeIndex(bytes, where);
 }
 
-/** The newest slot that knows the newest CHECKPOINT (A2); undefined when there is no slot at all. @throws CorruptSlotError, StoreError */
+/**
+ * The newest slot that knows the newest CHECKPOINT (A2); undefined when there is no slot at all; 'removed' when what a LIST has shown is gone (A4).
+ * @throws CorruptSlotError, StoreError
+ */
 async function knowingSlot(
   journal: Journal,
   signal: AbortSignal | undefined,
-): Promise<SlotHeader | undefined> {
-  const highest = await highestSlot(journal, signal);
-  if (highest === undefined) return undefined;
-  const lowest = Math.max(0, highest - MAX_LEFT_BY_LEAPS);
-  for (let seq = highest; seq >= lowest; seq--) {
-    const header = await knownHead(journal, seq, signal); // not there: a hole below a leap fence, or removed since the LIST
-    if (header && header.kind !== 'filler' && !header.leap) return header;
+): Promise<SlotHeader | 'removed' | undefined> {
+  const listed = await highestSlots(journal, MAX_LEFT_BY_LEAPS + 1, signal);
+  for (const seq of listed) {
+    const header = await knownHead(journal, seq, signal);
+    if (header === 'removed') return header;
+    if (header !== 'damaged' && header.kind !== 'filler' && !header.leap) return header;
   }
-  if (lowest === 0) return undefined;
+  if (listed.length <= MAX_LEFT_BY_LEAPS) return undefined;
   throw new CorruptSlotError(
-    `${journal.name} #${highest}`,
-    `none of the ${MAX_LEFT_BY_LEAPS} slots below it can be read`,
+    `${journal.name} #${listed[0]}`,
+    `nor can any of the ${MAX_LEFT_BY_LEAPS} slots below it be read`,
+  );
+}
+
+function staleList(journal: Journal): StoreError {
+  return new StoreError(
+    'STORE_BAD_RESPONSE',
+    `The store lists slots of journal ${journal.name} that do not exist. If this lasts, its LIST lags behind; holdfast store probe tells.`,
+    { retryable: true },
   );
 }
 
@@ -116,12 +133,12 @@ async function knownHead(
   journal: Journal,
   seq: number,
   signal: AbortSignal | undefined,
-): Promise<SlotHeader | undefined> {
+): Promise<SlotHeader | 'removed' | 'damaged'> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await readSlotHead(journal, seq, signal);
+      return (await readSlotHead(journal, seq, signal)) ?? 'removed';
     } catch (error) {
-      if (error instanceof CorruptSlotError) return undefined; // A2
+      if (error instanceof CorruptSlotError) return 'damaged'; // A2
       if (signal?.aborted || attempt === HEAD_ATTEMPTS || !isRetryable(error)) throw error; // A3
     }
   }
