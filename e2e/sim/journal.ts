@@ -18,9 +18,11 @@
  *   X10 nobody ever meets a hole in what a stored hint or pin names, and the holes are exactly those that CHECKPOINTs announce
  *   X11 no reader ever meets damage: every error of a reader that is not its own abort fails the run
  *   X12 no FENCE or FILLER slot is ever deleted (adversary.ts)
+ *   X13 no session takes a slot of its own for somebody else's
  * The list of s3log.md §7.2: acknowledged content exactly once and in order X1, X4; offsets contiguous except announced holes X4, X10; after the
  * acknowledgement of a FENCE no older one X3; all readers equal X4, X8, X11; deletion never removes an unannounced byte X7, X10, X11, X12. Its
- * mutants are mutants.ts. What §7.2 does not list comes from §6.4 (X6, X9), §6.4c (X5) and from what callers are told (X2).
+ * mutants are mutants.ts. What §7.2 does not list comes from hazard H1 (X13), §6.4 (X6, X9), §6.4c (X5) and from
+ * what callers are told (X2).
  */
 import { createWorld, type World } from './world.ts';
 import { lateReaders, tailer } from './readers.ts';

@@ -86,7 +86,7 @@ function checkSessions(world: World, log: Log): void {
     if (before && (term < before.term || (term === before.term && author !== before.author)))
       throw new Error(`X6: term ${term} by ${author} after term ${before.term} by ${before.author}`);
   });
-  if (world.damage[0]) throw new Error(`X7: ${world.damage[0].message}`, { cause: world.damage[0] });
+  if (world.damage[0]) throw world.damage[0];
   const inHole = (offset: number): boolean =>
     log.announced.some(({ begin, end }) => begin < offset && offset < end);
   for (const { seq, offset, who } of world.fencesRead) {

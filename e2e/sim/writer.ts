@@ -9,6 +9,7 @@ import {
   Compactor,
   JournalReader,
   openSession,
+  slotKey,
   type JournalCursor,
   type JournalMetrics,
   type OpenSession,
@@ -34,9 +35,14 @@ const PAUSED = 0.02;
 const PAUSES_MS = [3000, 20_000, 3_600_000] as const;
 /** How long the compactor of a forgotten session goes on at most, ms. */
 const ZOMBIE_MS = 60_000;
+/** Reads that a forgotten session is asked for, and within how many ms: as long as one of its GETs is waited for, and a little longer. */
+const ZOMBIE_READS = 4;
+const ZOMBIE_PAUSE_MS = 2500;
 /** How likely an opener holds a stale view of the log for a while (hazard H6), and for how long at most, ms. */
 const STALE = 0.2;
 const STALE_MS = 10_000;
+/** How likely somebody else opens just before with a view that is as old. */
+const TWIN = 0.5;
 /** How likely the appending ends for a while just when somebody leaps, so that holes stay; and for how long, ms. */
 const RESTS_AT_LEAP = 0.6;
 const REST_MS = 1500;
@@ -44,6 +50,7 @@ const REST_MS = 1500;
 const DIES_LEAPING = 0.4;
 const DIES_FILLING = 0.05;
 
+const LEGAL_ENDS = /^(FENCED|STALE_TERM|APPEND_UNKNOWN|STORE_\w+)$/;
 /** Why a process stopped that was told to die. */
 const CRASHED = new Error('the process crashed');
 
@@ -56,8 +63,7 @@ export async function writer(world: World): Promise<void> {
       await life(world, process);
     } catch (error) {
       // Fenced, told a stale term, or the store was away for longer than the session's patience: all legal ends of a life.
-      const code = errorCode(error) ?? '';
-      if (error !== CRASHED && !/^(FENCED|STALE_TERM|APPEND_UNKNOWN|STORE_\w+)$/.test(code)) throw error;
+      if (error !== CRASHED && !LEGAL_ENDS.test(errorCode(error) ?? '')) throw error;
     }
     await clock.sleep(process.random.below(NEXT_MS));
   }
@@ -120,7 +126,17 @@ async function life(world: World, process: Process): Promise<void> {
   }
   if (random.chance(0.3)) await session.close();
   else if (random.chance(0.5)) session.abandon('crashed');
-  else clock.timer(random.below(ZOMBIE_MS), () => compactor.stop()); // it goes on as a forgotten zombie with its appends in flight
+  else forget(world, process, session, compactor);
+}
+
+/** It goes on as a zombie with its appends in flight, compacts, and is asked for reads while its answers are late. */
+function forget(world: World, { store, random }: Process, session: Session, compactor: Compactor): void {
+  const { clock } = world;
+  clock.timer(random.below(ZOMBIE_MS), () => compactor.stop());
+  void readOnce(world, session); // never rejects
+  store.pause(random.below(ZOMBIE_PAUSE_MS));
+  for (let n = 0; n < ZOMBIE_READS; n++)
+    clock.timer(random.below(ZOMBIE_PAUSE_MS), () => void readOnce(world, session));
 }
 
 /** Reads the log, fences it, reads on to the fence. The state it ends with is checked against the session's (X4). */
@@ -134,8 +150,14 @@ async function restoreAndFence(
   const reader = new JournalReader(journal, { clock, random, metrics });
   const content = contentOf(world, 'an opener');
   const cursor = await readToTail(reader, content);
-  const term = random.chance(0.1) ? Math.max(1, world.nextTerm - 1) : world.nextTerm++; // at times two are told the same term
-  if (random.chance(STALE)) await clock.sleep(random.below(STALE_MS)); // its term is overtaken meanwhile
+  let term = random.chance(0.1) ? Math.max(1, world.nextTerm - 1) : world.nextTerm++; // at times two are told the same term
+  if (random.chance(STALE)) {
+    await clock.sleep(random.below(STALE_MS)); // its term is overtaken meanwhile
+    if (random.chance(TWIN)) {
+      await openAsTwin(world, cursor);
+      term = world.nextTerm++;
+    }
+  }
   const author = 1 + random.below(2 ** 32 - 2);
   const options = {
     flushIntervalMs: random.pick(world.busy ? [0] : [0, 20, 250]),
@@ -156,9 +178,29 @@ async function restoreAndFence(
   world.tally.sessions++;
   world.fences.push({ seq: session.fenceSeq, offset: session.fenceOffset });
   void session.ended.then((end) => {
-    if (end.kind === 'fenced') world.tally.fenced++;
+    if (end.kind !== 'fenced') return;
+    world.tally.fenced++;
+    const by = end.by && world.objects.get(slotKey(journal, end.by.seq));
+    if (by && authorOfSlot(by) === author)
+      world.damage.push(
+        new Error(`X13: session ${session.fenceSeq} takes its own slot ${end.by?.seq} for another's`),
+      );
   });
   return session;
+}
+
+/** Another process opens with this view of the log, and dies whether it succeeds or not. */
+async function openAsTwin(world: World, cursor: JournalCursor): Promise<void> {
+  const { clock } = world;
+  const { journal, random } = connect(world);
+  const author = 1 + random.below(2 ** 32 - 2);
+  const open = { cursor, author, term: world.nextTerm++, clock, random, metrics: tallyMetrics(world.tally) };
+  try {
+    const session = await openSession(journal, open);
+    session.abandon('crashed');
+  } catch (error) {
+    if (!LEGAL_ENDS.test(errorCode(error) ?? '')) throw error;
+  }
 }
 
 function compactAndPrune(
@@ -185,10 +227,14 @@ function compactAndPrune(
   );
   void compactor.ended.then(() => {
     if (/^(DATA_LOSS|CORRUPT|INVARIANT)/.test(errorCode(compactor.problem) ?? ''))
-      world.damage.push(compactor.problem!);
+      world.damage.push(new Error(`X7: ${compactor.problem!.message}`, { cause: compactor.problem }));
   });
   return compactor;
 }
+
+/** Who wrote a slot (byte 40 of the format, s3log.md §6.2). */
+const authorOfSlot = (bytes: Uint8Array): number =>
+  new DataView(bytes.buffer, bytes.byteOffset).getUint32(40, true);
 
 /** Two sessions of three compress whatever saves something. */
 function compressing(author: number): Partial<SessionOptions> {

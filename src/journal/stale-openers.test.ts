@@ -1,7 +1,7 @@
 /**
  * Several openers that slept past the same floor (open-session.ts F5): each believes what the one before it left in a reclaimed slot.
  *
- * Found by the simulation (e2e/sim, seed 170): the second one carried its false view up to the true tail, and the FENCE it put there, at an offset at which
+ * Found by the simulation (e2e/sim/regressions.ts): the second one carried its false view up to the true tail, and the FENCE it put there, at an offset at which
  * the log did not end, could be passed by no reader: the journal was closed for good.
  */
 import { expect, test } from '@jest/globals';
