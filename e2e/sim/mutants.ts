@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a reader tells no tail at a hole below a leap fence',
     file: reader,
     replace: 'if (await isLeapHole(this.journal, seq, above, signal)) return true;',
-    by: 'if (await isLeapHole(this.journal, seq, above, signal)) {\n      await this.#options.clock.sleep(100, signal);\n      return false;\n    }',
+    by: 'if (await isLeapHole(this.journal, seq, above, signal)) {\n      await new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));\n    }',
   },
   {
     name: 'a batch is acknowledged with the one before it',
