@@ -4,7 +4,7 @@ import { Compactor, type CompactorPorts } from './compactor.ts';
 import type { CompactorOptions } from './compactor-options.ts';
 import { fragmentPrefix } from './fragment.ts';
 import { encodeIndex } from './compaction-index.ts';
-import { findPlan, journalMetrics, slotKey, slotSeq, type Session } from './index.ts';
+import { findPlan, journalMetrics, slotKey, slotPrefix, slotSeq, type Session } from './index.ts';
 import { OPEN_END, type PruneEvidence } from './prune.ts';
 import { MAX_LEAP_SLOTS } from './leap-holes.ts';
 import { decodeSlot, encodeSlot } from './slot.ts';
@@ -74,6 +74,24 @@ describe('a compacted journal', () => {
       expect(reader.cursor.offset).toBe(whole.length);
       for (let from = 0; from <= whole.length; from += 7)
         expect((await lastSlots(calm, { from })).text).toBe(whole.slice(from));
+    }));
+
+  test('is found by whoever listed it before it was compacted, and asks for its slots afterwards', () =>
+    story(async (calm) => {
+      const { journal, store, clock } = calm;
+      const primary = await takeOver(calm, 1);
+      await write(primary, 'a', 12);
+      const list = store.list.bind(store);
+      const old = await list(slotPrefix(journal));
+      await clock.sleep(5_000);
+      await write(primary, 'b', 3);
+      await clock.sleep(GRACE_MS);
+      expect(slotsLeft(calm)).not.toContain(1);
+      const lists = [old];
+      store.list = async (...call) => lists.pop() ?? (await list(...call));
+      expect(await findPlan(journal)).toEqual(primary.compactor.plan);
+      store.list = async () => old; // for ever: that is no answer, and no lost content either
+      await expect(findPlan(journal)).rejects.toMatchObject({ code: 'STORE_BAD_RESPONSE', retryable: true });
     }));
 
   test('is taken over like any other: the next session goes on behind it, and compacts on', () =>

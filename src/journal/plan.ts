@@ -8,7 +8,7 @@
  * A3  Many slots may have to be asked, so that one failure among them does not begin the whole look anew: behind a network that loses a third of all
  *     requests it would never end.
  * A4  A slot that is gone although it was listed has been removed since, so that a newer CHECKPOINT exists: the LIST is asked again. What lies below
- *     such a slot knows nothing of it, and who believed that would speak of lost content (seed 80).
+ *     such a slot knows nothing of it, and who believed that would speak of lost content (compactor.test.ts).
  */
 import { sha1HexOf } from '../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from './compaction-index.ts';
