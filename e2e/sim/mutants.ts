@@ -15,13 +15,13 @@ export interface Mutant {
   readonly by: string;
 }
 
-const session = 'src/journal/session.ts';
-const putSlot = 'src/journal/put-slot.ts';
-const compaction = 'src/journal/compact.ts';
-const readIndex = 'src/journal/read-index.ts';
-const cursor = 'src/journal/cursor.ts';
-const leapFence = 'src/journal/leap-fence.ts';
-const reader = 'src/journal/reader.ts';
+const session = 'src/journal/session/session.ts';
+const putSlot = 'src/journal/session/put-slot.ts';
+const compaction = 'src/journal/compaction/compact.ts';
+const readIndex = 'src/journal/session/read-index.ts';
+const cursor = 'src/journal/read/cursor.ts';
+const leapFence = 'src/journal/open/leap-fence.ts';
+const reader = 'src/journal/read/reader.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -86,13 +86,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a fence is sent although a higher term was read',
-    file: 'src/journal/opener.ts',
+    file: 'src/journal/open/opener.ts',
     replace: 'if (allowsFence(cursor.registers, term, author.toString(32))) return;',
     by: 'if (term > 0) return;',
   },
   {
     name: 'appending begins from where the log ended before the race for the fence',
-    file: 'src/journal/passed.ts',
+    file: 'src/journal/open/passed.ts',
     replace: 'cursor: advance(passed.cursor, slot).cursor,',
     by: 'cursor: { ...advance(passed.cursor, slot).cursor, offset: passed.cursor.offset },',
   },
@@ -134,31 +134,31 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a batch is acknowledged with the one before it',
-    file: 'src/journal/append-buffer.ts',
+    file: 'src/journal/session/append-buffer.ts',
     replace: 'this.#waiters.first.end <= offset',
     by: 'this.#waiters.first.begin <= offset',
   },
   {
     name: 'compressed content is read as it is stored',
-    file: 'src/journal/read-slot.ts',
+    file: 'src/journal/read/read-slot.ts',
     replace: 'await decompress(codec, payload, end - begin)',
     by: 'payload',
   },
   {
     name: 'a barrier joins whoever waited last, whatever batch that was',
-    file: 'src/journal/append-buffer.ts',
+    file: 'src/journal/session/append-buffer.ts',
     replace: ' && joins !== undefined && latest.joins === joins',
     by: '',
   },
   {
     name: 'what waits in the buffer when fenced is reported as durable',
-    file: 'src/journal/append-buffer.ts',
+    file: 'src/journal/session/append-buffer.ts',
     replace: 'waiter.reject(errorFor(waiter.begin < sentEnd || waiter.begin === waiter.end));',
     by: 'waiter.resolve();',
   },
   {
     name: 'a barrier counts as not appended because it has no bytes of its own',
-    file: 'src/journal/append-buffer.ts',
+    file: 'src/journal/session/append-buffer.ts',
     replace: ' || waiter.begin === waiter.end',
     by: '',
   },
@@ -170,25 +170,25 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a compactor that was fenced calls damage what its successor has removed',
-    file: 'src/journal/compactor.ts',
+    file: 'src/journal/compaction/compactor.ts',
     replace: 'if (isDamage && (await this.#isFenced())) return;',
     by: '',
   },
   {
     name: 'a fence is believed without a look at what stands above it',
-    file: 'src/journal/open-session.ts',
+    file: 'src/journal/open/open-session.ts',
     replace: 'if (above === undefined) return passed.cursor;',
     by: 'return passed.cursor;',
   },
   {
     name: 'an opener believes whatever FENCE it loses a race to',
-    file: 'src/journal/open-session.ts',
+    file: 'src/journal/open/open-session.ts',
     replace: 'await checkReclaimed(); // F5',
     by: '// F5',
   },
   {
     name: 'a fragment of which something is needed is pruned',
-    file: 'src/journal/prune.ts',
+    file: 'src/journal/compaction/prune.ts',
     replace: 'range.begin < end && begin < range.end',
     by: 'range.begin <= begin && end <= range.end',
   },

@@ -1,9 +1,13 @@
 /**
  * journal: an append-only byte stream on an object store, with one writer at a time that cannot be two.
  *
- * Read first: slot.ts (the format), cursor.ts (what the slots mean), put-slot.ts (how one is decided), session.ts (the writer),
- * open-session.ts (the fence), leap-fence.ts (the fence against a busy writer), read-index.ts (reads without a lease), reader.ts (following),
- * compactor.ts (fragments instead of slots), inspect/ (looking into one from outside).
+ * format/      bytes: slots, codecs, fragment names, the index of what is compacted
+ * session/     the writer: batches, the next slot, how one is decided (put-slot.ts), reads without a lease (read-index.ts)
+ * open/        the fence, also against a busy writer (leap-fence.ts)
+ * read/        what slots mean (cursor.ts), where content is (plan.ts), following the tail (reader.ts)
+ * compaction/  fragments instead of slots, pruning, deletion
+ * inspect/     looking into a journal from outside
+ * model/       the protocol, searched state by state
  */
 export {
   createLogger,
@@ -16,8 +20,8 @@ export {
   type Metrics,
   type Random,
 } from '../base/index.ts';
-export type { Appended } from './append-buffer.ts';
-export { authorOf, START, termOf, type JournalCursor } from './cursor.ts';
+export type { Appended } from './session/append-buffer.ts';
+export { authorOf, START, termOf, type JournalCursor } from './read/cursor.ts';
 export {
   AppendUnknownError,
   CompactionError,
@@ -38,18 +42,23 @@ export {
   type CompactJournal,
   type CompactReport,
   type CompactStep,
-} from './compact-journal.ts';
-export { Compactor, type CompactorPorts } from './compactor.ts';
+} from './compaction/compact-journal.ts';
+export { Compactor, type CompactorPorts } from './compaction/compactor.ts';
 export {
   COMPACTOR_OPTION_RANGES,
   compactorOptions,
   DEFAULT_COMPACTOR_OPTIONS,
   type CompactorOptions,
-} from './compactor-options.ts';
-export type { CompactionIndex, Range } from './compaction-index.ts';
-export { fragmentKey, type Fragment } from './fragment.ts';
-export { deleteJournal, type DeleteJournal, type DeleteReport, type DeleteStep } from './delete-journal.ts';
-export { estimateHead } from './head.ts';
+} from './compaction/compactor-options.ts';
+export type { CompactionIndex, Range } from './format/compaction-index.ts';
+export { fragmentKey, type Fragment } from './format/fragment.ts';
+export {
+  deleteJournal,
+  type DeleteJournal,
+  type DeleteReport,
+  type DeleteStep,
+} from './compaction/delete-journal.ts';
+export { estimateHead } from './read/head.ts';
 export {
   commitsPerSecond,
   costOf,
@@ -98,7 +107,7 @@ export {
 } from './inspect/verify.ts';
 export { journalMetrics, type JournalMetrics } from './metrics.ts';
 export { checkJournal, isJournalName, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
-export { openSession, type OpenSession } from './open-session.ts';
+export { openSession, type OpenSession } from './open/open-session.ts';
 export {
   COMPRESSIONS,
   DEFAULT_SESSION_OPTIONS,
@@ -106,9 +115,9 @@ export {
   SessionOptionsError,
   sessionOptions,
   type SessionOptions,
-} from './options.ts';
-export { findPlan, type Plan } from './plan.ts';
-export { OPEN_END, prunable, type PruneEvidence } from './prune.ts';
-export { JournalReader, type JournalEvent, type ReaderOptions } from './reader.ts';
-export type { Session, SessionEnd } from './session.ts';
-export type { Registers, SlotHeader, SlotKind } from './slot.ts';
+} from './session/options.ts';
+export { findPlan, type Plan } from './read/plan.ts';
+export { OPEN_END, prunable, type PruneEvidence } from './compaction/prune.ts';
+export { JournalReader, type JournalEvent, type ReaderOptions } from './read/reader.ts';
+export type { Session, SessionEnd } from './session/session.ts';
+export type { Registers, SlotHeader, SlotKind } from './format/slot.ts';

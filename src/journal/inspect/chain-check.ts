@@ -8,9 +8,9 @@
  * W4  State is small: the ranges and findings that wait have limits.
  */
 import { equalBytes, toHex } from '../../base/index.ts';
-import { authorOf, termOf } from '../cursor.ts';
-import type { Plan } from '../plan.ts';
-import { ZERO_PUT_ID, type Registers, type SlotHeader } from '../slot.ts';
+import { authorOf, termOf } from '../read/cursor.ts';
+import type { Plan } from '../read/plan.ts';
+import { ZERO_PUT_ID, type Registers, type SlotHeader } from '../format/slot.ts';
 import type { ChainProblem, ContentRange, Finding } from './finding.ts';
 
 interface Gap {

@@ -5,7 +5,7 @@
  * 2. A header that is whole is told even where the payload is not, so that the chain can be followed past the damage.
  */
 import { crc32c, ensureError, HoldfastError, viewOf } from '../../base/index.ts';
-import { authorOf } from '../cursor.ts';
+import { authorOf } from '../read/cursor.ts';
 import {
   decodeSlotHead,
   HEADER_BYTES,
@@ -15,7 +15,7 @@ import {
   SLOT_HEAD_BYTES,
   VERSION,
   type SlotHeader,
-} from '../slot.ts';
+} from '../format/slot.ts';
 import { RESTORE_OBJECT, type BytesProblem, type Finding } from './finding.ts';
 
 /** No slot is longer; of an object that is, no more than this is read. */

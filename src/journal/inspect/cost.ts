@@ -5,8 +5,8 @@
  * 2. Errs upwards: requests that a store may not charge for (its own errors) are counted.
  * 3. Knows nothing of reads by clients: a linearizable read that finds nothing to share costs one GET more. Counted requests have them in.
  */
-import { MAX_POLL_MS, RELIST_MS } from '../reader.ts';
-import { nextAskMs, paceFound, paceFrom, paceMissed } from '../tail-pace.ts';
+import { MAX_POLL_MS, RELIST_MS } from '../read/reader.ts';
+import { nextAskMs, paceFound, paceFrom, paceMissed } from '../read/tail-pace.ts';
 import type { Prices } from './prices.ts';
 
 export const SECONDS_PER_MONTH: number = (365.25 / 12) * 86_400;

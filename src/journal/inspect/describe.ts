@@ -3,11 +3,11 @@
  */
 import type { Clock, Random } from '../../base/index.ts';
 import { ensureError, errorCode } from '../../base/index.ts';
-import { allowsFence, termOf } from '../cursor.ts';
+import { allowsFence, termOf } from '../read/cursor.ts';
 import { CorruptSlotError } from '../errors.ts';
 import type { Journal } from '../names.ts';
 import { retrying } from '../retry.ts';
-import { decodeSlotHead, SLOT_HEAD_BYTES, type Registers, type SlotHeader } from '../slot.ts';
+import { decodeSlotHead, SLOT_HEAD_BYTES, type Registers, type SlotHeader } from '../format/slot.ts';
 import { inOrder } from './in-order.ts';
 import { listSlots, type ListedObject } from './list-slots.ts';
 

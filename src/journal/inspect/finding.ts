@@ -5,7 +5,7 @@
  *     `warning` is what readers pass over rightly but somebody should explain.
  * V2  A finding names every object that may be the culprit: where two objects contradict each other, `key` is the later one and `before` the earlier.
  */
-import type { SlotKind } from '../slot.ts';
+import type { SlotKind } from '../format/slot.ts';
 
 export type Severity = 'damage' | 'unverified' | 'warning';
 

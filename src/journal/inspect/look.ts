@@ -6,14 +6,14 @@
  */
 import { viewOf, type Clock, type Random } from '../../base/index.ts';
 import { StoreError } from '../../store/index.ts';
-import { CodecError, decompress } from '../codec.ts';
+import { CodecError, decompress } from '../format/codec.ts';
 import { CorruptFragmentError, CorruptSlotError, JournalDeletedError } from '../errors.ts';
-import type { Fragment } from '../fragment.ts';
+import type { Fragment } from '../format/fragment.ts';
 import { slotKey, type Journal } from '../names.ts';
-import { planOf, type Plan } from '../plan.ts';
-import { readFragment } from '../read-fragment.ts';
+import { planOf, type Plan } from '../read/plan.ts';
+import { readFragment } from '../read/read-fragment.ts';
 import { isRetryable, retrying } from '../retry.ts';
-import type { SlotHeader } from '../slot.ts';
+import type { SlotHeader } from '../format/slot.ts';
 import { checkBytes, MAX_SLOT_BYTES } from './check-bytes.ts';
 import { RESTORE_OBJECT, type Finding } from './finding.ts';
 import { listSlots, type ListedObject } from './list-slots.ts';

@@ -2,12 +2,12 @@
  * The state of one verification: what was seen goes in, findings and at the end the report come out.
  */
 import type { StoreError } from '../../store/index.ts';
-import { authorOf, termOf } from '../cursor.ts';
-import type { Fragment } from '../fragment.ts';
-import { fragmentKey } from '../fragment.ts';
+import { authorOf, termOf } from '../read/cursor.ts';
+import type { Fragment } from '../format/fragment.ts';
+import { fragmentKey } from '../format/fragment.ts';
 import { slotKey, slotPrefix, type Journal } from '../names.ts';
-import type { Plan } from '../plan.ts';
-import type { SlotHeader, SlotKind } from '../slot.ts';
+import type { Plan } from '../read/plan.ts';
+import type { SlotHeader, SlotKind } from '../format/slot.ts';
 import {
   CHAIN_START,
   endOfChain,

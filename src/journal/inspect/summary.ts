@@ -1,7 +1,7 @@
 /**
  * A journal in figures: a pure fold over its described slots.
  */
-import type { Registers, SlotKind } from '../slot.ts';
+import type { Registers, SlotKind } from '../format/slot.ts';
 import type { SlotDescription } from './describe.ts';
 
 export interface JournalSummary {

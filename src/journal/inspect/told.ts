@@ -3,7 +3,7 @@
  */
 import { ensureError } from '../../base/index.ts';
 import type { ObjectInfo, StoreError } from '../../store/index.ts';
-import { fragmentKey, type Fragment } from '../fragment.ts';
+import { fragmentKey, type Fragment } from '../format/fragment.ts';
 import { slotKey, type Journal } from '../names.ts';
 import { RESTORE_OBJECT, type Finding } from './finding.ts';
 

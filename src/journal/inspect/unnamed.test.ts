@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../../base/index.ts';
-import { compactJournal } from '../compact-journal.ts';
-import { fragmentKey, fragmentPrefix } from '../fragment.ts';
-import { START } from '../cursor.ts';
-import { openSession } from '../open-session.ts';
+import { compactJournal } from '../compaction/compact-journal.ts';
+import { fragmentKey, fragmentPrefix } from '../format/fragment.ts';
+import { START } from '../read/cursor.ts';
+import { openSession } from '../open/open-session.ts';
 import { lastSlots, mortal, openAtTail, story, type CalmJournal } from '../testing/index.ts';
 import { unnamedFragments } from './unnamed.ts';
 import { verifyJournal } from './verify.ts';

@@ -8,9 +8,9 @@
  */
 import type { ObjectInfo } from '../../store/index.ts';
 import { CorruptSlotError, JournalDeletedError } from '../errors.ts';
-import { fragmentKey, fragmentPrefix, fragmentRange } from '../fragment.ts';
+import { fragmentKey, fragmentPrefix, fragmentRange } from '../format/fragment.ts';
 import type { Journal } from '../names.ts';
-import { findPlan, type Plan } from '../plan.ts';
+import { findPlan, type Plan } from '../read/plan.ts';
 import { retrying } from '../retry.ts';
 import { listJournals } from './list-slots.ts';
 import { GIVE_UP_MS, type LookOptions } from './look.ts';

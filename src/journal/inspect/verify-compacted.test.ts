@@ -5,10 +5,10 @@ import { describe, expect, test } from '@jest/globals';
 import { silentLogger, utf8 } from '../../base/index.ts';
 import { seededRandom } from '../../base/testing/index.ts';
 import { MemoryStore } from '../../store/testing/index.ts';
-import { Compactor } from '../compactor.ts';
+import { Compactor } from '../compaction/compactor.ts';
 import { journalMetrics } from '../metrics.ts';
-import { openSession } from '../open-session.ts';
-import { encodeSlot } from '../slot.ts';
+import { openSession } from '../open/open-session.ts';
+import { encodeSlot } from '../format/slot.ts';
 import {
   BuiltJournal,
   calmJournal,

@@ -7,7 +7,7 @@ import { seededRandom, VirtualClock } from '../../base/testing/index.ts';
 import { StoreError, type ObjectStore } from '../../store/index.ts';
 import { MemoryStore, type FaultRule } from '../../store/testing/index.ts';
 import { slotPrefix, type Journal } from '../names.ts';
-import { encodeSlot, MAX_PAYLOAD_BYTES } from '../slot.ts';
+import { encodeSlot, MAX_PAYLOAD_BYTES } from '../format/slot.ts';
 import {
   BuiltJournal,
   putObjects,

@@ -5,8 +5,8 @@ import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../../base/index.ts';
 import { seededRandom } from '../../base/testing/index.ts';
 import { MemoryStore } from '../../store/testing/index.ts';
-import { openSession } from '../open-session.ts';
-import { encodeSlot, ZERO_PUT_ID, type Slot } from '../slot.ts';
+import { openSession } from '../open/open-session.ts';
+import { encodeSlot, ZERO_PUT_ID, type Slot } from '../format/slot.ts';
 import {
   BuiltJournal,
   calmJournal,

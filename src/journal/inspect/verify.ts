@@ -10,9 +10,9 @@
  */
 import { retrying } from '../retry.ts';
 import { CorruptSlotError } from '../errors.ts';
-import { isLeapHole } from '../leap-holes.ts';
+import { isLeapHole } from '../open/leap-holes.ts';
 import { checkJournal, slotKey, type Journal } from '../names.ts';
-import { findPlan, type Plan } from '../plan.ts';
+import { findPlan, type Plan } from '../read/plan.ts';
 import type { Finding } from './finding.ts';
 import { inOrder } from './in-order.ts';
 import { GIVE_UP_MS, listing, look, lookAtFragment, subjects, type LookOptions } from './look.ts';

@@ -3,11 +3,11 @@
  */
 import { concatBytes, EMPTY_BYTES, sha1Hex, utf8, type Random } from '../../base/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
-import { NO_INDEX } from '../compact.ts';
-import { encodeIndex, type CompactionIndex } from '../compaction-index.ts';
-import { fragmentKey, type Fragment } from '../fragment.ts';
+import { NO_INDEX } from '../compaction/compact.ts';
+import { encodeIndex, type CompactionIndex } from '../format/compaction-index.ts';
+import { fragmentKey, type Fragment } from '../format/fragment.ts';
 import { slotKey, type Journal } from '../names.ts';
-import { encodeSlot, PUT_ID_BYTES, ZERO_PUT_ID, type Slot } from '../slot.ts';
+import { encodeSlot, PUT_ID_BYTES, ZERO_PUT_ID, type Slot } from '../format/slot.ts';
 
 export class BuiltJournal {
   /** As they are to be encoded; a hole where there is to be none. */

@@ -14,7 +14,7 @@ import {
   type StoredObject,
 } from '../../store/index.ts';
 import type { Journal } from '../names.ts';
-import { JournalReader, type JournalEvent } from '../reader.ts';
+import { JournalReader, type JournalEvent } from '../read/reader.ts';
 
 /** What happens to one PUT: its answer is lost, it never arrives, the store is busy, or says no for good. */
 export type CreateFault = 'lost-answer' | 'lost-request' | 'busy' | 'denied' | 'ok';

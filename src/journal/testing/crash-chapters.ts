@@ -4,7 +4,7 @@
  * Together the chapters make every step of the specification happen (crash-steps.ts): a first fence and group commits with lost and refused answers; a
  * busy writer fenced by a leap with fillers; compaction, merging, pruning and deletion; a store that says no, and one that says nothing.
  */
-import type { Registers } from '../slot.ts';
+import type { Registers } from '../format/slot.ts';
 import type { Lab, Life } from './crash-lab.ts';
 
 export interface Chapter {

@@ -16,18 +16,18 @@ import { ensureError, errorCode, fromUtf8, silentLogger, utf8 } from '../../base
 import { seededRandom, VirtualClock, type SeededRandom } from '../../base/testing/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
 import type { CreateOutcome } from '../../store/index.ts';
-import { Compactor } from '../compactor.ts';
-import type { CompactorOptions } from '../compactor-options.ts';
+import { Compactor } from '../compaction/compactor.ts';
+import type { CompactorOptions } from '../compaction/compactor-options.ts';
 import { verifyJournal } from '../inspect/verify.ts';
 import { findingLine } from '../inspect/finding.ts';
 import { journalMetrics, type JournalMetrics } from '../metrics.ts';
 import type { Journal } from '../names.ts';
-import { openSession } from '../open-session.ts';
-import type { SessionOptions } from '../options.ts';
-import type { PruneEvidence } from '../prune.ts';
-import { JournalReader } from '../reader.ts';
-import type { Session } from '../session.ts';
-import { decodeSlotHead, type Registers } from '../slot.ts';
+import { openSession } from '../open/open-session.ts';
+import type { SessionOptions } from '../session/options.ts';
+import type { PruneEvidence } from '../compaction/prune.ts';
+import { JournalReader } from '../read/reader.ts';
+import type { Session } from '../session/session.ts';
+import { decodeSlotHead, type Registers } from '../format/slot.ts';
 import { HINTS_PREFIX, type Phase } from './crash-steps.ts';
 import { MortalProcess, MortalWorld, type Fate } from './mortal-process.ts';
 

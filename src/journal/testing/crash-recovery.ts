@@ -6,7 +6,7 @@ import { errorCode } from '../../base/index.ts';
 import { COMPACTION, GRACE_MS, type Chapter } from './crash-chapters.ts';
 import { Lab, type Past } from './crash-lab.ts';
 import type { JournalMetrics } from '../metrics.ts';
-import type { Registers } from '../slot.ts';
+import type { Registers } from '../format/slot.ts';
 import type { Fate, MortalProcess, SentRequest } from './mortal-process.ts';
 
 /** When the crashed process's requests arrive, or it wakes up. */

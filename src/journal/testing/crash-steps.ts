@@ -6,8 +6,8 @@
  * the compactor's; a process that dies between those dies before or after them, which the store cannot tell apart.
  */
 import { equalBytes } from '../../base/index.ts';
-import { decodeCheckpoint, decodeIndex, type CompactionIndex } from '../compaction-index.ts';
-import { decodeSlot, type Slot } from '../slot.ts';
+import { decodeCheckpoint, decodeIndex, type CompactionIndex } from '../format/compaction-index.ts';
+import { decodeSlot, type Slot } from '../format/slot.ts';
 import type { Moment, SentRequest } from './mortal-process.ts';
 
 /** What a process is about: it says so when that changes. */

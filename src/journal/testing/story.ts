@@ -1,8 +1,8 @@
 /**
  * What most tests of sessions need: a journal under virtual time, a session at its end, and what a caller was told.
  */
-import { openSession, type OpenSession } from '../open-session.ts';
-import type { Session } from '../session.ts';
+import { openSession, type OpenSession } from '../open/open-session.ts';
+import type { Session } from '../session/session.ts';
 import { calmJournal, lastSlots, type CalmJournal } from './calm-journal.ts';
 
 /** Longer than any story of a test takes, shorter than one that hangs. */
