@@ -76,7 +76,7 @@ const compaction = z.object({
   triggerSlots: z.number().int().min(16).max(100_000).default(512),
   intervalMs: z.number().int().min(1000).max(86_400_000).default(600_000),
   graceMs: z.number().int().min(60_000).max(86_400_000).default(900_000),
-  pruneAgeMs: z.number().int().min(0).max(604_800_000).default(3_600_000),
+  pruneAgeMs: z.number().int().min(0).max(604_800_000).default(900_000),
   compression: z.enum(['raw', 'gzip', 'zstd']).default('zstd'),
   fragmentBytes: z.number().int().min(65_536).max(67_108_864).default(67_108_864),
   giveUpMs: z.number().int().min(1).max(3_600_000).default(60_000),

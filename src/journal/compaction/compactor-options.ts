@@ -15,9 +15,9 @@ export interface CompactorOptions {
   /** From a CHECKPOINT to the deletion of what it made superfluous, ms: longer than any LIST lags behind (s3log.md §6.4 F4). */
   readonly graceMs: number;
   /**
-   * A fragment is pruned when this session has seen it published for so long, ms: longer than a restore takes. Each takeover pushes a hints slot out,
-   * and a replica that restores from those very hints shall finish. The age counts on this process's monotonic clock, so it begins anew with each
-   * session and believes no store's clock.
+   * A fragment is pruned when this session has seen it published for so long, ms. Each takeover pushes a hints slot out; a replica that restores from
+   * hints which several takeovers have pushed out has this and the grace to finish. Not longer, because the age begins anew with each session: in a
+   * log whose sessions are all shorter nothing is ever pruned. It counts on this process's monotonic clock and believes no store's.
    */
   readonly pruneAgeMs: number;
   /** How fragments are compressed that gain from it. */
@@ -33,7 +33,7 @@ export const DEFAULT_COMPACTOR_OPTIONS: CompactorOptions = {
   triggerSlots: 512,
   intervalMs: 600_000,
   graceMs: 900_000,
-  pruneAgeMs: 3_600_000,
+  pruneAgeMs: 900_000,
   compression: 'zstd',
   fragmentBytes: MAX_FRAGMENT_BYTES,
   giveUpMs: 60_000,
