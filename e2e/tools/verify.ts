@@ -136,7 +136,7 @@ const steps: readonly Step[] = [
   command('check', 'unused code', 'knip', []),
   command('check', 'generated files', 'node', ['e2e/tools/gen.ts', '--check']),
   command('build', 'build', 'tsc', ['-p', 'tsconfig.build.json']),
-  jest('unit', 'unit', ['--testTimeout=120000']),
+  jest('unit', 'unit', ['--maxWorkers=2', '--testTimeout=120000']),
   {
     name: 'servers',
     group: 'servers',
