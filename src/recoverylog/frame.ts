@@ -6,6 +6,8 @@
  * R1  Bytes that are no frame are a desync: passed over up to the next magic word and reported with their range, never dropped silently.
  * R2  A frame whose length cannot be true (beyond MAX_OP_BYTES) is not waited for: it is an error with its offset.
  * R3  An incomplete frame stays pending until more bytes come or the caller says that none will (a fence, the head).
+ * R4  What is pushed and given out is not copied: frames are views of it. Whoever wants its memory back says so with copyRest(), before anything else is
+ *     pushed.
  */
 import { checkPosition, viewOf } from '../base/index.ts';
 import { ReplayError } from './errors.ts';
@@ -65,6 +67,12 @@ export class FrameReader {
     if (bytes.length === 0) return;
     this.#chunks.push(bytes);
     this.#buffered += bytes.length;
+  }
+
+  /** R4: bytes of the last push() that are still pending are copied, so that nothing but frames given out refers to its memory. */
+  copyRest(): void {
+    const rest = this.#chunks.pop();
+    if (rest) this.#chunks.push(new Uint8Array(rest));
   }
 
   /** The next whole frame or desync, or undefined until more bytes come (R3). @throws ReplayError */

@@ -9,6 +9,7 @@
  * L5  Paths that lead out of the directory are never played.
  * L6  A hole is passed only between operations that hints name. Behind the last one that they name everything is needed: a hole there would leave an
  *     older state, which must not be served.
+ * L7  The memory of what was read goes back as soon as its operations are applied: what a restore holds does not grow with the log.
  * A handoff does not wait for the local disk: what makes the data durable is the log, and the directory ends with its pod. finish() does wait.
  */
 import { writeFile } from 'node:fs/promises';
@@ -306,6 +307,10 @@ export class Player {
       case 'data':
         this.#frames.push(event.bytes.subarray(Math.max(0, this.#framesFrom - event.begin)));
         for (let frame = this.#frames.next(); frame; frame = this.#frames.next()) await this.#apply(frame);
+        if (event.done) {
+          this.#frames.copyRest(); // L7
+          event.done();
+        }
         break;
       case 'fence':
         this.#cutOff('a fence');

@@ -4,10 +4,12 @@
  * O1  Nobody lives above a leap FENCE before every slot below it exists: its owner fills them first, and everybody else reads in order. So only
  *     other leap FENCES may stand above an open hole; anything else up there proves that the hole was filled once, and its slot is lost.
  * O2  A hole is never wider than a leap. A wider one is damage.
+ * O3  Each leap FENCE takes two requests, and of many openers' there are many: one that fails does not begin the look anew.
  */
 import { lowestSlot } from '../read/listed-slots.ts';
 import type { Journal } from '../names.ts';
 import { readSlotHead } from '../read/read-slot.ts';
+import { oneOfMany } from '../retry.ts';
 import type { SlotHeader } from '../format/slot.ts';
 
 /**
@@ -40,8 +42,10 @@ export async function isLeapHole(
   if (lowest - hole > MAX_LEAP_SLOTS) return false; // O2
   let above: number | undefined = lowest;
   for (let leaps = 0; above !== undefined; leaps++) {
-    if (leaps === MAX_LEAPS_IN_A_ROW || !isLeap(await readSlotHead(journal, above, signal))) return false; // O1
-    above = await lowestSlot(journal, above + 1, signal);
+    const seq: number = above;
+    const slot = await oneOfMany(() => readSlotHead(journal, seq, signal), signal); // O3
+    if (leaps === MAX_LEAPS_IN_A_ROW || !isLeap(slot)) return false; // O1
+    above = await oneOfMany(() => lowestSlot(journal, seq + 1, signal), signal);
   }
   return true;
 }

@@ -5,8 +5,7 @@
  *     right too until its objects are deleted; whoever meets their absence asks again.
  * A2  A leap fence or a FILLER may not know the newest CHECKPOINT (its writer had not read that far), and a damaged slot tells nothing: the next
  *     slot below is asked. Whoever reads the damaged one says so.
- * A3  Many slots may have to be asked, so that one failure among them does not begin the whole look anew: behind a network that loses a third of all
- *     requests it would never end.
+ * A3  Many slots may have to be asked, so that one failure among them does not begin the whole look anew (lossy.test.ts).
  * A4  A slot that is gone although it was listed has been removed since, so that a newer CHECKPOINT exists: the LIST is asked again. What lies below
  *     such a slot knows nothing of it, and who believed that would speak of lost content (compactor.test.ts).
  */
@@ -18,7 +17,7 @@ import { MAX_LEFT_BY_LEAPS } from '../open/leap-holes.ts';
 import { highestSlots } from './listed-slots.ts';
 import { indexKey, type Journal } from '../names.ts';
 import { readSlot, readSlotHead } from './read-slot.ts';
-import { isRetryable } from '../retry.ts';
+import { oneOfMany } from '../retry.ts';
 import { StoreError } from '../../store/index.ts';
 import type { Registers, Slot, SlotHeader } from '../format/slot.ts';
 
@@ -32,8 +31,6 @@ export interface Plan {
   readonly registers: Registers;
 }
 
-/** Attempts at each of many slots (A3), besides those of the store's adapter. */
-const HEAD_ATTEMPTS = 5;
 /** How often a listed slot, or the CHECKPOINT that one names, may be gone again before it could be read: each time a newer CHECKPOINT exists. */
 const MAX_MOVED = 8;
 
@@ -134,12 +131,10 @@ async function knownHead(
   seq: number,
   signal: AbortSignal | undefined,
 ): Promise<SlotHeader | 'removed' | 'damaged'> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return (await readSlotHead(journal, seq, signal)) ?? 'removed';
-    } catch (error) {
-      if (error instanceof CorruptSlotError) return 'damaged'; // A2
-      if (signal?.aborted || attempt === HEAD_ATTEMPTS || !isRetryable(error)) throw error; // A3
-    }
+  try {
+    return (await oneOfMany(() => readSlotHead(journal, seq, signal), signal)) ?? 'removed'; // A3
+  } catch (error) {
+    if (error instanceof CorruptSlotError) return 'damaged'; // A2
+    throw error;
   }
 }
