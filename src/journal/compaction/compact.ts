@@ -163,7 +163,8 @@ export async function basePlan(session: Session, signal?: AbortSignal): Promise<
   const seq = confirmed.checkpointSeq;
   if (seq === undefined) return undefined;
   const slot = await readSlot(journal, seq, signal);
-  if (!slot) throw new DataLossError(journal.name, 0, undefined, `CHECKPOINT slot ${seq} is missing`);
+  if (slot?.kind !== 'checkpoint')
+    throw new DataLossError(journal.name, 0, undefined, `CHECKPOINT slot ${seq} is missing`);
   return await planOf(journal, slot, signal);
 }
 

@@ -94,6 +94,41 @@ describe('a compacted journal', () => {
       await expect(findPlan(journal)).rejects.toMatchObject({ code: 'STORE_BAD_RESPONSE', retryable: true });
     }));
 
+  test('is found although a stale opener has put a FENCE where the CHECKPOINT was that is asked for', () =>
+    story(async (calm) => {
+      const { journal, store, clock } = calm;
+      const primary = await takeOver(calm, 1);
+      await write(primary, 'a', 12);
+      await clock.sleep(5_000);
+      const { seq } = (await findPlan(journal))!;
+      const old = store.objects.get(slotKey(journal, seq))!;
+      await write(primary, 'b', 12);
+      await clock.sleep(5_000);
+      const get = store.get.bind(store);
+      let asked = 0;
+      store.get = async (key, call) => {
+        if (key !== slotKey(journal, seq) || asked++ > 0) return await get(key, call);
+        const { session, begin, author, putId, previousPutId } = decodeSlot(old, seq, 'test');
+        const registers = { author: 'v', term: '1' };
+        const body = encodeSlot({
+          ...{ kind: 'fence', codec: 'raw', leap: false, seq, begin, end: begin, session: seq },
+          ...{ author, putId, previousPutId, checkpoint: undefined, registers, payload: new Uint8Array(0) },
+        });
+        expect(session).toBeLessThan(seq);
+        return { body, size: body.length, lastModifiedMs: undefined };
+      };
+      const lists = [
+        {
+          objects: [{ key: slotKey(journal, seq + 1), size: 0, lastModifiedMs: undefined }],
+          truncated: false,
+        },
+      ];
+      const list = store.list.bind(store);
+      store.list = async (...call) => lists.pop() ?? (await list(...call));
+      expect(await findPlan(journal)).toEqual(primary.compactor.plan);
+      expect(asked).toBe(1);
+    }));
+
   test('is taken over like any other: the next session goes on behind it, and compacts on', () =>
     story(async (calm) => {
       const first = await takeOver(calm, 1);

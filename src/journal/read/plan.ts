@@ -8,6 +8,7 @@
  * A3  Many slots may have to be asked, so that one failure among them does not begin the whole look anew (lossy.test.ts).
  * A4  A slot that is gone although it was listed has been removed since, so that a newer CHECKPOINT exists: the LIST is asked again. What lies below
  *     such a slot knows nothing of it, and who believed that would speak of lost content (compactor.test.ts).
+ * A5  Where a CHECKPOINT was, somebody who slept may have put a FENCE since: that it is gone is all that the slot tells then.
  */
 import { sha1HexOf } from '../../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from '../format/compaction-index.ts';
@@ -48,7 +49,7 @@ export async function findPlan(journal: Journal, signal?: AbortSignal): Promise<
     const seq = known?.kind === 'checkpoint' ? known.seq : known?.checkpoint;
     if (!known || seq === undefined) return undefined;
     const slot = await readSlot(journal, seq, signal);
-    if (slot) return await planOf(journal, slot, signal);
+    if (slot?.kind === 'checkpoint') return await planOf(journal, slot, signal); // A5
     if (attempt === MAX_MOVED)
       throw new CorruptSlotError(
         `${journal.name} #${known.seq}`,
