@@ -117,7 +117,7 @@ export async function compactJournal(journal: Journal, how: CompactJournal): Pro
   await session.close();
   const { base, plan, pruned } = done;
   const superfluous = {
-    slots: plan ? await sweep(journal, plan.index.floor, signal) : [],
+    slots: plan ? await sweep(journal, plan.index, signal) : [],
     fragments: plan?.index.retired ?? [],
   };
   const objects = superfluous.slots.length + superfluous.fragments.length;

@@ -62,6 +62,7 @@ export const NO_INDEX: CompactionIndex = {
   pruned: [],
   fences: [],
   retired: [],
+  reclaimed: 0,
   proof: undefined,
   deleted: false,
 };
@@ -151,6 +152,7 @@ export async function compact(
     pruned: index.pruned,
     fences: [...index.fences, ...fences],
     retired: [...index.retired, ...merged],
+    reclaimed: index.reclaimed,
     proof: undefined,
     deleted: false,
   };

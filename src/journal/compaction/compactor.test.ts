@@ -392,6 +392,38 @@ describe('when pruning happens', () => {
     }));
 });
 
+describe('a handoff', () => {
+  test('sweeps what its predecessors left and did not say was reclaimed, and asks for nothing below that, however many there were', () =>
+    story(async (calm) => {
+      const { store, journal } = calm;
+      const asked: number[] = [];
+      const get = store.get.bind(store);
+      store.get = async (key, call) => {
+        const seq = call?.range ? slotSeq(journal, key) : undefined;
+        if (seq !== undefined) asked.push(seq);
+        return await get(key, call);
+      };
+      const sweeps: number[] = [];
+      for (let term = 1; term <= 20; term++) {
+        const primary = await takeOver(calm, term);
+        const base = await findPlan(journal);
+        asked.length = 0;
+        await calm.clock.sleep(5_000);
+        sweeps.push(asked.filter((seq) => seq < (base?.index.floor ?? 0)).length);
+        await write(primary, `${term}.`, 12);
+        await calm.clock.sleep(GRACE_MS + 5_000);
+        await write(primary, `${term}+`, 12); // its CHECKPOINT says what is reclaimed by now; its own slots are left to the next
+        await calm.clock.sleep(5_000);
+        expect(primary.compactor.plan!.index.reclaimed).toBeGreaterThan(primary.session.fenceSeq);
+      }
+      expect(Math.max(...sweeps.slice(1))).toBeGreaterThan(0);
+      expect(Math.max(...sweeps)).toBeLessThanOrEqual(14); // 12 appends, a CHECKPOINT, and never the FENCEs below
+      await calm.clock.sleep(GRACE_MS);
+      const last = (await findPlan(journal))!.index;
+      expect(slotsLeft(calm).filter((seq) => seq < last.floor)).toEqual(last.fences.map(({ seq }) => seq));
+    }));
+});
+
 describe('a zombie', () => {
   test('publishes nothing and deletes nothing once it is fenced', () =>
     story(async (calm) => {

@@ -42,6 +42,8 @@ const DAMAGE: ReadonlySet<string> = new Set([
 
 interface Pending extends Superfluous {
   readonly readyAtMs: number;
+  /** Once it is deleted, nothing is left below this slot: everything lower was superfluous earlier (reclaim.ts K4). */
+  readonly floor: number;
 }
 
 /** Whether there is reason to compact; pure. */
@@ -66,6 +68,8 @@ export class Compactor {
   readonly #stop = new AbortController();
   #plan: Plan | undefined;
   #pending: Pending[] = [];
+  /** Below this slot nothing is left to delete (reclaim.ts K4). */
+  #reclaimed = 0;
   #verified = false;
   #published = 0;
   /** The plan of the journal as it was fenced is known, and what predecessors left below its floor. */
@@ -159,8 +163,9 @@ export class Compactor {
     const plan = await basePlan(session, signal);
     if (plan) {
       this.#know(plan);
-      const slots = await sweep(session.journal, plan.index.floor, signal);
-      this.#later({ slots, fragments: plan.index.retired });
+      this.#reclaimed = plan.index.reclaimed;
+      const slots = await sweep(session.journal, plan.index, signal);
+      this.#later({ slots, fragments: plan.index.retired }, plan.index.floor);
     }
     this.#begun = true;
   }
@@ -169,13 +174,14 @@ export class Compactor {
     const { session, log, metrics, clock } = this.#ports;
     const startedMs = clock.monotonicMs();
     const before = this.#plan?.index;
-    const done = await compact(session, this.#plan, this.#verified, this.#compactOptions(signal));
+    const base = this.#plan && { ...this.#plan, index: { ...this.#plan.index, reclaimed: this.#reclaimed } };
+    const done = await compact(session, base, this.#verified, this.#compactOptions(signal));
     if (!done) return;
     const { plan, deletable, written } = done;
     this.#adopt(plan);
     this.#verified ||= written.length > 0;
     const fragments = plan.index.retired.filter((fragment) => !before?.retired.includes(fragment));
-    this.#later({ slots: deletable, fragments });
+    this.#later({ slots: deletable, fragments }, plan.index.floor);
     metrics.compacted(plan.index.end - (before?.end ?? 0), (clock.monotonicMs() - startedMs) / 1000);
     log.info('journal compacted', {
       journal: session.journal.name,
@@ -200,8 +206,9 @@ export class Compactor {
     const next = needs && prunedIndex(plan.index, needs, isOld);
     if (!needs || !next) return;
     const fragments = next.retired.filter((fragment) => !plan.index.retired.includes(fragment));
-    this.#adopt(await publish(session, next, this.#compactOptions(signal)));
-    this.#later({ slots: [], fragments });
+    const index = { ...next, reclaimed: this.#reclaimed };
+    this.#adopt(await publish(session, index, this.#compactOptions(signal)));
+    this.#later({ slots: [], fragments }, index.floor);
     const bytes = fragments.reduce((sum, { begin, end }) => sum + end - begin, 0);
     metrics.pruned(bytes);
     log.info('journal pruned', {
@@ -222,6 +229,7 @@ export class Compactor {
     ) {
       await reclaim(session.journal, next, signal);
       this.#pending.shift();
+      this.#reclaimed = next.floor;
       metrics.reclaimed(next.slots.length, next.fragments.length);
       const gone = new Set(next.fragments);
       if (this.#plan && gone.size > 0) {
@@ -246,10 +254,11 @@ export class Compactor {
     this.#lastMs = this.#ports.clock.monotonicMs();
   }
 
-  #later(superfluous: Superfluous): void {
-    if (superfluous.slots.length === 0 && superfluous.fragments.length === 0) return;
+  /** Deletes after the grace; then nothing is left below `floor`. */
+  #later(superfluous: Superfluous, floor: number): void {
     this.#pending.push({
       ...superfluous,
+      floor,
       readyAtMs: this.#ports.clock.monotonicMs() + this.#options.graceMs,
     });
   }

@@ -6,8 +6,12 @@
  * K2  Not before the grace has passed since this process saw the CHECKPOINT confirmed, by its own monotonic clock: readers with an old plan may
  *     finish, and no LIST is so late that it hides the floor from a stale opener (§6.4 F4).
  * K3  Highest first. A crash leaves some; the next session's sweep finds them.
+ * K4  A session that has deleted everything below a floor says so in its next index (`reclaimed`), and no sweep looks below that again: what a handoff
+ *     costs does not grow with the handoffs before it. A PUT that comes so late that its slot is reclaimed leaves one object, which no reader
+ *     believes (reader.ts) and which goes with the journal.
  */
 import { slotKey, slotPrefix, slotSeq, type Journal } from '../names.ts';
+import type { CompactionIndex } from '../format/compaction-index.ts';
 import { fragmentKey, type Fragment } from '../format/fragment.ts';
 import { readSlotHead } from '../read/read-slot.ts';
 
@@ -34,16 +38,23 @@ export async function reclaim(
   await eachOf(keys, (key) => journal.store.delete(key, { signal }));
 }
 
-/** Slots below the floor that a predecessor left: DATA and CHECKPOINT by their own header. @throws StoreError, CorruptSlotError */
+/**
+ * Slots below the floor that predecessors left: DATA and CHECKPOINT by their own header. Only where something may be left (K4), and FENCEs that the
+ * index names are not asked. @throws StoreError, CorruptSlotError, the signal's reason
+ */
 export async function sweep(
   journal: Journal,
-  floor: number,
+  { floor, reclaimed, fences }: Pick<CompactionIndex, 'floor' | 'reclaimed' | 'fences'>,
   signal?: AbortSignal,
 ): Promise<readonly number[]> {
+  const named = new Set(fences.map(({ seq }) => seq));
+  const before = reclaimed > 0 ? slotKey(journal, reclaimed - 1) : undefined;
   const found: number[] = [];
-  for (let startAfter: string | undefined, more = true; more;) {
+  for (let startAfter = before, more = reclaimed < floor; more;) {
     const page = await journal.store.list(slotPrefix(journal), { startAfter, signal });
-    const below = page.objects.flatMap(({ key }) => slotSeq(journal, key) ?? []).filter((seq) => seq < floor);
+    const below = page.objects
+      .flatMap(({ key }) => slotSeq(journal, key) ?? [])
+      .filter((seq) => seq < floor && !named.has(seq));
     await eachOf(below, async (seq) => {
       const kind = (await readSlotHead(journal, seq, signal))?.kind;
       if (kind === 'data' || kind === 'checkpoint') found.push(seq);

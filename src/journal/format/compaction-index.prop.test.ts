@@ -37,8 +37,9 @@ const index: fc.Arbitrary<CompactionIndex> = fc
     ),
     fenceOffsets: fc.array(fc.nat(400), { maxLength: 5 }),
     lastPutId: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+    reclaimed: fc.nat(100),
   })
-  .map(({ spans, fenceOffsets, lastPutId }) => {
+  .map(({ spans, fenceOffsets, lastPutId, reclaimed }) => {
     const fragments: Fragment[] = [];
     const holes: { begin: number; end: number }[] = [];
     let end = 0;
@@ -57,6 +58,7 @@ const index: fc.Arbitrary<CompactionIndex> = fc
       pruned: mergeRanges(holes),
       fences: offsets.map((offset, i) => ({ seq: i * 3, offset })),
       retired: fragments.slice(0, 1),
+      reclaimed,
       proof: holes.length > 0 ? 'why' : undefined,
       deleted: false,
     };
@@ -79,6 +81,13 @@ describe('an index', () => {
         expect(decodeIndex(bytes, 'here')).toEqual(given);
         expect(bytes.length).toBeLessThan(MAX_INLINE_BYTES);
         expect(decodeCheckpoint(checkpointPayload(bytes), 'here')).toEqual({ kind: 'index', index: given });
+      }),
+    ));
+
+  test('that says more is reclaimed than lies below its floor, or says it in no number of a slot, is refused', () =>
+    fc.assert(
+      fc.property(index, fc.constantFrom(101, -1, 0.5, 2 ** 60), (given, reclaimed) => {
+        expect(() => decodeIndex(encodeIndex({ ...given, reclaimed }), 'here')).toThrow(/its index is/);
       }),
     ));
 

@@ -41,6 +41,8 @@ export interface CompactionIndex {
   readonly fences: readonly PastFence[];
   /** Fragments that an earlier index named and this one does not: to be deleted after the grace. */
   readonly retired: readonly Fragment[];
+  /** Below this slot everything that may go was deleted already: no sweep looks there again. 0: nothing is known; never above the floor. */
+  readonly reclaimed: number;
   /** Why the pruned ranges of this CHECKPOINT may go: evidence for people (s3log.md §6.8). */
   readonly proof: string | undefined;
   /** The journal is deleted: nobody reads or writes it again. */
@@ -64,6 +66,7 @@ const indexText = z.strictObject({
   pruned: z.array(rangeRow),
   fences: z.array(rangeRow),
   retired: z.array(fragmentRow),
+  reclaimed: position.optional(),
   proof: z.string().optional(),
   deleted: z.boolean(),
 });
@@ -93,7 +96,7 @@ const fragmentOf = ([begin, end, digest, codec, storedBytes]: FragmentRow): Frag
 
 /** The bytes of an index. */
 export function encodeIndex(index: CompactionIndex): Uint8Array {
-  const { floor, end, lastPutId, fragments, pruned, fences, retired, proof, deleted } = index;
+  const { floor, end, lastPutId, fragments, pruned, fences, retired, reclaimed, proof, deleted } = index;
   const text: z.infer<typeof indexText> = {
     version: VERSION,
     floor,
@@ -103,6 +106,7 @@ export function encodeIndex(index: CompactionIndex): Uint8Array {
     pruned: pruned.map((range) => [range.begin, range.end]),
     fences: fences.map((fence) => [fence.seq, fence.offset]),
     retired: retired.map(rowOf),
+    ...(reclaimed === 0 ? {} : { reclaimed }),
     ...(proof === undefined ? {} : { proof }),
     deleted,
   };
@@ -159,7 +163,8 @@ function decodeIndexJson(json: unknown, where: string): CompactionIndex {
   const parsed = indexText.safeParse(json);
   if (!parsed.success)
     throw new CorruptSlotError(where, `its index is not understood: ${z.prettifyError(parsed.error)}`);
-  const { floor, end, lastPutId, fragments, pruned, fences, retired, proof, deleted } = parsed.data;
+  const { floor, end, lastPutId, fragments, pruned, fences, retired, reclaimed, proof, deleted } =
+    parsed.data;
   const index: CompactionIndex = {
     floor,
     end,
@@ -168,6 +173,7 @@ function decodeIndexJson(json: unknown, where: string): CompactionIndex {
     pruned: pruned.map(([begin, rangeEnd]) => ({ begin, end: rangeEnd })),
     fences: fences.map(([seq, offset]) => ({ seq, offset })),
     retired: retired.map(fragmentOf),
+    reclaimed: reclaimed ?? 0,
     proof,
     deleted,
   };
@@ -179,6 +185,7 @@ function decodeIndexJson(json: unknown, where: string): CompactionIndex {
 /** What is wrong with an index (N1), or undefined. */
 export function indexProblem(index: CompactionIndex): string | undefined {
   if (index.lastPutId.length !== PUT_ID_BYTES) return 'a put-id has 16 bytes';
+  if (index.reclaimed > index.floor) return `slots up to ${index.reclaimed} are reclaimed, above the floor`;
   const gap = coverageProblem(index);
   if (gap !== undefined) return gap;
   const unordered = index.fences.findIndex(
