@@ -31,6 +31,9 @@ export class CorruptSlotError extends HoldfastError {
   }
 }
 
+/** A CHECKPOINT whose index object does not exist: damage, unless the CHECKPOINT itself is about to be removed (reclaim.ts K3). */
+export class IndexGoneError extends CorruptSlotError {}
+
 /** A fragment whose bytes are not the content that its name promises. */
 export class CorruptFragmentError extends HoldfastError {
   constructor(key: string, begin: number, end: number, problem: string) {

@@ -117,10 +117,10 @@ export async function compactJournal(journal: Journal, how: CompactJournal): Pro
   await session.close();
   const { base, plan, pruned } = done;
   const superfluous = {
-    slots: plan ? await sweep(journal, plan.index, signal) : [],
+    ...(plan ? await sweep(journal, plan.index, signal) : { slots: [], indexes: [] }),
     fragments: plan?.index.retired ?? [],
   };
-  const objects = superfluous.slots.length + superfluous.fragments.length;
+  const objects = superfluous.slots.length + superfluous.fragments.length + superfluous.indexes.length;
   if (how.reclaim && objects > 0) {
     onStep?.({ kind: 'waiting', graceMs: options.graceMs });
     await clock.sleep(options.graceMs, signal);

@@ -27,6 +27,7 @@ import { floorCursor, planOf, type Plan } from '../read/plan.ts';
 import { readFragment } from '../read/read-fragment.ts';
 import { readSlot } from '../read/read-slot.ts';
 import { RETRY } from '../retry.ts';
+import { indexesNamedBy } from './reclaim.ts';
 import type { Session } from '../session/session.ts';
 import { PUT_ID_BYTES, type Slot } from '../format/slot.ts';
 
@@ -49,6 +50,8 @@ export interface Compacted {
   readonly plan: Plan;
   /** Slots below the new floor that are neither FENCE nor FILLER, ascending. */
   readonly deletable: readonly number[];
+  /** Index objects of the CHECKPOINTs among them. */
+  readonly indexes: readonly string[];
   /** Fragments written, and their content bytes. */
   readonly written: readonly Fragment[];
 }
@@ -130,11 +133,13 @@ export async function compact(
   }
   const fences: PastFence[] = [];
   const deletable: number[] = [];
+  const indexes: string[] = [];
   let cursor: JournalCursor = base ? floorCursor(base) : START;
   for await (const slot of slotsOf(journal, index.floor, target.nextSeq, index.end, options.signal)) {
     const step = advance(cursor, slot);
     cursor = step.cursor;
     if (slot.kind === 'data' || slot.kind === 'checkpoint') deletable.push(slot.seq);
+    indexes.push(...indexesNamedBy(journal, slot));
     if (!step.live) continue;
     if (slot.kind === 'fence') fences.push({ seq: slot.seq, offset: cursor.offset });
     if (slot.kind === 'data') await builder.push(slot.payload);
@@ -156,7 +161,7 @@ export async function compact(
     proof: undefined,
     deleted: false,
   };
-  return { plan: await publish(session, next, options), deletable, written };
+  return { plan: await publish(session, next, options), deletable, indexes, written };
 }
 
 /** The newest plan as a session has found the journal; undefined when it was never compacted. @throws DataLossError, CorruptSlotError, StoreError */

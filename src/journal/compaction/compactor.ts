@@ -164,8 +164,8 @@ export class Compactor {
     if (plan) {
       this.#know(plan);
       this.#reclaimed = plan.index.reclaimed;
-      const slots = await sweep(session.journal, plan.index, signal);
-      this.#later({ slots, fragments: plan.index.retired }, plan.index.floor);
+      const swept = await sweep(session.journal, plan.index, signal);
+      this.#later({ ...swept, fragments: plan.index.retired }, plan.index.floor);
     }
     this.#begun = true;
   }
@@ -177,11 +177,11 @@ export class Compactor {
     const base = this.#plan && { ...this.#plan, index: { ...this.#plan.index, reclaimed: this.#reclaimed } };
     const done = await compact(session, base, this.#verified, this.#compactOptions(signal));
     if (!done) return;
-    const { plan, deletable, written } = done;
+    const { plan, deletable, indexes, written } = done;
     this.#adopt(plan);
     this.#verified ||= written.length > 0;
     const fragments = plan.index.retired.filter((fragment) => !before?.retired.includes(fragment));
-    this.#later({ slots: deletable, fragments }, plan.index.floor);
+    this.#later({ slots: deletable, fragments, indexes }, plan.index.floor);
     metrics.compacted(plan.index.end - (before?.end ?? 0), (clock.monotonicMs() - startedMs) / 1000);
     log.info('journal compacted', {
       journal: session.journal.name,
@@ -208,7 +208,7 @@ export class Compactor {
     const fragments = next.retired.filter((fragment) => !plan.index.retired.includes(fragment));
     const index = { ...next, reclaimed: this.#reclaimed };
     this.#adopt(await publish(session, index, this.#compactOptions(signal)));
-    this.#later({ slots: [], fragments }, index.floor);
+    this.#later({ slots: [], fragments, indexes: [] }, index.floor);
     const bytes = fragments.reduce((sum, { begin, end }) => sum + end - begin, 0);
     metrics.pruned(bytes);
     log.info('journal pruned', {

@@ -7,10 +7,10 @@
 import { viewOf, type Clock, type Random } from '../../base/index.ts';
 import { StoreError } from '../../store/index.ts';
 import { CodecError, decompress } from '../format/codec.ts';
-import { CorruptFragmentError, CorruptSlotError, JournalDeletedError } from '../errors.ts';
+import { CorruptFragmentError, CorruptSlotError, IndexGoneError, JournalDeletedError } from '../errors.ts';
 import type { Fragment } from '../format/fragment.ts';
 import { slotKey, type Journal } from '../names.ts';
-import { planOf, type Plan } from '../read/plan.ts';
+import { findPlan, planOf, type Plan } from '../read/plan.ts';
 import { readFragment } from '../read/read-fragment.ts';
 import { isRetryable, retrying } from '../retry.ts';
 import type { SlotHeader } from '../format/slot.ts';
@@ -148,6 +148,7 @@ async function checkContent(
     return [];
   } catch (error) {
     if (error instanceof JournalDeletedError) return [];
+    if (error instanceof IndexGoneError && (await isBelowFloor(journal, seq, options))) return []; // it goes next (reclaim.ts K3)
     if (error instanceof CorruptSlotError) return [badPlanFinding(key, seq, String(error.fields['problem']))];
     if (!(error instanceof CodecError)) throw error;
     const bytes = { start: body.length - payload.length, end: body.length };
@@ -164,6 +165,20 @@ async function checkContent(
         help: RESTORE_OBJECT,
       },
     ];
+  }
+}
+
+/** Whether the newest plan says so. @throws StoreError */
+async function isBelowFloor(journal: Journal, seq: number, options: LookOptions): Promise<boolean> {
+  try {
+    const newest = await retrying(() => findPlan(journal, options.signal), {
+      ...options,
+      giveUpMs: GIVE_UP_MS,
+    });
+    return newest !== undefined && seq < newest.index.floor;
+  } catch (error) {
+    if (error instanceof CorruptSlotError || error instanceof JournalDeletedError) return false;
+    throw error;
   }
 }
 

@@ -8,12 +8,13 @@
  * A3  Many slots may have to be asked, so that one failure among them does not begin the whole look anew (lossy.test.ts).
  * A4  A slot that is gone although it was listed has been removed since, so that a newer CHECKPOINT exists: the LIST is asked again. What lies below
  *     such a slot knows nothing of it, and who believed that would speak of lost content (compactor.test.ts).
- * A5  Where a CHECKPOINT was, somebody who slept may have put a FENCE since: that it is gone is all that the slot tells then.
+ * A5  Where a CHECKPOINT was, somebody who slept may have put a FENCE since; and its index object goes a moment before it does (reclaim.ts K3). Either tells
+ *     that it is removed, no more.
  */
 import { sha1HexOf } from '../../base/index.ts';
 import { decodeCheckpoint, decodeIndex, type CompactionIndex } from '../format/compaction-index.ts';
 import type { JournalCursor } from './cursor.ts';
-import { CorruptSlotError, JournalDeletedError } from '../errors.ts';
+import { CorruptSlotError, IndexGoneError, JournalDeletedError } from '../errors.ts';
 import { MAX_LEFT_BY_LEAPS } from '../open/leap-holes.ts';
 import { highestSlots } from './listed-slots.ts';
 import { indexKey, type Journal } from '../names.ts';
@@ -49,7 +50,11 @@ export async function findPlan(journal: Journal, signal?: AbortSignal): Promise<
     const seq = known?.kind === 'checkpoint' ? known.seq : known?.checkpoint;
     if (!known || seq === undefined) return undefined;
     const slot = await readSlot(journal, seq, signal);
-    if (slot?.kind === 'checkpoint') return await planOf(journal, slot, signal); // A5
+    try {
+      if (slot?.kind === 'checkpoint') return await planOf(journal, slot, signal);
+    } catch (error) {
+      if (!(error instanceof IndexGoneError) || attempt === MAX_MOVED) throw error; // A5
+    }
     if (attempt === MAX_MOVED)
       throw new CorruptSlotError(
         `${journal.name} #${known.seq}`,
@@ -91,7 +96,7 @@ export async function readIndexObject(
   signal: AbortSignal | undefined,
 ): Promise<CompactionIndex> {
   const found = await journal.store.get(indexKey(journal, sha1), { signal });
-  if (!found) throw new CorruptSlotError(where, `its index object ${sha1} is gone`);
+  if (!found) throw new IndexGoneError(where, `its index object ${sha1} is gone`);
   const bytes = found.body.slice();
   if ((await sha1HexOf(bytes)) !== sha1)
     throw new CorruptSlotError(where, `its index object ${sha1} is damaged`);

@@ -27,7 +27,13 @@ import {
 } from '../../base/index.ts';
 import { CompactedPart } from './compacted-part.ts';
 import { advance, START, termOf, type JournalCursor, type Step } from './cursor.ts';
-import { CorruptSlotError, DataLossError, FencedError, JournalVersionError } from '../errors.ts';
+import {
+  CorruptSlotError,
+  DataLossError,
+  FencedError,
+  IndexGoneError,
+  JournalVersionError,
+} from '../errors.ts';
 import type { Fragment } from '../format/fragment.ts';
 import { journalMetrics, type JournalMetrics } from '../metrics.ts';
 import { isLeapHole } from '../open/leap-holes.ts';
@@ -329,6 +335,17 @@ export class JournalReader {
     }
   }
 
+  /** The plan is that of this CHECKPOINT now; false when its index is gone because the floor has passed it. @throws CorruptSlotError */
+  async #follow(slot: Slot, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      this.#plan = { newest: await planOf(this.journal, slot, signal) };
+      return true;
+    } catch (error) {
+      if (error instanceof IndexGoneError && (await this.#lookUp(signal))) return false;
+      throw error;
+    }
+  }
+
   async #deliver(
     slot: Slot,
     askedMs: number,
@@ -341,7 +358,7 @@ export class JournalReader {
     const { cursor, live } = step;
     if (live && slot.kind !== 'data' && slot.codec !== 'raw')
       throw new JournalVersionError(this.journal.name, slot.seq, `${slot.kind} with codec ${slot.codec}`);
-    if (live && slot.kind === 'checkpoint') this.#plan = { newest: await planOf(this.journal, slot, signal) };
+    if (live && slot.kind === 'checkpoint' && !(await this.#follow(slot, signal))) return undefined;
     this.#cursor = cursor;
     this.#passed(askedMs, live && (slot.kind === 'data' || slot.kind === 'checkpoint'));
     if (!live || slot.kind === 'filler' || slot.kind === 'checkpoint') return undefined;
