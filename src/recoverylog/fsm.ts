@@ -10,9 +10,9 @@
  * M3 and M4 are wire compatible. Rules 'gazette' switch both off, for comparing with the original.
  */
 import { crc32c } from '../base/index.ts';
-import { liveLogSegments, type FsmHints } from './hints.ts';
-import type { OpPlace, RecordedOp } from './op.ts';
-import type { Segment } from './segment.ts';
+import { liveLogSegments, type FsmHints } from './format/hints.ts';
+import type { OpPlace, RecordedOp } from './format/op.ts';
+import type { Segment } from './format/segment.ts';
 
 export type Rejection =
   | 'not-hinted-author'

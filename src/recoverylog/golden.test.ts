@@ -3,11 +3,11 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { crc32c, fromHex, PositionError, sha256Hex, toHex, utf8 } from '../base/index.ts';
 import { WireError } from './errors.ts';
-import { decodeOp, encodeOp, type RecordedOp } from './op.ts';
-import { encodeFrame, FrameReader } from './frame.ts';
+import { decodeOp, encodeOp, type RecordedOp } from './format/op.ts';
+import { encodeFrame, FrameReader } from './format/frame.ts';
 import { Fsm, type Rejection } from './fsm.ts';
-import { encodeHintsJson, liveLogSegments, parseHints } from './hints.ts';
-import { SegmentSet, type Segment } from './segment.ts';
+import { encodeHintsJson, liveLogSegments, parseHints } from './format/hints.ts';
+import { SegmentSet, type Segment } from './format/segment.ts';
 
 type Json = Record<string, any>; // oxlint-disable-line typescript/no-explicit-any -- vectors are free-form by design
 

@@ -1,8 +1,8 @@
 /**
  * recoverylog: every change of a directory as operations in a journal, and the directory back from them. Wire compatible with Gazette.
  *
- * Read first: op.ts and frame.ts (the format), fsm.ts (what belongs), hints.ts (where to start), recorder.ts and recorded-fs.ts (writing),
- * player.ts (restoring, following, taking over).
+ * Folders: format/ (operations, frames, segments, hints: bytes and meaning), record/ (writing: recorder, recorded files), play/ (restoring, following,
+ * taking over). Here: fsm.ts (what belongs), needs.ts (what hints keep from being pruned), paths.ts (what a path may be).
  */
 export {
   HintsError,
@@ -14,8 +14,14 @@ export {
   WireError,
 } from './errors.ts';
 export { Fsm, type Rejection } from './fsm.ts';
-export { encodeHintsJson, liveLogSegments, parseHints, type FnodeSegments, type FsmHints } from './hints.ts';
-export type { DirectoryChange, LiveDirectory } from './live-directory.ts';
+export {
+  encodeHintsJson,
+  liveLogSegments,
+  parseHints,
+  type FnodeSegments,
+  type FsmHints,
+} from './format/hints.ts';
+export type { DirectoryChange, LiveDirectory } from './play/live-directory.ts';
 export { neededByHints } from './needs.ts';
 export {
   Player,
@@ -23,7 +29,7 @@ export {
   type PlayerOptions,
   type PlayerProgress,
   type TakenOver,
-} from './player.ts';
-export type { OpenOptions, RecordedFile, RecordedFs } from './recorded-fs.ts';
-export type { Recorder } from './recorder.ts';
-export type { Segment } from './segment.ts';
+} from './play/player.ts';
+export type { OpenOptions, RecordedFile, RecordedFs } from './record/recorded-fs.ts';
+export type { Recorder } from './record/recorder.ts';
+export type { Segment } from './format/segment.ts';

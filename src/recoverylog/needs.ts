@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { OPEN_END, type PruneEvidence } from '../journal/index.ts';
 import { HintsError } from './errors.ts';
-import { liveLogSegments, parseHints } from './hints.ts';
+import { liveLogSegments, parseHints } from './format/hints.ts';
 
 /** Hex digits of a digest that a proof shows: enough to find the value in a copy of the object. */
 const DIGEST_DIGITS = 16;

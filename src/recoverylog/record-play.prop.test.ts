@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { utf8 } from '../base/index.ts';
 import { recoverylog as pb } from './gen/recoverylog.js';
-import { decodeOp, encodeOp, type RecordedOp } from './op.ts';
+import { decodeOp, encodeOp, type RecordedOp } from './format/op.ts';
 import { encodeHintsJson, parseHints, type RecordedFs } from './index.ts';
 import { newLog, play, takeOver, treeOf, withTempDir } from './testing/index.ts';
 

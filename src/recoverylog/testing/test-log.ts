@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../base/index.ts';
 import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
-import type { FsmHints } from '../hints.ts';
-import { Player, type TakenOver } from '../player.ts';
+import type { FsmHints } from '../format/hints.ts';
+import { Player, type TakenOver } from '../play/player.ts';
 
 export type TestLog = CalmJournal<Clock>;
 

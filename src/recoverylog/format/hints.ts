@@ -9,10 +9,10 @@
  *     one flipped bit would lose a file from the hints without a word.
  */
 import { z } from 'zod';
-import { equalBytes, fromUtf8, positionFromBigInt, utf8 } from '../base/index.ts';
-import { isJournalName } from '../journal/index.ts';
-import { HintsError } from './errors.ts';
-import { recoverylog as pb } from './gen/recoverylog.js';
+import { equalBytes, fromUtf8, positionFromBigInt, utf8 } from '../../base/index.ts';
+import { isJournalName } from '../../journal/index.ts';
+import { HintsError } from '../errors.ts';
+import { recoverylog as pb } from '../gen/recoverylog.js';
 import { SegmentSet, type Segment } from './segment.ts';
 
 export interface FnodeSegments {

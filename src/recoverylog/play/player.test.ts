@@ -2,13 +2,13 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { errorCode, utf8 } from '../base/index.ts';
-import { DEFAULT_SESSION_OPTIONS, openSession } from '../journal/index.ts';
-import { lastSlots } from '../journal/testing/index.ts';
-import { FaultyStore } from '../store/testing/index.ts';
-import { encodeFrame } from './frame.ts';
-import { encodeHintsJson, parseHints, Player, type RecordedFs } from './index.ts';
-import { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './testing/index.ts';
+import { errorCode, utf8 } from '../../base/index.ts';
+import { DEFAULT_SESSION_OPTIONS, openSession } from '../../journal/index.ts';
+import { lastSlots } from '../../journal/testing/index.ts';
+import { FaultyStore } from '../../store/testing/index.ts';
+import { encodeFrame } from '../format/frame.ts';
+import { encodeHintsJson, parseHints, Player, type RecordedFs } from '../index.ts';
+import { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from '../testing/index.ts';
 
 async function put(fs: RecordedFs, path: string, text: string): Promise<void> {
   const file = await fs.open(path, { create: true, truncate: true });

@@ -12,9 +12,9 @@
  */
 import { link, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { RecordedFsError } from './errors.ts';
-import type { TrackedDirectory } from './live-directory.ts';
-import { cleanPath, localPath, STAGING } from './paths.ts';
+import { RecordedFsError } from '../errors.ts';
+import type { TrackedDirectory } from '../play/live-directory.ts';
+import { cleanPath, localPath, STAGING } from '../paths.ts';
 import { MAX_WRITE_BYTES, type OpBody, type Recorder } from './recorder.ts';
 
 export interface OpenOptions {

@@ -13,7 +13,7 @@
  * A handoff does not wait for the local disk: what makes the data durable is the log, and the directory ends with its pod. finish() does wait.
  */
 import { writeFile } from 'node:fs/promises';
-import { assert, isAbortOf, silentLogger, type Clock, type Logger, type Random } from '../base/index.ts';
+import { assert, isAbortOf, silentLogger, type Clock, type Logger, type Random } from '../../base/index.ts';
 import {
   estimateHead,
   JournalReader,
@@ -24,16 +24,16 @@ import {
   type JournalMetrics,
   type Session,
   type SessionOptions,
-} from '../journal/index.ts';
-import { HistoryLostError, ReplayError } from './errors.ts';
-import { encodeFrame, FrameReader, type Frame } from './frame.ts';
-import { Fsm } from './fsm.ts';
-import type { FsmHints } from './hints.ts';
+} from '../../journal/index.ts';
+import { HistoryLostError, ReplayError } from '../errors.ts';
+import { encodeFrame, FrameReader, type Frame } from '../format/frame.ts';
+import { Fsm } from '../fsm.ts';
+import type { FsmHints } from '../format/hints.ts';
 import { TrackedDirectory, type LiveDirectory } from './live-directory.ts';
-import type { RecordedOp } from './op.ts';
-import { isPlayable, localPath, stagedPath } from './paths.ts';
-import { RecordedFs } from './recorded-fs.ts';
-import { Recorder } from './recorder.ts';
+import type { RecordedOp } from '../format/op.ts';
+import { isPlayable, localPath, stagedPath } from '../paths.ts';
+import { RecordedFs } from '../record/recorded-fs.ts';
+import { Recorder } from '../record/recorder.ts';
 import { StagedFiles } from './staged-files.ts';
 
 export interface PlayerOptions {

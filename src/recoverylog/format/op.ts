@@ -5,8 +5,8 @@
  * O2  A reader takes any valid protobuf form; the checksum chain runs over the bytes as received.
  * O3  Paths are text. A path that is not UTF-8 is refused: no file system call of ours could name it.
  */
-import { fromUtf8, utf8 } from '../base/index.ts';
-import { WireError } from './errors.ts';
+import { fromUtf8, utf8 } from '../../base/index.ts';
+import { WireError } from '../errors.ts';
 import { varintLength, WireReader, WireWriter } from './wire.ts';
 
 export interface PathOp {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { concatBytes } from '../base/index.ts';
+import { concatBytes } from '../../base/index.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
 
 /** Writes of these lengths, as a log holds them, after a few bytes that are no operation. */

@@ -5,8 +5,8 @@
  * V1  An int64 is a position: a safe integer, zero or more. Anything else is a PositionError, not a rounded number.
  * V2  A reader never looks beyond the bytes it was given, whatever a length says.
  */
-import { checkPosition, positionFromBigInt, viewOf } from '../base/index.ts';
-import { WireError } from './errors.ts';
+import { checkPosition, positionFromBigInt, viewOf } from '../../base/index.ts';
+import { WireError } from '../errors.ts';
 
 const MAX_VARINT_BYTES = 10;
 

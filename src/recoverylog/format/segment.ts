@@ -5,8 +5,8 @@
  * G2  Only a suffix of the set may have an open end (lastOffset 0).
  * G3  Adding is all or nothing: a segment that contradicts the set leaves it unchanged.
  */
-import { isJournalName } from '../journal/index.ts';
-import { SegmentError } from './errors.ts';
+import { isJournalName } from '../../journal/index.ts';
+import { SegmentError } from '../errors.ts';
 
 export interface Segment {
   readonly author: number;

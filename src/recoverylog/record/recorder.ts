@@ -5,13 +5,13 @@
  * C2  Offsets are exact: the session is the only writer, so hints name the very bytes and pruning can free the rest.
  * C3  The first failure is for good: disk and log may differ from then on, and only a restore brings them together again.
  */
-import { assert, ensureError, type HoldfastError } from '../base/index.ts';
-import type { Session } from '../journal/index.ts';
-import { RecorderBrokenError } from './errors.ts';
-import { encodeFrame } from './frame.ts';
-import type { Fsm } from './fsm.ts';
-import type { FsmHints } from './hints.ts';
-import type { RecordedOp } from './op.ts';
+import { assert, ensureError, type HoldfastError } from '../../base/index.ts';
+import type { Session } from '../../journal/index.ts';
+import { RecorderBrokenError } from '../errors.ts';
+import { encodeFrame } from '../format/frame.ts';
+import type { Fsm } from '../fsm.ts';
+import type { FsmHints } from '../format/hints.ts';
+import type { RecordedOp } from '../format/op.ts';
 
 export type OpBody = Omit<RecordedOp, 'seqNo' | 'checksum' | 'author'>;
 

@@ -9,8 +9,8 @@
  * R4  What is pushed and given out is not copied: frames are views of it. Whoever wants its memory back says so with copyRest(), before anything else is
  *     pushed.
  */
-import { checkPosition, viewOf } from '../base/index.ts';
-import { ReplayError } from './errors.ts';
+import { checkPosition, viewOf } from '../../base/index.ts';
+import { ReplayError } from '../errors.ts';
 import { decodeOp, encodeOp, type RecordedOp } from './op.ts';
 
 export const FRAME_HEADER_BYTES = 8;

@@ -7,7 +7,7 @@
  */
 import { link, mkdir, open, readdir, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { localPath, STAGING, stagedPath } from './paths.ts';
+import { localPath, STAGING, stagedPath } from '../paths.ts';
 
 /** A log of many small live files must not exhaust the process's descriptors (1,024 is a common limit). */
 const MAX_OPEN = 256;
