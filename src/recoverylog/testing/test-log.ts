@@ -4,7 +4,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../../base/index.ts';
+import { errorCode, type Clock } from '../../base/index.ts';
 import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Player, type TakenOver } from '../play/player.ts';
@@ -73,4 +73,14 @@ export async function treeOf(dir: string): Promise<Record<string, string>> {
     tree[path.slice(dir.length)] = await readFile(path, 'latin1');
   }
   return Object.fromEntries(Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The code of what `work` throws; undefined when it does not. */
+export function codeOf(work: () => unknown): string | undefined {
+  try {
+    work();
+  } catch (error) {
+    return errorCode(error);
+  }
+  return undefined;
 }
