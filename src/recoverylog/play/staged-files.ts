@@ -50,13 +50,18 @@ export class StagedFiles {
 
   /** Empties the directory (Z1). The directory itself stays: it may be a mount point. */
   async wipe(signal?: AbortSignal): Promise<void> {
-    await this.#fs.mkdir(join(this.dir, STAGING)); // first: what is being emptied is unfinished (Z3)
-    for (const name of await this.#fs.readdir(this.dir)) {
-      signal?.throwIfAborted();
-      if (name !== STAGING) await this.#fs.remove(join(this.dir, name));
-    }
-    await this.#fs.remove(join(this.dir, STAGING));
-    await this.#fs.mkdir(join(this.dir, STAGING));
+    const staging = join(this.dir, STAGING);
+    await this.#fs.mkdir(staging); // first: what is being emptied is unfinished (Z3)
+    const empty = async (dir: string): Promise<void> => {
+      const names = await this.#fs.readdir(dir);
+      await eachInParallel(names, async (name) => {
+        signal?.throwIfAborted();
+        const path = join(dir, name);
+        if (path !== staging) await this.#fs.remove(path);
+      });
+    };
+    await empty(this.dir);
+    await empty(staging);
     signal?.throwIfAborted();
   }
 

@@ -61,6 +61,11 @@ export class WriteWindow {
     this.#limits = limits;
   }
 
+  /** Memory that is held now, bytes (Y3). */
+  get heldBytes(): number {
+    return this.#memory.heldBytes;
+  }
+
   /** Writes until end() may lie in `bytes`, which are held until `done` is called (Y4). */
   begin(bytes: Uint8Array, done: (() => void) | undefined): void {
     this.#lent = new Memory(this.#memory, bytes, done);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { errorCode, type Clock } from '../../base/index.ts';
 import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
-import { Player, type TakenOver } from '../play/player.ts';
+import { Player, type PlayerOptions, type TakenOver } from '../play/player.ts';
 
 export type TestLog = CalmJournal<Clock>;
 
@@ -27,7 +27,9 @@ export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<
   }
 }
 
-function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = false): Player {
+type More = Partial<PlayerOptions>;
+
+function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = false, more: More = {}): Player {
   return new Player({
     journal: log.journal,
     hints,
@@ -35,6 +37,7 @@ function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = fal
     dir,
     clock: log.clock,
     random: log.random,
+    ...more,
   });
 }
 
@@ -44,8 +47,9 @@ export async function play(
   dir: string,
   hints?: FsmHints,
   expectHistory = false,
+  more: More = {},
 ): Promise<ReturnType<Player['finish']>> {
-  const playing = player(log, dir, hints, expectHistory);
+  const playing = player(log, dir, hints, expectHistory, more);
   playing.run().catch(() => undefined); // finish tells
   return await playing.finish();
 }
@@ -56,8 +60,9 @@ export async function takeOver(
   dir: string,
   term: number,
   hints?: FsmHints,
+  more: More = {},
 ): Promise<TakenOver & { readonly player: Player }> {
-  const playing = player(log, dir, hints);
+  const playing = player(log, dir, hints, false, more);
   const running = playing.run();
   await Promise.race([playing.tailing, running]);
   return { ...(await playing.handoff({ author: authors++, term })), player: playing };
