@@ -1,0 +1,190 @@
+/**
+ * restore: brings the directory back from the first hints that lead to the end of the log.
+ *
+ *   [candidate: player -> tail | failure] ... -> restored | error
+ *
+ * R1  Candidates are tried one after the other, each from an empty directory (recoverylog: Player). Why one was passed over is kept, logged and counted.
+ * R2  What no other hints can mend ends the restore at once, and when nothing is left the most telling failure is the error, with all others in it. An empty
+ *     or an older state is never taken instead: a log that falls short of what any hints name has lost its end (restore-candidates C2), and one that
+ *     has content but no operation has lost its beginning.
+ * R3  Whoever follows sees one directory: what a failed attempt may have shown is taken back before the next one begins (followed-directory.ts).
+ */
+import {
+  errorCode,
+  HoldfastError,
+  isAbortOf,
+  type CounterMetric,
+  type Logger,
+  type Metrics,
+} from '../base/index.ts';
+import { HistoryLostError, type Player } from '../recoverylog/index.ts';
+import type { FollowedDirectory } from './followed-directory.ts';
+import {
+  failureOf,
+  whyNotTried,
+  type Candidate,
+  type Candidates,
+  type Failure,
+  type PassedOver,
+  type RestoreSource,
+} from './restore-candidates.ts';
+
+/** Which hints a restore used, and why not newer ones. */
+export interface RestoreReport {
+  readonly from: RestoreSource;
+  readonly passedOver: readonly PassedOver[];
+}
+
+/** None of the ways to restore the log works. The cause is the most telling failure; the fields have all. */
+export class RestoreError extends HoldfastError {
+  constructor(log: string, cause: Error, passedOver: readonly PassedOver[]) {
+    const told = passedOver.map(({ from, error }) => `${from}: ${codeOf(error)}`).join(', ');
+    super(
+      'RESTORE_FAILED',
+      `Recovery log ${log} cannot be restored (${told}). Nothing was served; repair what the cause names, or restore a snapshot.`,
+      {
+        fields: {
+          log,
+          ...Object.fromEntries(
+            passedOver.map(({ from, error }) => [from, `${codeOf(error)}: ${error.message}`]),
+          ),
+        },
+        cause,
+      },
+    );
+  }
+}
+
+export interface RestoreOptions {
+  readonly candidates: Candidates;
+  /** @throws HintsError, ReplayError */
+  readonly playerFor: (candidate: Candidate) => Player;
+  readonly directory: FollowedDirectory;
+  /** An attempt begins; `running` settles when its player has closed its files. */
+  readonly onAttempt: (player: Player, running: Promise<void>, report: RestoreReport) => void;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface Restored {
+  /** At the tail. */
+  readonly player: Player;
+  /** The player's work; rejects when it fails later. */
+  readonly running: Promise<void>;
+}
+
+/** Restores from the first candidate that works (R1, R2). @throws RestoreError, the error of the only attempt, what cannot be mended, the signal's reason */
+export async function restore(options: RestoreOptions, signal: AbortSignal): Promise<Restored> {
+  return await new Restore(options, signal).run();
+}
+
+class Restore {
+  readonly #options: RestoreOptions;
+  readonly #signal: AbortSignal;
+  readonly #attempts: CounterMetric;
+  readonly #tried: Failure[] = [];
+  #passedOver: readonly PassedOver[] = [];
+
+  constructor(options: RestoreOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+    this.#attempts = options.metrics.counter({
+      name: 'holdfast_restore_attempts_total',
+      help: 'Restores by what they started from (a hints slot, or the beginning of the log) and outcome (restored, or an error code).',
+      labels: ['hints', 'outcome'],
+    });
+  }
+
+  async run(): Promise<Restored> {
+    const { candidates } = this.#options;
+    for (const passed of candidates.passedOver) this.#passOver(passed);
+    for (const candidate of candidates.all) {
+      const error = whyNotTried(candidate, this.#tried);
+      const restored = error ? undefined : await this.#attempt(candidate);
+      if (restored) return restored;
+      if (error) this.#passOver({ from: candidate.from, error });
+    }
+    throw this.#failed(mostTelling(this.#passedOver));
+  }
+
+  /** Undefined when others may mend what went wrong. @throws what none can (R2) */
+  async #attempt(candidate: Candidate): Promise<Restored | undefined> {
+    const { playerFor, directory, onAttempt, log } = this.#options;
+    const { from } = candidate;
+    const end = new AbortController();
+    let player: Player | undefined;
+    let running: Promise<void> | undefined;
+    try {
+      this.#signal.throwIfAborted();
+      player = playerFor(candidate);
+      directory.show(player.live); // R3
+      running = player.run(AbortSignal.any([this.#signal, end.signal]));
+      onAttempt(player, running, { from, passedOver: this.#passedOver });
+      await Promise.race([player.tailing, running]);
+      this.#checkWhole(candidate, player);
+    } catch (error) {
+      end.abort(error);
+      await running?.catch(() => undefined); // its files are closed now; why it ended is `error`
+      if (isAbortOf(this.#signal, error)) throw error;
+      this.#attempts.add(1, { hints: from, outcome: codeOf(error) });
+      const failure = failureOf(candidate, error, player?.progress.appliedOffset ?? 0);
+      if (!failure) throw this.#failed({ from, error: error as Error });
+      this.#tried.push(failure);
+      this.#passOver(failure);
+      return undefined;
+    }
+    this.#attempts.add(1, { hints: from, outcome: 'restored' });
+    if (this.#passedOver.length > 0) log.warn('restored, but not from the newest hints', { from });
+    return { player, running };
+  }
+
+  /** R2 @throws HistoryLostError */
+  #checkWhole(candidate: Candidate, { progress }: Player): void {
+    const { log, reach } = this.#options.candidates;
+    const { headOffset, appliedOps } = progress;
+    if (reach && headOffset < reach.offset)
+      throw new HistoryLostError(
+        log,
+        `it ends at byte ${headOffset}, and the hints in slot ${reach.from} name bytes up to ${reach.offset}`,
+        'ends-early',
+      );
+    if (candidate.from === 'beginning' && headOffset > 0 && appliedOps === 0)
+      throw new HistoryLostError(
+        log,
+        `none of its ${headOffset} bytes is the first operation of a log`,
+        'operations-missing',
+      );
+  }
+
+  #passOver(passed: PassedOver): void {
+    const { log, candidates } = this.#options;
+    this.#passedOver = [...this.#passedOver, { from: passed.from, error: passed.error }];
+    const { from, error } = passed;
+    if (codeOf(error) === 'RESTORE_NOT_TRIED') log.warn(error.message, { log: candidates.log, from });
+    else log.error('hints were passed over', { log: candidates.log, from, code: codeOf(error), error });
+  }
+
+  /** The error of a restore that ends with `last`. */
+  #failed(last: PassedOver): Error {
+    const isNoted = this.#passedOver.some(({ error }) => error === last.error);
+    const all = isNoted ? this.#passedOver : [...this.#passedOver, last];
+    return all.length === 1 ? last.error : new RestoreError(this.#options.candidates.log, last.error, all);
+  }
+}
+
+/** From what says most about the log to what says most about single hints. */
+const TELLING = ['DATA_LOSS', 'CORRUPT_SLOT', 'CORRUPT_FRAGMENT', 'HISTORY_LOST', 'REPLAY_FAILED'];
+
+/** The failure that a person should see first; of equal ones that of the newest hints. */
+function mostTelling(passedOver: readonly PassedOver[]): PassedOver {
+  const rank = ({ error }: PassedOver): number => {
+    const at = TELLING.indexOf(codeOf(error));
+    return at < 0 ? TELLING.length : at;
+  };
+  return passedOver.reduce((best, each) => (rank(each) < rank(best) ? each : best));
+}
+
+/** How an error is called in metrics and reports. */
+export function codeOf(error: unknown): string {
+  return errorCode(error) ?? 'INTERNAL';
+}
