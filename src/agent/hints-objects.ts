@@ -80,6 +80,7 @@ class StoredObjects implements HintsObjects {
     const { journal, clock, random } = this.#options;
     const key = hintsKey(journal, term, sha256);
     this.#sweepAtMs ??= clock.monotonicMs() + this.#sweepPauseMs;
+    if (key === this.#last && (await journal.store.head(key, { signal }))?.size === bytes.length) return key; // the same hints again
     for (let attempt = 1; ; attempt++) {
       const outcome = await journal.store.create(key, bytes, { signal, freshConnection: attempt > 1 });
       signal?.throwIfAborted();
@@ -95,9 +96,8 @@ class StoredObjects implements HintsObjects {
     return key;
   }
 
-  /** O2: an earlier attempt, or an earlier turn with the same hints. */
+  /** O2: of an earlier attempt, most likely. */
   async #checkOwn(key: string, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    if (key === this.#last) return;
     const found = await this.get(key, signal);
     if (!found || !equalBytes(found, bytes)) throw new HintsObjectTakenError(key);
   }

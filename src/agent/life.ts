@@ -167,17 +167,17 @@ class Agent {
     });
     this.#fit.catch((error: unknown) => this.#end(exitFor(error)));
     const journal: Journal = { store, name: config.journal, generation: config.generation };
-    const candidates = await this.#patiently('the hints', () => this.#findHints());
     const directory = new FollowedDirectory();
     await application.follow(directory);
     const { player, running } = await restore(
       {
-        candidates,
-        playerFor: ({ hints }) =>
+        name: journal.name,
+        look: () => this.#patiently('the hints', () => this.#findHints()),
+        playerFor: ({ hints }, known) =>
           new Player({
             journal,
             hints,
-            expectHistory: candidates.known,
+            expectHistory: known,
             dir: config.dataDir,
             clock,
             random,

@@ -279,17 +279,23 @@ describe('damage in a log that was compacted', () => {
       });
     }));
 
+  /** The same, and what only the old hints need is pruned. */
+  const pruned = async (world: AgentWorld): Promise<{ old: FsmHints; now: FsmHints; all: string[] }> => {
+    world.pins = ['a test'];
+    const { old, now, all } = await compacted(world);
+    await put(world, now, now, now);
+    world.pins = [];
+    const newest = await life(world, async () => {
+      const holes = async (): Promise<number> => (await findPlan(journalOf(world)))!.index.pruned.length;
+      while ((await holes()) === 0) await systemClock.sleep(10);
+    });
+    return { old, now: newest, all };
+  };
+
   test('that is no damage: what was pruned. Hints that name it are passed over; when there are no others, that is data loss', () =>
     AgentWorld.use(async (world) => {
-      world.pins = ['a test'];
-      const { old, now, all } = await compacted(world);
-      await put(world, now, now, now);
-      world.pins = [];
-      const newest = await life(world, async () => {
-        const pruned = async (): Promise<number> => (await findPlan(journalOf(world)))!.index.pruned.length;
-        while ((await pruned()) === 0) await systemClock.sleep(10);
-      });
-      await put(world, old, newest);
+      const { old, now, all } = await pruned(world);
+      await put(world, old, now);
       const { lines: found, hints } = await comesUp(world);
       expect(found).toEqual(all);
       expect(hints).toMatchObject({
@@ -305,6 +311,21 @@ describe('damage in a log that was compacted', () => {
         fields: { 'backup-0': expect.stringContaining('HINTS_INVALID') },
       });
       expect(Object.keys(error!.fields)).toEqual(['log', 'backup-0', 'primary', 'beginning']);
+    }));
+
+  test('that comes while a restore is under way: it begins anew from the hints that are there by then', () =>
+    AgentWorld.use(async (world) => {
+      const { old, now, all } = await pruned(world);
+      await put(world, old);
+      const read = world.hints.readAll.bind(world.hints);
+      world.hints.readAll = async (signal) => {
+        const found = await read(signal);
+        await put(world, now); // the primary goes on
+        return found;
+      };
+      const { lines: found, hints } = await comesUp(world);
+      expect(found).toEqual(all);
+      expect(hints).toEqual({ from: 'primary', passedOver: [] });
     }));
 });
 
