@@ -12,7 +12,7 @@ export class BodyPool {
   readonly #free: Uint8Array[] = [];
   #bytes = 0;
 
-  /** Memory of exactly `bytes`, with anything in it. */
+  /** Memory of exactly `bytes`, all of its buffer, with anything in it. */
   take(bytes: number): Uint8Array {
     const at = this.#free.findIndex(({ length }) => length === bytes);
     const [found] = at < 0 ? [] : this.#free.splice(at, 1);
