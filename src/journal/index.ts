@@ -106,7 +106,17 @@ export {
   type VerifyReport,
 } from './inspect/verify.ts';
 export { journalMetrics, type JournalMetrics } from './metrics.ts';
-export { checkJournal, isJournalName, slotKey, slotPrefix, slotSeq, type Journal } from './names.ts';
+export {
+  checkJournal,
+  hintsKey,
+  hintsPrefix,
+  hintsTerm,
+  isJournalName,
+  slotKey,
+  slotPrefix,
+  slotSeq,
+  type Journal,
+} from './names.ts';
 export { openSession, type OpenSession } from './open/open-session.ts';
 export {
   COMPRESSIONS,
