@@ -1,11 +1,13 @@
 /**
  * Logs that end early: what a crash leaves, at any byte.
  */
-import { concatBytes } from '../../base/index.ts';
+import { concatBytes, systemClock as clock } from '../../base/index.ts';
+import { seededRandom } from '../../base/testing/index.ts';
 import { openSession, START } from '../../journal/index.ts';
 import { lastSlots } from '../../journal/testing/index.ts';
+import { openStore } from '../../store/index.ts';
 import { FrameReader } from '../format/frame.ts';
-import { newLog, type TestLog } from './test-log.ts';
+import type { PlainLog, TestLog } from './test-log.ts';
 
 const AUTHOR = 7;
 const PIECE_BYTES = 1024 * 1024;
@@ -26,12 +28,12 @@ export function operationEnds(content: Uint8Array): number[] {
 }
 
 /** A log of the first `length` bytes of another one's content. */
-export async function cutLog(content: Uint8Array, length: number): Promise<TestLog> {
-  const log = newLog();
-  const { clock, random } = log;
-  const session = await openSession(log.journal, { cursor: START, author: AUTHOR, term: 1, clock, random });
+export async function cutLog(content: Uint8Array, length: number): Promise<PlainLog> {
+  const random = seededRandom(length);
+  const journal = { store: openStore('memory:'), name: 'test/journal', generation: 'g1' };
+  const session = await openSession(journal, { cursor: START, author: AUTHOR, term: 1, clock, random });
   for (let at = 0; at < length; at += PIECE_BYTES)
     session.append(content.subarray(at, Math.min(length, at + PIECE_BYTES)));
   await session.close();
-  return log;
+  return { journal, clock, random };
 }

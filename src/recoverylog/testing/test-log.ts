@@ -10,6 +10,8 @@ import type { FsmHints } from '../format/hints.ts';
 import { Player, type TakenOver } from '../play/player.ts';
 
 export type TestLog = CalmJournal<Clock>;
+/** What playing one needs. */
+export type PlainLog = Pick<TestLog, 'journal' | 'clock' | 'random'>;
 
 export function newLog(name?: string): TestLog {
   return realTimeJournal(name);
@@ -27,7 +29,7 @@ export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<
   }
 }
 
-function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = false): Player {
+function player(log: PlainLog, dir: string, hints?: FsmHints, expectHistory = false): Player {
   return new Player({
     journal: log.journal,
     hints,
@@ -40,7 +42,7 @@ function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = fal
 
 /** Restores into `dir` and stops at the head. */
 export async function play(
-  log: TestLog,
+  log: PlainLog,
   dir: string,
   hints?: FsmHints,
   expectHistory = false,

@@ -96,6 +96,9 @@ export class Calls {
   }
 }
 
+/** An offset or a size: declared as a number, and given as what its 64 bits are in WebAssembly. */
+const int64 = (value: number | bigint): number => Number(value);
+
 /** What SQLite asks of an open file. */
 export function ioMethods(calls: Calls): Methods<sqlite3_io_methods> {
   const { capi, wasm } = calls.sqlite;
@@ -104,17 +107,17 @@ export function ioMethods(calls: Calls): Methods<sqlite3_io_methods> {
     xRead: (file, into, length, offset) =>
       calls.on(file, capi.SQLITE_IOERR_READ, (open) => {
         const target = calls.memory(into, length);
-        const got = open.read(target, Number(offset));
+        const got = open.read(target, int64(offset));
         if (got === length) return 0;
         target.fill(0, got);
         return capi.SQLITE_IOERR_SHORT_READ;
       }),
     xWrite: (file, from, length, offset) =>
       calls.on(file, capi.SQLITE_IOERR_WRITE, (open) =>
-        open.write(calls.memory(from, length), Number(offset)),
+        open.write(calls.memory(from, length), int64(offset)),
       ),
     xTruncate: (file, size) =>
-      calls.on(file, capi.SQLITE_IOERR_TRUNCATE, (open) => open.truncate(Number(size))),
+      calls.on(file, capi.SQLITE_IOERR_TRUNCATE, (open) => open.truncate(int64(size))),
     xSync: (file) => calls.on(file, capi.SQLITE_IOERR_FSYNC, (open) => open.sync()),
     xFileSize: (file, into) =>
       calls.on(file, capi.SQLITE_IOERR_FSTAT, (open) => {
@@ -147,8 +150,7 @@ export function ioMethods(calls: Calls): Methods<sqlite3_io_methods> {
 /** What SQLite asks of the file system. */
 export function vfsMethods(calls: Calls): Methods<sqlite3_vfs> {
   const { capi, wasm } = calls.sqlite;
-  const recorded =
-    capi.SQLITE_OPEN_MAIN_DB | capi.SQLITE_OPEN_MAIN_JOURNAL | capi.SQLITE_OPEN_SUPER_JOURNAL;
+  const recorded = capi.SQLITE_OPEN_MAIN_DB | capi.SQLITE_OPEN_MAIN_JOURNAL | capi.SQLITE_OPEN_SUPER_JOURNAL;
   return {
     xOpen: (_vfs, name, file, flags, flagsOut) =>
       calls.guard(capi.SQLITE_CANTOPEN, () => {

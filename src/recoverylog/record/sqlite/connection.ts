@@ -32,7 +32,10 @@ export interface SqlReader {
 /** For changing. */
 export interface Sql extends SqlReader {
   /** One statement without rows; how many rows it changed. @throws SqliteError */
-  run(sql: string, parameters?: SqlParameters): { readonly changes: number; readonly lastInsertRowid: bigint };
+  run(
+    sql: string,
+    parameters?: SqlParameters,
+  ): { readonly changes: number; readonly lastInsertRowid: bigint };
   /** Any number of statements. @throws SqliteError */
   exec(sql: string): void;
 }
@@ -91,7 +94,10 @@ export class Connection {
     let open = true;
     const inside = <R>(call: () => R): R => {
       if (!open || !this.#inTransaction())
-        throw new SqliteRefusedError('the transaction is over', 'use what transaction() gives only inside it');
+        throw new SqliteRefusedError(
+          'the transaction is over',
+          'use what transaction() gives only inside it',
+        );
       return call();
     };
     try {
@@ -101,7 +107,8 @@ export class Connection {
         run: (sql, parameters) => inside(() => this.#run(sql, parameters)),
         exec: (sql) => inside(() => this.#exec(sql)),
       });
-      if (result instanceof Promise) throw new SqliteRefusedError('a transaction cannot wait', 'do what waits before or after it');
+      if (result instanceof Promise)
+        throw new SqliteRefusedError('a transaction cannot wait', 'do what waits before or after it');
       inside(() => this.#decide('COMMIT'));
       return result;
     } catch (error) {
@@ -147,7 +154,7 @@ export class Connection {
     const db = this.#db.pointer!;
     return {
       changes: Number(capi.sqlite3_changes64(db)),
-      lastInsertRowid: BigInt(capi.sqlite3_last_insert_rowid(db)),
+      lastInsertRowid: capi.sqlite3_last_insert_rowid(db),
     };
   }
 
@@ -212,7 +219,8 @@ export class Connection {
     if (isTooLarge) this.#files.allow(Number.POSITIVE_INFINITY); // what undoes it is no longer than what it wrote
     if (this.#inTransaction()) this.#decide('ROLLBACK');
     if (!isTooLarge) return;
-    for (const { name } of this.#rows('PRAGMA database_list')) // SQLite undoes what it has spilled when it looks next
+    for (const { name } of this.#rows('PRAGMA database_list'))
+      // SQLite undoes what it has spilled when it looks next
       this.#rows(`PRAGMA ${JSON.stringify(name)}.schema_version`);
   }
 
@@ -233,7 +241,11 @@ export class Connection {
       const { capi, SQLite3Error } = this.#sqlite;
       const code = error instanceof SQLite3Error ? capi.sqlite3_js_rc_str(error.resultCode) : undefined;
       if (code === 'SQLITE_AUTH')
-        throw new SqliteRefusedError('a statement that ends a transaction', 'use transaction(), which does; inside it SAVEPOINT is allowed', error);
+        throw new SqliteRefusedError(
+          'a statement that ends a transaction',
+          'use transaction(), which does; inside it SAVEPOINT is allowed',
+          error,
+        );
       throw new SqliteError(code ?? 'SQLITE_ERROR', error.message, sql, cause ?? error);
     }
   }

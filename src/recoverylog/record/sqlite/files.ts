@@ -10,7 +10,16 @@
  * F5  After a failure of disk or ledger nothing is changed any more, and every call says so.
  * F6  A call may write only so much (allow): nothing waits here, so all of it is held in memory until the log has it.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { assert, errorCode } from '../../../base/index.ts';
 import { localPath } from '../../paths.ts';
@@ -99,7 +108,9 @@ export class DatabaseFiles {
         `${path} is open already`,
         'use the one connection, or close it; a database has one at a time',
       );
-    const file = this.#open.get(path) ?? (id === undefined ? this.#create(path, isDatabase) : this.#existing(path, id, isDatabase));
+    const file =
+      this.#open.get(path) ??
+      (id === undefined ? this.#create(path, isDatabase) : this.#existing(path, id, isDatabase));
     this.#open.set(path, file);
     if (isDatabase) this.#taken.add(path);
     file.handles++;
@@ -211,7 +222,10 @@ export class DatabaseFiles {
   #truncate(file: OpenFile, size: number): void {
     this.flush();
     if (size > 0 || file.size === 0) return; // F3
-    assert(!file.gone && file.follower === undefined, 'F2: a file that becomes empty has a name, and is not being copied');
+    assert(
+      !file.gone && file.follower === undefined,
+      'F2: a file that becomes empty has a name, and is not being copied',
+    );
     file.fd = this.#disk('truncate', () => {
       unlinkSync(localPath(this.#dir, file.path));
       closeSync(file.fd);

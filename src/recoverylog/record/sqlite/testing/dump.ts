@@ -2,13 +2,13 @@
  * What a database says, as text: to compare two of them, and whether SQLite finds it whole. For this build of SQLite and for Node's own.
  */
 import type { DatabaseSync } from 'node:sqlite';
-import { toHex } from '../../../../base/index.ts';
+import { sha1Hex } from '../../../../base/index.ts';
 import type { Row, SqlReader } from '../index.ts';
 
 export type Ask = (sql: string) => readonly Row[];
 
 export function askNode(db: DatabaseSync): Ask {
-  return (sql) => db.prepare(sql).all() as unknown as readonly Row[];
+  return (sql) => db.prepare(sql).all();
 }
 
 export function askReader(reader: SqlReader): Ask {
@@ -40,5 +40,5 @@ export function damage(ask: Ask): string[] {
 }
 
 function valueText(value: Row[string]): string {
-  return value instanceof Uint8Array ? `x'${toHex(value)}'` : String(value);
+  return value instanceof Uint8Array ? `${value.length} bytes ${sha1Hex(value)}` : String(value);
 }
