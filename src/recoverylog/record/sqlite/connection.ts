@@ -16,6 +16,9 @@ import { addVfs, type Vfs } from './vfs.ts';
 /** More different statements than a program writes by hand; each holds a few KiB. */
 const STATEMENTS = 128;
 
+/** What the library puts before SQLite's own words. */
+const LIBRARY_PREFIX = /^SQLITE_\w+: sqlite3 result code \d+: /;
+
 export type SqlValue = string | number | bigint | boolean | null | Uint8Array;
 export type Row = Readonly<Record<string, Exclude<SqlValue, boolean>>>;
 /** By position, or by name as the statement spells it: `{ ':id': 1 }`. */
@@ -246,7 +249,8 @@ export class Connection {
           'use transaction(), which does; inside it SAVEPOINT is allowed',
           error,
         );
-      throw new SqliteError(code ?? 'SQLITE_ERROR', error.message, sql, cause ?? error);
+      const problem = error.message.replace(LIBRARY_PREFIX, '');
+      throw new SqliteError(code ?? 'SQLITE_ERROR', problem, sql, cause ?? error);
     }
   }
 }

@@ -28,6 +28,10 @@ import { writeAllSync, type DatabaseFile } from './file.ts';
 import { Gatherer } from './gatherer.ts';
 import type { Ledger } from './ledger.ts';
 
+/** Where a database's header has its versions for writing and reading (SQLite's file format, 1.3.3). */
+const VERSIONS_OFFSET = 18;
+const WAL_VERSION = 2;
+
 /** A file with at least one handle. */
 export interface OpenFile {
   path: string;
@@ -201,10 +205,17 @@ export class DatabaseFiles {
   }
 
   #existing(path: string, id: number, isDatabase: boolean): OpenFile {
-    const { fd, size } = this.#disk('open', () => {
+    const { fd, size, usesWal } = this.#disk('open', () => {
       const opened = openSync(localPath(this.#dir, path), 'r+');
-      return { fd: opened, size: fstatSync(opened).size };
+      return { fd: opened, size: fstatSync(opened).size, usesWal: isDatabase && wantsWal(opened) };
     });
+    if (usesWal) {
+      closeSync(fd);
+      throw new SqliteRefusedError(
+        `${path} was made for a write-ahead log`,
+        'set its journal_mode to DELETE where it was made, and record it then',
+      );
+    }
     return { path, id, fd, size, handles: 0, isDatabase, gone: false, follower: undefined };
   }
 
@@ -269,4 +280,11 @@ export class DatabaseFiles {
       throw error;
     }
   }
+}
+
+/** Whether a database's header asks for a write-ahead log, in one of its two versions. */
+function wantsWal(fd: number): boolean {
+  const versions = new Uint8Array(2);
+  readSync(fd, versions, 0, 2, VERSIONS_OFFSET);
+  return versions.includes(WAL_VERSION);
 }

@@ -221,13 +221,10 @@ function beginOf([first]: readonly Segment[]): number {
 /** Settings, and what SQLite makes of them: a database that would write in another way is not opened. */
 function prepare(connection: Connection, options: RecordedSqliteOptions): void {
   const journalMode = options.journalMode ?? DEFAULT_JOURNAL_MODE;
-  connection.exec(`PRAGMA page_size = ${options.pageBytes ?? PAGE_BYTES}`);
+  if (connection.pragma('page_count') === 0)
+    connection.exec(`PRAGMA page_size = ${options.pageBytes ?? PAGE_BYTES}`); // a later VACUUM would give it to an older one
   const mode = connection.pragma(`journal_mode = ${journalMode}`); // reads the file: a cut transaction is undone here
-  if (mode !== journalMode)
-    throw new SqliteRefusedError(
-      `the database is in journal mode ${String(mode)}`,
-      'set it to DELETE where it was made, and record it then',
-    );
+  assert(mode === journalMode, 'the journal mode is the one that was asked for', { mode: String(mode) });
   connection.exec('PRAGMA synchronous = FULL');
   assert(connection.pragma('synchronous') === 2, 'synchronous is FULL');
 }
