@@ -4,22 +4,36 @@
 import { describe, expect, test } from '@jest/globals';
 import { operationEnds, treeOf, withTempDir } from '../../testing/index.ts';
 import { parseHints, encodeHintsJson, neededByHints } from '../../index.ts';
+import type { RecordedSqlite } from './index.ts';
 import { problemAfter, record, type Step } from './testing/recorded-story.ts';
 import { Shard } from './testing/shard.ts';
 
 /** More than one piece of a copy. */
 const ROWS = 1300;
-const fill: Step = (db) =>
+const fill = (db: RecordedSqlite): Promise<void> =>
   db.transaction((sql) => {
     sql.exec('CREATE TABLE item (id INTEGER PRIMARY KEY, body)');
     for (let id = 0; id < ROWS; id++) sql.run('INSERT INTO item VALUES (?, zeroblob(1000))', [id]);
   });
-/** Begins a snapshot, and changes rows at the beginning, in the middle and at the end of the file while it copies. */
-const changeMeanwhile: Step = async (db) => {
+/** Turns of the event loop's inner queue: a snapshot of two pieces is over within them. */
+const TURNS = 24;
+
+/** Begins a snapshot and, `turns` later, changes rows at the beginning, in the middle and at the end of the file; whether it was copying then. */
+async function changeMeanwhile(
+  db: RecordedSqlite,
+  links: ReadonlyMap<string, number>,
+  turns: number,
+  text: string,
+): Promise<boolean> {
   const done = db.snapshot();
-  await db.run(`UPDATE item SET body = 'changed' WHERE id IN (0, ${ROWS / 2}, ${ROWS - 1})`);
+  for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+  const copying = await db.transaction((sql) => {
+    sql.run('UPDATE item SET body = ? WHERE id IN (0, ?, ?)', [text, ROWS / 2, ROWS - 1]);
+    return links.has('/main.db-next');
+  });
   await done;
-};
+  return copying;
+}
 
 describe('a snapshot', () => {
   test('takes in what is changed while it copies, and readers of the log see the same bytes at its end', () =>
@@ -28,17 +42,23 @@ describe('a snapshot', () => {
       const { db } = shard;
       await fill(db);
       const before = shard.primary.recorder.links.get('/main.db');
-      for (let round = 0; round < 3; round++) {
-        const done = Promise.all([db.snapshot(), db.snapshot()]);
-        for (let i = 0; i < 40; i++) {
-          const id = (i * 997) % ROWS;
-          await db.run('UPDATE item SET body = ? WHERE id = ?', [`round ${round}`, id]);
-          if (i % 5 === 0) await db.run('INSERT INTO item (body) VALUES (zeroblob(30000))');
-        }
-        await done;
-        expect(await shard.restored()).toEqual(await treeOf(shard.dir));
-        expect(await db.query('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+      let copying = 0;
+      for (let turns = 0; turns < TURNS; turns++) {
+        const text = `after ${turns} turns`;
+        if (await changeMeanwhile(db, shard.primary.recorder.links, turns, text)) copying++;
+        const [row] = await db.query('SELECT count(*) AS n FROM item WHERE body = ?', [text]);
+        expect(row).toEqual({ n: 3 });
       }
+      expect(copying).toBeGreaterThan(0);
+      expect(copying).toBeLessThan(TURNS);
+      expect(await shard.restored()).toEqual(await treeOf(shard.dir));
+      await shard.takeOver(); // nothing of what SQLite remembers
+      const found = await shard.db.query('SELECT count(*) AS n FROM item WHERE body = ?', [
+        `after ${TURNS - 1} turns`,
+      ]);
+      expect(found).toEqual([{ n: 3 }]);
+      expect(await shard.db.query('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+      await shard.db.close();
       expect(shard.primary.recorder.links.get('/main.db')).not.toBe(before);
       expect([...shard.primary.recorder.links.keys()].sort()).toEqual(['/main.db', '/main.db-journal']);
       await db.close();
@@ -106,7 +126,11 @@ describe('a snapshot', () => {
     }));
 
   test('cut at any of its operations leaves the database as it was before or after what went on meanwhile', async () => {
-    const recording = await record([fill, changeMeanwhile]);
+    const change: Step = async (db, links) => {
+      let turns = 0;
+      while (!(await changeMeanwhile(db, links, turns, 'changed'))) turns++;
+    };
+    const recording = await record([fill, change]);
     const { begin } = recording.marks[2]!;
     const cuts = operationEnds(recording.content).filter((end) => end >= begin);
     expect(cuts.length).toBeGreaterThan(10);

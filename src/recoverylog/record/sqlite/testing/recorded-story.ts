@@ -13,7 +13,8 @@ import { askNode, askReader, damage, dump } from './dump.ts';
 export const MAIN = 'main.db';
 export const SIDE = 'side.db';
 
-export type Step = (db: RecordedSqlite) => Promise<unknown>;
+/** `links`: the live files by their paths, as the log has them. */
+export type Step = (db: RecordedSqlite, links: ReadonlyMap<string, number>) => Promise<unknown>;
 
 /** What the log held when a step began and when it was acknowledged, bytes, and the state after it. */
 interface Mark {
@@ -33,12 +34,12 @@ export async function record(
 ): Promise<Recording> {
   return await withTempDir(async (dir) => {
     const log = newLog();
-    const { fs, session } = await takeOver(log, dir, 1);
+    const { fs, session, recorder } = await takeOver(log, dir, 1);
     const marks: Mark[] = [{ begin: 0, end: 0, state: '' }];
     let begin = session.appendedHead;
     const db = await RecordedSqlite.open(fs, MAIN, options);
     for (const step of steps) {
-      await step(db);
+      await step(db, recorder.links);
       const state = await db.read((sql) => dump(askReader(sql)));
       marks.push({ begin, end: session.head, state });
       begin = session.appendedHead;
