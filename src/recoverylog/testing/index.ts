@@ -2,4 +2,4 @@
  * recoverylog/testing: logs on an in-memory store and real directories, for tests of this room and of those above it.
  */
 export { contentOf, cutLog, operationEnds } from './cut-log.ts';
-export { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
+export { newLog, play, takeOver, treeOf, withTempDir, type PlainLog, type TestLog } from './test-log.ts';

@@ -4,14 +4,19 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../../base/index.ts';
+import type { Clock, Random } from '../../base/index.ts';
+import type { Journal } from '../../journal/index.ts';
 import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Player, type TakenOver } from '../play/player.ts';
 
 export type TestLog = CalmJournal<Clock>;
 /** What playing one needs. */
-export type PlainLog = Pick<TestLog, 'journal' | 'clock' | 'random'>;
+export interface PlainLog {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 export function newLog(name?: string): TestLog {
   return realTimeJournal(name);
@@ -54,7 +59,7 @@ export async function play(
 
 /** Restores into `dir` and takes the log over. */
 export async function takeOver(
-  log: TestLog,
+  log: PlainLog,
   dir: string,
   term: number,
   hints?: FsmHints,

@@ -30,13 +30,13 @@ function dumpOf(ask: Ask, schema: string): string[] {
   const tables = listed.filter(
     ({ name, type }) => ['table', 'virtual'].includes(String(type)) && !isSchemaTable(name),
   );
-  const shadows = new Set(listed.filter(({ type }) => type === 'shadow').map(({ name }) => name));
+  const shadows = new Set<unknown>(listed.filter(({ type }) => type === 'shadow').map(({ name }) => name));
   const objects = ask(`SELECT name, tbl_name, sql FROM "${schema}".sqlite_schema ORDER BY name`);
   if (objects.length === 0) return [];
   const versions = ['user_version', 'application_id'].flatMap((each) => ask(`PRAGMA "${schema}".${each}`));
   return [
     ...objects
-      .filter((each) => !shadows.has(each['tbl_name']!))
+      .filter((each) => !shadows.has(each['tbl_name']))
       .map(({ name, sql }) => `${schema}.${String(name)}: ${String(sql)}`),
     ...versions.map(rowText),
     ...tables.flatMap(({ name, wr }) => {
