@@ -2,9 +2,10 @@
  * Primaries that die and standbys that take their databases over, from the log alone.
  */
 import { describe, expect, test } from '@jest/globals';
-import { play, treeOf, withTempDir } from '../../testing/index.ts';
+import { cutLog, operationEnds, play, takeOver, treeOf, withTempDir } from '../../testing/index.ts';
 import { Player, type FsmHints } from '../../index.ts';
 import { openSqliteCopy, RecordedSqlite } from './index.ts';
+import { MAIN, record, SIDE } from './testing/recorded-story.ts';
 import { Shard } from './testing/shard.ts';
 
 const COUNT = 'SELECT count(*) AS n, max(term) AS term FROM t';
@@ -77,3 +78,38 @@ describe('a primary that is killed', () => {
       await shard.db.close();
     }));
 });
+
+test('a transaction over two databases that a crash has cut leaves no super-journal behind', () =>
+  withTempDir(async (root) => {
+    const recording = await record(
+      [
+        (db) => db.exec(`CREATE TABLE t (x); ATTACH '${SIDE}' AS side; CREATE TABLE side.t (x)`),
+        (db) =>
+          db.transaction((sql) => sql.exec('INSERT INTO main.t VALUES (1); INSERT INTO side.t VALUES (1)')),
+      ],
+      { journalMode: 'delete' },
+    );
+    const { begin } = recording.marks.at(-1)!;
+    const superJournals = { afterCrash: 0, afterOpening: 0, atEnd: 0 };
+    for (const cut of operationEnds(recording.content).filter((end) => end > begin)) {
+      const log = await cutLog(recording.content, cut);
+      const { fs, recorder, session } = await takeOver(log, `${root}/${cut}`, 2);
+      const count = (): number => [...recorder.links.keys()].filter((path) => path.includes('-mj')).length;
+      superJournals.afterCrash += count();
+      for (const moment of ['afterOpening', 'atEnd'] as const) {
+        const db = await RecordedSqlite.open(fs, MAIN);
+        if (moment === 'afterOpening') superJournals.afterOpening += count();
+        await db.exec(`ATTACH '${SIDE}' AS side`);
+        const [row] = await db.query(
+          'SELECT (SELECT count(*) FROM main.t) - (SELECT count(*) FROM side.t) AS torn',
+        );
+        expect(row).toEqual({ torn: 0 });
+        await db.close();
+      }
+      superJournals.atEnd += count();
+      await session.close();
+    }
+    expect(superJournals.afterCrash).toBeGreaterThan(superJournals.afterOpening);
+    expect(superJournals.afterOpening).toBeGreaterThan(0); // as long as the other database's journal names it
+    expect(superJournals.atEnd).toBe(0);
+  }));

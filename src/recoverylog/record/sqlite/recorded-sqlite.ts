@@ -14,6 +14,7 @@ import { Connection, type Row, type Sql, type SqlParameters, type SqlReader } fr
 import { SqliteRefusedError } from './errors.ts';
 import { DatabaseFiles } from './files.ts';
 import { RecordingLedger } from './ledger.ts';
+import { removeSuperJournals } from './leftovers.ts';
 import { loadSqlite } from './load.ts';
 import {
   databasePath,
@@ -84,6 +85,7 @@ export class RecordedSqlite {
     const connection = new Connection(sqlite, files, clean, { clock, random });
     try {
       prepare(connection, options);
+      removeSuperJournals(files, clean, [...recorder.links.keys()]);
       files.flush();
     } catch (error) {
       connection.close();
