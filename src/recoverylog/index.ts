@@ -1,7 +1,7 @@
 /**
  * recoverylog: every change of a directory as operations in a journal, and the directory back from them. Wire compatible with Gazette.
  *
- * Folders: format/ (operations, frames, segments, hints: bytes and meaning), record/ (writing: recorder, recorded files), play/ (restoring, following,
+ * Folders: format/ (operations, frames, segments, hints: bytes and meaning), record/ (writing: recorder, recorded files, SQLite databases), play/ (restoring, following,
  * taking over). Here: fsm.ts (what belongs), needs.ts (what hints keep from being pruned), paths.ts (what a path may be).
  */
 export {
@@ -32,3 +32,19 @@ export type { PlannedPart, PlannedRead, RestorePlan } from './play/restore-plan.
 export type { OpenOptions, RecordedFile, RecordedFs } from './record/recorded-fs.ts';
 export type { Recorder } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';
+export {
+  openSqliteCopy,
+  RecordedSqlite,
+  SqliteError,
+  SqliteRefusedError,
+  SqliteTooLargeError,
+  type RecordedSqliteOptions,
+  type Row,
+  type Sql,
+  type SqlParameters,
+  type SqlReader,
+  type SqlValue,
+  type SqliteCopy,
+  type SqliteCopyOptions,
+  type SqliteFootprint,
+} from './record/sqlite/index.ts';

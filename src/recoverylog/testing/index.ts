@@ -1,6 +1,16 @@
 /**
  * recoverylog/testing: logs on an in-memory store and real directories, for tests of this room and of those above it.
  */
+export { contentOf, cutLog, operationEnds } from './cut-log.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
-export { codeOf, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
+export {
+  codeOf,
+  newLog,
+  play,
+  takeOver,
+  treeOf,
+  withTempDir,
+  type PlainLog,
+  type TestLog,
+} from './test-log.ts';
 export { workloadLog, type Workload } from './workload-log.ts';
