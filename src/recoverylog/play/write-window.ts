@@ -27,7 +27,7 @@ export interface WindowLimits {
 
 /** With what the reader holds (READ_LIMITS) well below 256 MiB. A local disk takes half of it in a tenth of a second. */
 export const WINDOW_LIMITS: WindowLimits = {
-  bytes: 32 * 1024 * 1024,
+  bytes: 64 * 1024 * 1024,
   pieces: 16_384,
   copyBelow: 16 * 1024,
 };
