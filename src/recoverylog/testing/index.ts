@@ -14,3 +14,4 @@ export {
   type TestLog,
 } from './test-log.ts';
 export { workloadLog, type Workload } from './workload-log.ts';
+export { naivePlay } from './naive-play.ts';
