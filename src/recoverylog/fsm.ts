@@ -7,7 +7,10 @@
  *     on hinted files alone, and then resurrects a file that died in a skipped stretch; later creates at its path roll the log back silently:
  *     gazette.md §2.6-1.)
  * M4  While hinted segments remain, property operations change nothing: the hints hold the value as of their making, which is newer (§2.6-2).
- * M3 and M4 are wire compatible. Rules 'gazette' switch both off, for comparing with the original.
+ * M6  Behind the hints, an operation of the right sequence number and checksum that names a path of a hinted file anew shows that the file was dead: the
+ *     checksum covers the whole history, which its writer knew. The file gives way. (Gazette's players, met with a file that M3 is about, name it as alive
+ *     in the hints that they write; it then keeps every later operation out.)
+ * M3, M4 and M6 are wire compatible. Rules 'gazette' switch them off, for comparing with the original.
  */
 import { crc32c } from '../base/index.ts';
 import { liveLogSegments, type FsmHints } from './format/hints.ts';
@@ -38,6 +41,8 @@ export class Fsm {
   readonly #links = new Map<string, number>();
   readonly #hintedSegments: Segment[];
   readonly #hintedFnodes: number[];
+  /** Files that hints said are alive: what they say may be wrong (M6). */
+  readonly #aliveByHints: ReadonlySet<number>;
   readonly #rules: 'holdfast' | 'gazette';
 
   /** @throws HintsError */
@@ -45,6 +50,7 @@ export class Fsm {
     const { fnodes, segments } = liveLogSegments(hints);
     this.#lastLog = hints.log;
     this.#hintedFnodes = [...fnodes];
+    this.#aliveByHints = new Set(fnodes);
     this.#hintedSegments = [...segments];
     this.#rules = rules;
     const first = segments[0];
@@ -152,7 +158,7 @@ export class Fsm {
   }
 
   #create(op: RecordedOp, path: string, place: OpPlace): Rejection | undefined {
-    if (this.#links.has(path)) return 'link-exists';
+    if (!this.#isFree(path)) return 'link-exists';
     if (this.#properties.has(path)) return 'property-exists';
     const expected = this.#hintedFnodes[0];
     const onlyHinted =
@@ -165,13 +171,30 @@ export class Fsm {
   }
 
   #link(op: RecordedOp, fnode: number, path: string, place: OpPlace): Rejection | undefined {
-    if (this.#links.has(path)) return 'link-exists';
+    if (!this.#isFree(path)) return 'link-exists';
     if (this.#properties.has(path)) return 'property-exists';
     const rejection = this.#extend(op, fnode, place);
     if (rejection) return rejection;
     this.#links.set(path, fnode);
     this.#nodes.get(fnode)!.links.add(path);
     return undefined;
+  }
+
+  /** Whether a path has no file, or had one that gives way (M6). */
+  #isFree(path: string): boolean {
+    const held = this.#links.get(path);
+    if (held === undefined) return true;
+    if (this.#rules === 'gazette' || this.#hintedSegments.length > 0 || !this.#aliveByHints.has(held))
+      return false;
+    this.#dropLink(held, path);
+    return true;
+  }
+
+  #dropLink(fnode: number, path: string): void {
+    const node = this.#nodes.get(fnode)!;
+    node.links.delete(path);
+    this.#links.delete(path);
+    if (node.links.size === 0) this.#nodes.delete(fnode);
   }
 
   #unlink(op: RecordedOp, fnode: number, path: string, place: OpPlace): Rejection | undefined {
