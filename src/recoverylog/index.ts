@@ -7,11 +7,13 @@
 export {
   HintsError,
   HistoryLostError,
+  OtherLogNeededError,
   RecordedFsError,
   RecorderBrokenError,
   ReplayError,
   SegmentError,
   WireError,
+  type HistoryLoss,
 } from './errors.ts';
 export { Fsm, type Rejection } from './fsm.ts';
 export {
@@ -23,13 +25,10 @@ export {
 } from './format/hints.ts';
 export type { DirectoryChange, LiveDirectory } from './play/live-directory.ts';
 export { neededByHints } from './needs.ts';
-export {
-  Player,
-  type HandoffOptions,
-  type PlayerOptions,
-  type PlayerProgress,
-  type TakenOver,
-} from './play/player.ts';
+export { Player, type HandoffOptions, type PlayerOptions, type TakenOver } from './play/player.ts';
+export { planRestore, type OpenLog } from './play/plan-restore.ts';
+export type { PlayerProgress } from './play/progress.ts';
+export type { PlannedPart, PlannedRead, RestorePlan } from './play/restore-plan.ts';
 export type { OpenOptions, RecordedFile, RecordedFs } from './record/recorded-fs.ts';
 export type { Recorder } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';
