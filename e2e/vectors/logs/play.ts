@@ -112,8 +112,7 @@ async function playInto(
   try {
     const hints = asked.hints && parseHints(asked.hints);
     const openLog = (name: string): TestLog['journal'] => logs.get(name)!.log.journal;
-    const options = { journal, hints, expectHistory: false, dir, clock, random, openLog };
-    const player = new Player(options);
+    const player = new Player({ journal, hints, expectHistory: false, dir, clock, random, openLog });
     const running = player.run();
     const outcome = asked.handoff
       ? await takenOver(player, running, held, asked.handoff)

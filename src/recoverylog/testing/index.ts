@@ -20,6 +20,5 @@ export { decodeOp, encodeOp, type RecordedOp } from '../format/op.ts';
 export { SegmentSet, type Segment } from '../format/segment.ts';
 export { Fsm, type Rejection } from '../fsm.ts';
 export { Player } from '../play/player.ts';
-export { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
 export { codeOf, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
