@@ -6,7 +6,8 @@
  * M3  While hinted segments remain, a create that the hints do not name is not tracked, even after the last hinted file was created. (Gazette keys
  *     on hinted files alone, and then resurrects a file that died in a skipped stretch; later creates at its path roll the log back silently:
  *     gazette.md §2.6-1.)
- * M4  While hinted segments remain, property operations change nothing: the hints hold the value as of their making, which is newer (§2.6-2).
+ * M4  While hinted segments remain, property operations change nothing: the hints hold the value as of their making, which is newer (§2.6-2). Unless the
+ *     operation that set the hinted value has come by: what follows it is newer still, and the hints are a player's of Gazette, which that flaw misled.
  * M6  Behind the hints, an operation of the right sequence number and checksum that names a path of a hinted file anew shows that the file was dead: the
  *     checksum covers the whole history, which its writer knew. The file gives way. (Gazette's players, met with a file that M3 is about, name it as alive
  *     in the hints that they write; it then keeps every later operation out.)
@@ -43,6 +44,8 @@ export class Fsm {
   readonly #hintedFnodes: number[];
   /** Files that hints said are alive: what they say may be wrong (M6). */
   readonly #aliveByHints: ReadonlySet<number>;
+  /** Properties whose hinted value the operations played so far have set (M4). */
+  readonly #overtaken = new Set<string>();
   readonly #rules: 'holdfast' | 'gazette';
 
   /** @throws HintsError */
@@ -209,7 +212,10 @@ export class Fsm {
 
   #property(path: string, content: string): Rejection | undefined {
     if (this.#links.has(path)) return 'link-exists';
-    if (this.#rules === 'gazette' || this.#hintedSegments.length === 0) this.#properties.set(path, content); // M4
+    const given = this.#properties.get(path);
+    const isNewest = this.#rules === 'gazette' || this.#hintedSegments.length === 0 || given === undefined; // M4
+    if (isNewest || this.#overtaken.has(path)) this.#properties.set(path, content);
+    else if (given === content) this.#overtaken.add(path);
     return undefined;
   }
 
