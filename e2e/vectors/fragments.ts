@@ -4,19 +4,21 @@
 import { z } from 'zod';
 import { sha1Hex, toHex } from '../../src/base/index.ts';
 import {
-  fragmentName,
   gazetteContent,
-  gazetteName,
-  gazettePath,
   isJournalName,
   labelSet,
-  lastSlots,
   openSession,
   parseGazetteName,
-  realTimeJournal,
   storeKey,
-  sumParts,
   type GazetteCodec,
+} from '../../src/journal/index.ts';
+import {
+  fragmentName,
+  gazetteName,
+  gazettePath,
+  lastSlots,
+  realTimeJournal,
+  sumParts,
 } from '../../src/journal/testing/index.ts';
 import type { Category } from './category.ts';
 import { hex, int64, u32 } from './forms.ts';
@@ -160,11 +162,11 @@ export const authorFence: Category = {
       authorForm,
       tally,
       async ({ author, name, value, labelSetPbHex }) => {
-        const { journal, clock, random, reader } = realTimeJournal('author/fence');
-        const { reader: atTail } = await lastSlots({ reader });
-        const { cursor } = atTail;
+        const calm = realTimeJournal('author/fence');
+        const { journal, clock, random } = calm;
+        const { cursor } = (await lastSlots(calm)).reader;
         const session = await openSession(journal, { cursor, author, term: 1, clock, random });
-        const registers = (await lastSlots({ reader })).reader.cursor.registers;
+        const registers = (await lastSlots(calm)).reader.cursor.registers;
         session.abandon('the register has been read');
         same('register', registers[name], value);
         same('label set', toHex(labelSet({ [name]: registers[name]! })), toHex(labelSetPbHex));

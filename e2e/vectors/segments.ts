@@ -146,7 +146,14 @@ export const hintsLiveSegments: Category = {
       const { fnodes, segments } = liveLogSegments(hints);
       same('files', fnodes.map(BigInt), row.fnodes ?? []);
       same('segments', segments, (row.segments ?? []).map(segmentOf));
-      same('state', stateLines(stateOf(new Fsm(hints, 'gazette'))), row.newFSM?.state);
+      const fsm = new Fsm(hints, 'gazette');
+      same('state', stateLines(stateOf(fsm)), row.newFSM?.state);
+      same(
+        'next',
+        [BigInt(fsm.nextSeqNo), fsm.nextChecksum],
+        [row.newFSM?.nextSeqNo, row.newFSM?.nextChecksum],
+      );
+      same('last log', fsm.lastLog, row.newFSM?.lastLog);
       // What the original's own check of hints to be stored refuses although it plays them: a log named where it goes without saying. Ours never writes that.
       const repeats = hints.liveNodes.some((node) => node.segments.some(({ log }) => log === hints.log));
       same('refused by Validate', Boolean(row.validateError), repeats);

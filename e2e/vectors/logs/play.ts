@@ -5,7 +5,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { concatBytes, crc32c, HoldfastError, sha256Hex } from '../../../src/base/index.ts';
-import { lastSlots, openSession, type Session } from '../../../src/journal/testing/index.ts';
+import { openSession, type Session } from '../../../src/journal/index.ts';
+import { lastSlots } from '../../../src/journal/testing/index.ts';
 import {
   decodeOp,
   FRAME_HEADER_BYTES,

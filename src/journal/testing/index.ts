@@ -9,20 +9,23 @@ export {
   type CalmJournal,
   type CreateFault,
 } from './calm-journal.ts';
-export { fragmentName } from '../format/fragment.ts';
 export {
-  gazetteContent,
-  gazetteName,
-  gazettePath,
-  parseGazetteName,
-  storeKey,
-  sumParts,
-  type GazetteCodec,
-} from '../format/gazette-fragment.ts';
-export { labelSet } from '../format/gazette-labels.ts';
-export { isJournalName } from '../names.ts';
-export { openSession } from '../open/open-session.ts';
-export type { Session } from '../session/session.ts';
+  checkpointPayload,
+  decodeCheckpoint,
+  decodeIndex,
+  encodeIndex,
+  indexProblem,
+} from '../format/compaction-index.ts';
+export { fragmentName, fragmentRange } from '../format/fragment.ts';
+export { gazetteName, gazettePath, sumParts } from '../format/gazette-fragment.ts';
+export {
+  decodeSlot,
+  decodeSlotHead,
+  encodeSlot,
+  HEADER_BYTES,
+  SLOT_HEAD_BYTES,
+  type Slot,
+} from '../format/slot.ts';
 export { CHAPTERS, type Chapter } from './crash-chapters.ts';
 export { Lab, NO_PAST, type Past } from './crash-lab.ts';
 export { undisturbed } from './crash-recovery.ts';
