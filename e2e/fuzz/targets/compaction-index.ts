@@ -59,7 +59,7 @@ export const compactionIndex: Target = {
     const index = tried(() => decodeIndex(input, 'here'));
     if ('refused' in content) {
       equal('an index of a payload that is refused', 'refused' in index, true);
-      return kindOf(content.refused);
+      return kindOf(content.refused).slice(0, 90);
     }
     if (content.value.kind === 'reference') return `reference ${content.value.deleted}`;
     if ('refused' in index) throw index.refused;
