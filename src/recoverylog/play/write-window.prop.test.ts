@@ -189,7 +189,7 @@ describe('what a window decides', () => {
   const whole: WindowLimits = { bytes: 1e6, pieces: 1000, copyBelow: 1000 };
   const { signal } = new AbortController();
 
-  test('files that die in it are never made, bytes that are overwritten never written, small writes that touch are one', async () => {
+  test('files that die in it are never made, bytes that are overwritten never written, fifty small writes that touch are three pieces of one', async () => {
     const { window, calls } = counting(whole);
     for (let fnode = 1; fnode <= 100; fnode++) {
       window.create(fnode);
@@ -199,7 +199,7 @@ describe('what a window decides', () => {
       await window.room(signal);
     }
     await window.flush(signal);
-    expect(calls).toEqual(['new 100: 1 pieces, 500 bytes']);
+    expect(calls).toEqual(['new 100: 3 pieces, 500 bytes']);
   });
 
   test('when half of it waits, what has waited longest goes first, and a file that dies then is removed', async () => {
