@@ -22,6 +22,7 @@ export interface FnodeSegments {
 
 export interface FsmHints {
   readonly log: string;
+  /** Files to restore; with exact hints (exact-hints.ts E3) the newest may be one whose end lies in the log behind. */
   readonly liveNodes: readonly FnodeSegments[];
   readonly properties: readonly { readonly path: string; readonly content: string }[];
 }
@@ -210,6 +211,24 @@ export function encodeHintsJson(hints: FsmHints): Uint8Array {
       properties: some(hints.properties.map((p) => nonZero({ path: p.path, content: p.content }))),
     }),
   );
+}
+
+/** Hints of these files, ascending, for a log: its name is left out where it goes without saying. Properties in ascending order. */
+export function hintsOf(
+  log: string,
+  nodes: readonly FnodeSegments[],
+  properties: ReadonlyMap<string, string>,
+): FsmHints {
+  return {
+    log,
+    liveNodes: nodes.map(({ fnode, segments }) => ({
+      fnode,
+      segments: segments.map((segment) => ({ ...segment, log: segment.log === log ? '' : segment.log })),
+    })),
+    properties: [...properties]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, content]) => ({ path, content })),
+  };
 }
 
 export interface LiveLogSegments {

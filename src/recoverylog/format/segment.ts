@@ -71,7 +71,7 @@ function merge(a: Segment, b: Segment): Segment {
 
 /** An ordered set of segments (G1, G2). */
 export class SegmentSet {
-  #segments: Segment[] = [];
+  readonly #segments: Segment[] = [];
 
   get segments(): readonly Segment[] {
     return this.#segments;
@@ -81,8 +81,7 @@ export class SegmentSet {
   add(segment: Segment): void {
     checkSegment(segment);
     const set = this.#segments;
-    let at = set.findIndex((held) => held.firstSeqNo >= segment.firstSeqNo);
-    if (at < 0) at = set.length;
+    const at = this.#place(segment.firstSeqNo);
     let merged = segment;
     let from = at;
     const before = set[at - 1];
@@ -99,7 +98,18 @@ export class SegmentSet {
       if (!reduced) break;
       merged = reduced;
     }
-    this.#segments = [...set.slice(0, from), merged, ...set.slice(to)];
+    set.splice(from, to - from, merged);
+  }
+
+  /** Index of the first segment that begins at `firstSeqNo` or later. */
+  #place(firstSeqNo: number): number {
+    let [low, high] = [0, this.#segments.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#segments[middle]!.firstSeqNo < firstSeqNo) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** The segments that touch [first, last) of the log, whatever other logs the set spans. @throws SegmentError for no range */
