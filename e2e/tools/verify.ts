@@ -160,6 +160,7 @@ const steps: readonly Step[] = [
   },
   jest('full', 'full', ['--runInBand', '--testTimeout=180000']),
   command('full', 'simulation, 5,000 seeds', 'node', ['e2e/sim/main.ts', '--seeds', '5000']),
+  command('full', 'fuzzing, a minute each', 'node', ['e2e/fuzz/main.ts', 'all', '--seconds', '60']),
 ];
 
 async function main(args: readonly string[]): Promise<number> {
