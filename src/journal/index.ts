@@ -90,6 +90,7 @@ export {
   type ListedObject,
   type ListOptions,
 } from './inspect/list-slots.ts';
+export { plainJournal, plainStore, type PlainContent } from './inspect/plain-store.ts';
 export { PRICES, PRICES_SOURCE, type Prices } from './inspect/prices.ts';
 export {
   MetricsTextError,

@@ -1,8 +1,8 @@
 /**
  * recoverylog: every change of a directory as operations in a journal, and the directory back from them. Wire compatible with Gazette.
  *
- * Folders: format/ (operations, frames, segments, hints: bytes and meaning), record/ (writing: recorder, recorded files), play/ (restoring, following,
- * taking over). Here: fsm.ts (what belongs), needs.ts (what hints keep from being pruned), paths.ts (what a path may be).
+ * Folders: format/ (operations, frames, segments, hints: bytes and meaning), record/ (writing: recorder, recorded files, imports, forks), play/ (restoring,
+ * following, taking over), inspect/ (looking into a log from outside). Here: fsm.ts (what belongs), needs.ts (what hints keep from being pruned), paths.ts (what a path may be).
  */
 export {
   HintsError,
@@ -14,6 +14,8 @@ export {
   WireError,
 } from './errors.ts';
 export { Fsm, type Rejection } from './fsm.ts';
+export type { RecordedOp } from './format/op.ts';
+export { encodeHintsProtobuf } from './format/hints-protobuf.ts';
 export {
   encodeHintsJson,
   liveLogSegments,
@@ -22,6 +24,10 @@ export {
   type FsmHints,
 } from './format/hints.ts';
 export type { DirectoryChange, LiveDirectory } from './play/live-directory.ts';
+export { LogCheck, type LogFigures, type LogFinding, type LogFindingKind } from './inspect/check.ts';
+export { explainHints, type HintsExplained, type NeededOfLog } from './inspect/explain-hints.ts';
+export { replay, type Replayed, type ReplayOptions } from './inspect/replay.ts';
+export { scanLog, type LogItem, type ScanOptions } from './inspect/scan.ts';
 export { neededByHints } from './needs.ts';
 export {
   Player,
@@ -30,6 +36,15 @@ export {
   type PlayerProgress,
   type TakenOver,
 } from './play/player.ts';
+export { walkDirectory, type Walked } from './record/directory-walk.ts';
+export { forkLog, NothingToForkError } from './record/fork-log.ts';
+export {
+  importDirectory,
+  SourceChangedError,
+  type ImportedFigures,
+  type ImportOptions,
+} from './record/import-directory.ts';
+export { LogNotNewError, openNewLog, type NewLogOptions } from './record/new-log.ts';
 export type { OpenOptions, RecordedFile, RecordedFs } from './record/recorded-fs.ts';
-export type { Recorder } from './record/recorder.ts';
+export { Recorder } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';
