@@ -57,6 +57,13 @@ export function addLogCommands(log: Command): void {
       process.exitCode = await play(flags);
     });
 
+  hinted(log.command('plan'))
+    .description('what a restore would read, and what it would leave out; reads no content')
+    .action(async (flags: LogOptions) => {
+      const { plan } = await import('./log/plan.ts');
+      process.exitCode = await plan(flags);
+    });
+
   hinted(log.command('hints'))
     .description('build the hints of a log as it stands, or say what a file of hints means')
     .option('--protobuf <file>', 'write the binary form to this file')

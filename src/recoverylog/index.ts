@@ -7,11 +7,13 @@
 export {
   HintsError,
   HistoryLostError,
+  OtherLogNeededError,
   RecordedFsError,
   RecorderBrokenError,
   ReplayError,
   SegmentError,
   WireError,
+  type HistoryLoss,
 } from './errors.ts';
 export { Fsm, type Rejection } from './fsm.ts';
 export type { RecordedOp } from './format/op.ts';
@@ -29,13 +31,10 @@ export { explainHints, type HintsExplained, type NeededOfLog } from './inspect/e
 export { replay, type Replayed, type ReplayOptions } from './inspect/replay.ts';
 export { scanLog, type LogItem, type ScanOptions } from './inspect/scan.ts';
 export { neededByHints } from './needs.ts';
-export {
-  Player,
-  type HandoffOptions,
-  type PlayerOptions,
-  type PlayerProgress,
-  type TakenOver,
-} from './play/player.ts';
+export { Player, type HandoffOptions, type PlayerOptions, type TakenOver } from './play/player.ts';
+export { planRestore, type OpenLog } from './play/plan-restore.ts';
+export type { PlayerProgress } from './play/progress.ts';
+export type { PlannedPart, PlannedRead, RestorePlan } from './play/restore-plan.ts';
 export { walkDirectory, type Walked } from './record/directory-walk.ts';
 export { forkLog, NothingToForkError } from './record/fork-log.ts';
 export {

@@ -4,11 +4,11 @@
 import { writeFile } from 'node:fs/promises';
 import { EXIT } from '../../api/index.ts';
 import { fromUtf8 } from '../../base/index.ts';
-import { estimateHead } from '../../journal/index.ts';
 import {
   encodeHintsJson,
   encodeHintsProtobuf,
   explainHints,
+  planRestore,
   replay,
   type FsmHints,
   type HintsExplained,
@@ -46,8 +46,9 @@ export async function replayAndTell(
   { clock, random, log, signal }: Context,
 ): Promise<Replayed> {
   const progress = new Progress(process.stderr, clock, 'played');
-  const head = await estimateHead(journal, signal);
   try {
+    const { bytes: total } = await planRestore(journal, from, signal, openLog);
+    let done = 0;
     return await replay({
       journal,
       hints: from,
@@ -56,8 +57,9 @@ export async function replayAndTell(
       random,
       log,
       signal,
-      onProgress: (name, offset) => {
-        if (name === journal.name) progress.update(offset, Math.max(head, offset));
+      onRead: (bytes) => {
+        done += bytes;
+        progress.update(done, Math.max(done, total));
       },
     });
   } finally {
@@ -79,7 +81,6 @@ function explainedLines({
   segments,
   authors,
   needs,
-  readsOnFrom,
   lastSeqNo,
 }: HintsExplained): string[] {
   const lines = [`log         ${log}`, `files       ${formatCount(files)} that were alive`];
@@ -94,14 +95,15 @@ function explainedLines({
       `  operations ${each.firstSeqNo} to ${each.lastSeqNo} of author ${each.author.toString(32)}: bytes ${each.firstOffset} to ${end}${where}`,
     );
   }
-  for (const need of needs) {
-    const end = need.end === undefined ? 'with open end' : `to ${need.end}`;
+  for (const { log: of, ranges, begin, end, bytes } of needs) {
+    const known = `${formatBytes(bytes)} in ${plural(ranges, 'range')} from byte ${begin}`;
+    const open = segments.at(-1)!.firstOffset;
     lines.push(
-      `needs       ${formatBytes(need.bytes)} of ${need.log} in ${plural(need.segments, 'segment')}, from byte ${need.begin} ${end}`,
+      end === undefined
+        ? `reads       ${of}: ${ranges > 1 ? `${formatBytes(bytes)} from byte ${begin} on, and ` : ''}everything from byte ${open} to its head`
+        : `reads       ${of}: ${known} to byte ${end}`,
     );
   }
-  lines.push(
-    `reads on    in ${log} from byte ${readsOnFrom} to its head: operation ${lastSeqNo} is the last that these hints know`,
-  );
+  lines.push(`knows       operations up to ${lastSeqNo}`);
   return lines;
 }

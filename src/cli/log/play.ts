@@ -79,12 +79,13 @@ async function restored(
   return { fsm, files };
 }
 
-async function restore({ journal, hints }: OpenedLog, dir: string, context: Context): Promise<Fsm> {
+async function restore({ journal, hints, openLog }: OpenedLog, dir: string, context: Context): Promise<Fsm> {
   const { clock, random, log, signal } = context;
   const progress = new Progress(process.stderr, clock, 'restored');
   const player: Player = new Player({
     journal,
     hints: hints[0]?.hints,
+    openLog,
     expectHistory: hints.length > 0,
     dir,
     clock,

@@ -7,6 +7,7 @@ import { CompactedPart } from './compacted-part.ts';
 import { fragmentKey, type Fragment } from '../format/fragment.ts';
 import type { Journal } from '../names.ts';
 import type { Plan } from './plan.ts';
+import { everythingFrom } from './wanted.ts';
 
 /** Two fragments of ten bytes with a fence after the fourth byte of the first one, in a store that says which memory came back. */
 async function made(): Promise<{ readonly part: (from: number) => CompactedPart; readonly back: string[] }> {
@@ -35,7 +36,7 @@ async function made(): Promise<{ readonly part: (from: number) => CompactedPart;
   }
   const index = { ...NO_INDEX, floor: 9, end: 20, fragments, fences: [{ seq: 5, offset: 4 }] };
   const plan: Plan = { seq: 9, index, session: 5, registers: {} };
-  return { part: (from) => new CompactedPart(journal, plan, from, 0), back };
+  return { part: (from) => new CompactedPart(journal, plan, everythingFrom(from), from, 0), back };
 }
 
 async function nextData(part: CompactedPart): Promise<{ readonly text: string; readonly done: () => void }> {

@@ -1,26 +1,29 @@
 /**
  * Playing a log without files: which operations belong to it, and what they leave. What a restore would find out, at the price of reading alone.
  *
- * E1  The same errors as a player's, at the same bytes: damage, paths that lead out, hints that the log does not bear out, holes where something is needed.
- * E2  Bytes that no hinted segment can need are not judged: a player does not read them.
- * E3  Hints that begin in other logs are followed there, log by log.
+ * E1  The same bytes as a restore's, read the same way, and the same errors: damage, paths that lead out, hints that the log does not bear out, holes in
+ *     what is wanted (restorer.ts L1, L6-L8; operations.ts L5).
+ * E2  Nothing is held of what was read.
  */
-import { HistoryLostError, ReplayError } from '../errors.ts';
-import type { Journal } from '../../journal/index.ts';
-import type { RecordedOp } from '../format/op.ts';
+import { silentLogger } from '../../base/index.ts';
+import { JournalReader, type Journal } from '../../journal/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Fsm } from '../fsm.ts';
-import { isPlayable } from '../paths.ts';
-import { scanLog, type LogItem, type ScanOptions } from './scan.ts';
+import { LogFeed } from '../play/log-feed.ts';
+import { Operations } from '../play/operations.ts';
+import { openLogs, type OpenLog } from '../play/plan-restore.ts';
+import { checkReaches, prunedError, wantedParts, type WantedPart } from '../play/restore-plan.ts';
+import { cutOff, missingOperations } from '../play/restorer.ts';
+import type { ScanOptions } from './scan.ts';
 
 export interface ReplayOptions extends ScanOptions {
   readonly journal: Journal;
   /** Undefined: from the beginning of the log. */
   readonly hints: FsmHints | undefined;
-  /** How another log is found by its name (E3). */
-  readonly openLog: (name: string) => Promise<Journal>;
-  /** After each thing that was read: the log and the offset reached. */
-  readonly onProgress?: (log: string, offset: number) => void;
+  /** How the log is found that hints begin in, when it is not this one. */
+  readonly openLog?: OpenLog;
+  /** After each piece that was read, with its bytes. */
+  readonly onRead?: (bytes: number) => void;
 }
 
 export interface Replayed {
@@ -28,97 +31,57 @@ export interface Replayed {
   readonly appliedOps: number;
   /** Operations that were read and do not belong, or are of files that are dead. */
   readonly ignoredOps: number;
-  /** End of the log. */
-  readonly head: number;
 }
 
-/** Plays to the head. @throws HintsError, ReplayError, HistoryLostError, what openLog throws, and as JournalReader.next */
+/** Plays to the head. @throws HintsError, ReplayError, HistoryLostError, OtherLogNeededError, and as JournalReader.next */
 export async function replay(options: ReplayOptions): Promise<Replayed> {
-  const { journal, hints } = options;
+  const { journal, hints, openLog, log = silentLogger } = options;
   const fsm = new Fsm(hints ?? { log: journal.name, liveNodes: [], properties: [] });
-  const ops = { applied: 0, ignored: 0 };
-  for (;;) {
-    const name = fsm.hintedSegments[0]?.log ?? journal.name;
-    const head = await replayPart(
-      fsm,
-      name === journal.name ? journal : await options.openLog(name),
-      ops,
-      options,
-    );
-    if (head !== undefined) return { fsm, appliedOps: ops.applied, ignoredOps: ops.ignored, head };
+  const operations = new Operations(fsm, log);
+  const parts = wantedParts(journal.name, hints);
+  const journals = await openLogs(journal, parts, openLog);
+  for (const part of parts) {
+    const head = await replayPart(part, journals.get(part.log)!, operations, options);
+    if (fsm.hintedSegments.length > part.segmentsAfter) throw missingOperations(fsm, part.log, head);
   }
+  return { fsm, appliedOps: operations.applied, ignoredOps: operations.ignored };
 }
 
-/** Plays one log until the hints go on elsewhere, or to its head, which is returned. */
+/** Reads what is wanted of one log; its head, if that was reached. */
 async function replayPart(
-  fsm: Fsm,
+  part: WantedPart,
   journal: Journal,
-  ops: { applied: number; ignored: number },
-  options: ReplayOptions,
+  operations: Operations,
+  { clock, random, log = silentLogger, signal, onRead }: ReplayOptions,
 ): Promise<number | undefined> {
-  const { name } = journal;
-  for await (const item of scanLog(journal, fsm.hintedSegments[0]?.firstOffset ?? 0, options)) {
-    const next = fsm.hintedSegments[0];
-    if (next && next.log !== name) return undefined;
-    switch (item.kind) {
-      case 'op':
-        if (applies(fsm, item.op, item.payload, { ...item, log: name })) ops.applied++;
-        else ops.ignored++;
-        break;
-      case 'damage':
-        if (!next || next.firstOffset < item.lastOffset)
-          throw new ReplayError(name, item.firstOffset, item.problem);
-        break; // E2
-      case 'hole':
-        checkHole(fsm, name, item);
-        return undefined;
-      case 'head':
-        if (next)
-          throw new HistoryLostError(
-            name,
-            `it ends at byte ${item.lastOffset}, and the hints name operations ${next.firstSeqNo} to ${next.lastSeqNo} that are not in it`,
-          );
-        return item.lastOffset;
-      case 'cut':
-      case 'desync':
-      case 'fence':
+  const reader = new JournalReader(journal, { clock, random, log, pace: 'hot', wanted: part.ranges });
+  const feed = new LogFeed(part.log, part.ranges[0]!.begin);
+  const end = part.ranges.at(-1)!.end;
+  const enough = new AbortController(); // what is read ahead of the part's end
+  const stop = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal;
+  try {
+    while (feed.readTo < end) {
+      const event = await reader.next(stop);
+      switch (event.kind) {
+        case 'data':
+          feed.push(event);
+          for (let frame = feed.next(); frame; frame = feed.next()) operations.apply(frame, part.log);
+          feed.letGo(); // E2
+          event.done?.();
+          onRead?.(event.end - event.begin);
+          break;
+        case 'fence':
+          cutOff(feed, 'a fence', log);
+          break;
+        case 'hole':
+          throw prunedError(part.log, event);
+        case 'tail':
+          checkReaches(part, event.offset);
+          return event.offset;
+      }
     }
-    options.onProgress?.(name, item.lastOffset);
+    return undefined;
+  } finally {
+    enough.abort(new Error('all that is wanted of this log was read'));
   }
-  return undefined;
-}
-
-/** Whether an operation belongs to the log and to a live file. @throws ReplayError when its path leads out */
-function applies(
-  fsm: Fsm,
-  op: RecordedOp,
-  payload: Uint8Array,
-  {
-    firstOffset,
-    lastOffset,
-    log,
-  }: { readonly firstOffset: number; readonly lastOffset: number; readonly log: string },
-): boolean {
-  if (fsm.apply(op, payload, { firstOffset, lastOffset, log }) !== undefined) return false;
-  const path = op.create?.path ?? op.link?.path ?? op.property?.path;
-  if (path !== undefined && !isPlayable(path))
-    throw new ReplayError(log, firstOffset, `the path ${JSON.stringify(path)} leads out of the directory`);
-  return true;
-}
-
-/**
- * A hole is passed only between operations that hints name (player.ts L6). It may end in the middle of an operation, whose rest may look like another: reading
- * begins anew where the next needed one is. @throws HistoryLostError
- */
-function checkHole(
-  fsm: Fsm,
-  log: string,
-  { firstOffset, lastOffset }: Extract<LogItem, { kind: 'hole' }>,
-): void {
-  const needed = fsm.hintedSegments[0];
-  if (needed && needed.firstOffset >= lastOffset) return;
-  throw new HistoryLostError(
-    log,
-    `bytes ${firstOffset} to ${lastOffset} were pruned, and ${needed ? 'the hints name some of them' : 'lie behind everything that the hints name'}`,
-  );
 }

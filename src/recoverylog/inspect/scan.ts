@@ -45,12 +45,18 @@ export async function* scanLog(
   from: number,
   { signal, ...ports }: ScanOptions,
 ): AsyncGenerator<LogItem, void> {
+  const enough = new AbortController(); // whoever stops listening ends what is read ahead
+  const stop = signal ? AbortSignal.any([signal, enough.signal]) : enough.signal;
   const reader = new JournalReader(journal, { ...ports, from, pace: 'hot' });
   const scanner = new LogScanner(journal.name, from);
-  for (;;) {
-    const event = await reader.next(signal);
-    yield* scanner.take(event);
-    if (event.kind === 'tail') return;
+  try {
+    for (;;) {
+      const event = await reader.next(stop);
+      yield* scanner.take(event);
+      if (event.kind === 'tail') return;
+    }
+  } finally {
+    enough.abort(new Error('no more of this log is wanted'));
   }
 }
 

@@ -1,4 +1,5 @@
 /**
  * recoverylog/testing: logs on an in-memory store and real directories, for tests of this room and of those above it.
  */
-export { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
+export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
+export { codeOf, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
