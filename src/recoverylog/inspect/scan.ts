@@ -7,7 +7,7 @@
  * K3  One operation is in memory at a time, and what a frame needs to be whole (frame.ts: MAX_DATA_BYTES at most). What is told refers to that memory: it is
  *     used before the next is asked for.
  */
-import { concatBytes, viewOf, type Clock, type Logger, type Random } from '../../base/index.ts';
+import { concatBytes, equalBytes, viewOf, type Clock, type Logger, type Random } from '../../base/index.ts';
 import { JournalReader, type Journal, type JournalEvent, type Registers } from '../../journal/index.ts';
 import { ReplayError } from '../errors.ts';
 import { FRAME_HEADER_BYTES, FrameReader, MAX_OP_BYTES, type Frame } from '../format/frame.ts';
@@ -30,7 +30,8 @@ export type LogItem =
   /** The end of the log, as of now. */
   | (Span & { readonly kind: 'head' });
 
-const MAGIC_BYTES = 4;
+/** What a frame begins with (frame.ts). */
+const MAGIC = Uint8Array.of(0x66, 0x33, 0x93, 0x36);
 
 export interface ScanOptions {
   readonly clock: Clock;
@@ -138,8 +139,8 @@ export class LogScanner {
   #passOver(error: ReplayError): LogItem {
     const firstOffset = this.#frames.offset;
     const pending = this.#pending();
-    const length = viewOf(pending).getUint32(MAGIC_BYTES, true);
-    const passed = length > MAX_OP_BYTES ? MAGIC_BYTES : FRAME_HEADER_BYTES + length;
+    const length = viewOf(pending).getUint32(MAGIC.length, true);
+    const passed = length > MAX_OP_BYTES ? MAGIC.length : FRAME_HEADER_BYTES + length;
     const rest = pending.subarray(passed);
     const lastOffset = firstOffset + passed;
     this.#frames = new FrameReader(this.#log, lastOffset);
@@ -148,12 +149,19 @@ export class LogScanner {
     return { kind: 'damage', firstOffset, lastOffset, problem: String(error.fields['problem']) };
   }
 
-  /** No frame goes on behind this. */
+  /** No frame goes on behind this: what may be the beginning of one was cut off, and what comes before that is none. */
   *#end(by: 'fence' | 'hole' | 'head'): Generator<LogItem, void> {
+    const pending = this.#pending();
+    const begins = beginOfFrame(pending);
     const cut = this.#frames.cutOff();
     this.#held = [];
+    if (cut && begins > 0) {
+      const lastOffset = cut.firstOffset + begins;
+      this.#desync = { firstOffset: this.#desync?.firstOffset ?? cut.firstOffset, lastOffset };
+    }
     yield* this.#endDesync();
-    if (cut) yield { kind: 'cut', by, ...cut };
+    if (cut && begins < pending.length)
+      yield { kind: 'cut', by, firstOffset: cut.firstOffset + begins, lastOffset: cut.lastOffset };
   }
 
   *#endDesync(): Generator<LogItem, void> {
@@ -180,4 +188,13 @@ export class LogScanner {
         bytes: last.bytes.slice(Math.max(0, from - last.begin)),
       });
   }
+}
+
+/** Where in these bytes, which are no whole frame, one may begin; their length when nowhere. */
+function beginOfFrame(bytes: Uint8Array): number {
+  for (let at = 0; at < bytes.length; at++) {
+    const word = bytes.subarray(at, at + MAGIC.length);
+    if (equalBytes(word, MAGIC.subarray(0, word.length))) return at;
+  }
+  return bytes.length;
 }
