@@ -167,7 +167,10 @@ async function theirs(
 }
 
 const inOrder = ({ files, ...rest }: Made): string =>
-  JSON.stringify({ ...rest, files: files.map(({ path, size, sha256 }) => [path, size, sha256]).sort() });
+  JSON.stringify({
+    ...rest,
+    files: files.map(({ path, size, sha256 }) => `${sha256} ${size} ${path}`).toSorted(),
+  });
 
 interface Row {
   logs: number;
@@ -179,13 +182,13 @@ interface Row {
 
 async function compare(
   peer: string,
-  { name, record }: Workload,
+  workload: Workload,
   dir: string,
   row: Row,
   random: SeededRandom,
 ): Promise<void> {
   const log = newLog('bench/compat');
-  const recorded = await record(log, random, join(dir, 'recorded'));
+  const recorded = await workload.record(log, random, join(dir, 'recorded'));
   const raw = join(dir, 'log');
   const bytes = await bytesOf(log);
   await writeFile(raw, bytes);
@@ -200,7 +203,7 @@ async function compare(
     if (inOrder(made) === inOrder(peers)) continue;
     row.different++;
     console.error(
-      `${name}: from ${hints ? `hints ${i}` : 'the beginning'} the peer made ${inOrder(peers)}, we ${inOrder(made)}`,
+      `${workload.name}: from ${hints ? `hints ${i}` : 'the beginning'} the peer made ${inOrder(peers)}, we ${inOrder(made)}`,
     );
   }
 }
