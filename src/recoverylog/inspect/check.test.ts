@@ -28,7 +28,7 @@ class Writer {
     const { payload, frame } = encodeFrame(op);
     this.seqNo++;
     this.checksum = crc32c(payload, this.checksum);
-    return { kind: 'op', op, payload, data: new Uint8Array(0), firstOffset: 0, lastOffset: frame.length };
+    return { kind: 'op', op, payload, firstOffset: 0, lastOffset: frame.length };
   }
 }
 

@@ -44,9 +44,7 @@ function scan(bytes: Uint8Array, pieces: readonly number[]): LogItem[] {
   const scanner = new LogScanner('test/log', 0);
   const items: LogItem[] = [];
   const keep = (item: LogItem): void => {
-    items.push(
-      item.kind === 'op' ? { ...item, payload: item.payload.slice(), data: item.data.slice() } : item,
-    );
+    items.push(item.kind === 'op' ? { ...item, payload: item.payload.slice() } : item);
   };
   for (let begin = 0, i = 0; begin < bytes.length; i++) {
     const end = Math.min(bytes.length, begin + (pieces[i % pieces.length] ?? bytes.length));

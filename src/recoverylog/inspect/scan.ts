@@ -10,7 +10,8 @@
 import { concatBytes, equalBytes, viewOf, type Clock, type Logger, type Random } from '../../base/index.ts';
 import { JournalReader, type Journal, type JournalEvent, type Registers } from '../../journal/index.ts';
 import { ReplayError } from '../errors.ts';
-import { FRAME_HEADER_BYTES, FrameReader, MAX_OP_BYTES, type Frame } from '../format/frame.ts';
+import { FRAME_HEADER_BYTES, FrameReader, MAX_OP_BYTES } from '../format/frame.ts';
+import type { RecordedOp } from '../format/op.ts';
 
 interface Span {
   readonly firstOffset: number;
@@ -18,8 +19,10 @@ interface Span {
 }
 
 export type LogItem =
-  /** An operation with its data; or bytes that are no frame, up to the next one. */
-  | Frame
+  /** An operation; of a write, its data lies at the end of its bytes. */
+  | (Span & { readonly kind: 'op'; readonly op: RecordedOp; readonly payload: Uint8Array })
+  /** Bytes that are no frame, up to the next one. */
+  | (Span & { readonly kind: 'desync' })
   /** A frame that cannot be read (K1). */
   | (Span & { readonly kind: 'damage'; readonly problem: string })
   /** An operation that was never finished: a fence or the head follows. */
@@ -128,7 +131,11 @@ export class LogScanner {
 
   #next(): LogItem | undefined {
     try {
-      return this.#frames.next();
+      const frame = this.#frames.next();
+      if (!frame) return undefined;
+      const { kind, firstOffset, lastOffset } = frame;
+      if (kind === 'desync') return { kind, firstOffset, lastOffset };
+      return { kind, op: frame.op, payload: frame.payload, firstOffset, lastOffset };
     } catch (error) {
       if (!(error instanceof ReplayError)) throw error;
       return this.#passOver(error);
