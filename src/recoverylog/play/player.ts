@@ -389,6 +389,12 @@ export class Player {
     this.#headOffset = offset;
     if (this.#options.expectHistory && seq === 0)
       throw new HistoryLostError(this.#options.journal.name, 'there is nothing in it', 'empty');
+    if (this.#options.expectHistory && this.#fsm.nextSeqNo === 1 && this.#operations.ignored > 0)
+      throw new HistoryLostError(
+        this.#options.journal.name,
+        'none of its operations is a first one: what they follow is not in it, and no hints say where',
+        'operations-missing',
+      );
     this.#checkHints();
   }
 

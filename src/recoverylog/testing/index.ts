@@ -3,3 +3,5 @@
  */
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
 export { codeOf, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
+export { workloadLog, type Workload } from './workload-log.ts';
+export { naivePlay } from './naive-play.ts';
