@@ -98,6 +98,7 @@ export {
   type ListedObject,
   type ListOptions,
 } from './inspect/list-slots.ts';
+export { plainJournal, plainStore, type PlainContent } from './inspect/plain-store.ts';
 export { PRICES, PRICES_SOURCE, type Prices } from './inspect/prices.ts';
 export {
   MetricsTextError,

@@ -36,7 +36,13 @@ export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<
 
 type More = Partial<PlayerOptions>;
 
-function player(log: PlainLog, dir: string, hints?: FsmHints, expectHistory = false, more: More = {}): Player {
+function player(
+  log: PlainLog,
+  dir: string,
+  hints?: FsmHints,
+  expectHistory = false,
+  more: More = {},
+): Player {
   return new Player({
     journal: log.journal,
     hints,
