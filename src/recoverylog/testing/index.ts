@@ -24,6 +24,7 @@ export { Player } from '../play/player.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
 export {
   codeOf,
+  logHolding,
   newLog,
   play,
   takeOver,
@@ -32,5 +33,5 @@ export {
   type PlainLog,
   type TestLog,
 } from './test-log.ts';
-export { workloadLog, type Workload } from './workload-log.ts';
+export { opsLog, workloadLog, type Workload } from './workload-log.ts';
 export { naivePlay } from './naive-play.ts';
