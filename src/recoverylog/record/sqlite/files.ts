@@ -13,6 +13,7 @@
 import {
   closeSync,
   fstatSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readSync,
@@ -237,13 +238,20 @@ export class DatabaseFiles {
       !file.gone && file.follower === undefined,
       'F2: a file that becomes empty has a name, and is not being copied',
     );
-    file.fd = this.#disk('truncate', () => {
-      unlinkSync(localPath(this.#dir, file.path));
-      closeSync(file.fd);
-      return this.#createNew(file.path);
-    });
+    file.fd = this.#disk('truncate', () => this.#empty(file));
     file.id = this.#tell(() => this.#ledger.created(file.path, file.id));
     file.size = 0;
+  }
+
+  /** F2. With one name, an inode without content and a new one are the same to everybody, and the first costs less. */
+  #empty({ fd, path }: OpenFile): number {
+    if (fstatSync(fd).nlink === 1) {
+      ftruncateSync(fd);
+      return fd;
+    }
+    unlinkSync(localPath(this.#dir, path));
+    closeSync(fd);
+    return this.#createNew(path);
   }
 
   #write(file: OpenFile, data: Uint8Array, offset: number): void {
