@@ -263,6 +263,27 @@ describe('pods that end by errors again and again', () => {
   });
 });
 
+describe('pods that cannot restore from the newest hints', () => {
+  test('say so: an event tells once why, and the row of each pod which hints it used', async () => {
+    const { cluster, primary } = await healthy();
+    const row = (pod: string) => cluster.shard('orders').status!.replicas!.find((each) => each.pod === pod);
+    expect(row(primary)).not.toHaveProperty('restoredFrom');
+    const passedOver = [{ from: 'primary', code: 'HISTORY_LOST', problem: 'bytes 0 to 9 were pruned.' }];
+    cluster.pods.hints = { from: 'backup-0', passedOver };
+    cluster.pods.kill(primary);
+    await cluster.until('the shard is whole again', () => cluster.isSettled('orders'));
+    await cluster.pass(30_000);
+    for (const { metadata } of cluster.podsOf('orders'))
+      expect(row(metadata.name)).toMatchObject({ restoredFrom: 'backup-0' });
+    const told = cluster.events('HintsPassedOver').map((event) => JSON.stringify(event));
+    expect(told).toHaveLength(cluster.podsOf('orders').length);
+    for (const { metadata } of cluster.podsOf('orders'))
+      expect(told.join()).toContain(
+        `Pod ${metadata.name} restores from backup-0. primary: HISTORY_LOST: bytes 0 to 9 were pruned.`,
+      );
+  });
+});
+
 describe('what a person asks of a shard', () => {
   test('paused: a lost primary is not replaced until it is no longer paused', async () => {
     const { cluster, primary } = await healthy();

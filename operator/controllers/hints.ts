@@ -34,7 +34,7 @@ export function readHints(log: KubeObject): HintsView {
   for (const name of HINTS_SLOTS) {
     const slot = slots[name];
     present ||= slot.kind !== 'absent';
-    if (slot.kind === 'value') term = Math.max(term, slot.term);
+    if ('term' in slot) term = Math.max(term, slot.term);
     if (slot.kind === 'corrupt') broken.push({ annotation: KEYS[name], problem: slot.error.message });
   }
   return { present, broken, term };

@@ -40,6 +40,8 @@ export interface ReplicaRow {
   readonly headOffset?: number | undefined;
   readonly lagBytes?: number | undefined;
   readonly restore?: RestoreProgress | undefined;
+  /** A hints slot, or the beginning of the log. */
+  readonly restoredFrom?: string | undefined;
 }
 
 export type Phase = 'Suspended' | 'Starting' | 'Healthy' | 'Degraded' | 'HandingOver' | 'Down' | 'Unknown';
@@ -256,5 +258,6 @@ function row(replica: ReplicaView, view: ShardView): ReplicaRow {
     headOffset: line?.headOffset,
     lagBytes: heard ? Math.max(0, line!.headOffset - line!.appliedOffset) : undefined,
     restore: heard ? line!.restore : undefined,
+    restoredFrom: line?.hints?.from,
   };
 }

@@ -22,7 +22,12 @@ export interface RestoreProgress {
   readonly etaSeconds?: number | undefined;
 }
 
-/** The parts of a heartbeat line that decisions use. */
+export interface RestoredFrom {
+  readonly from: string;
+  readonly passedOver: readonly { readonly from: string; readonly code: string; readonly problem: string }[];
+}
+
+/** The parts of a heartbeat line that decisions and reports use. */
 export interface HeartbeatView {
   readonly state: ReplicaState;
   readonly reason?: string | undefined;
@@ -31,6 +36,8 @@ export interface HeartbeatView {
   readonly appliedOffset: number;
   readonly headOffset: number;
   readonly restore?: RestoreProgress | undefined;
+  /** What its restore started from, and why not from newer hints. */
+  readonly hints?: RestoredFrom | undefined;
   readonly peers: readonly PeerReport[];
   readonly released?: boolean | undefined;
 }

@@ -40,7 +40,10 @@ export interface Application {
   readonly failed: Promise<HoldfastError>;
   /** Listens. Until `open` it may serve stale reads at most. Resolves with the port in use. */
   start(context: ApplicationContext): Promise<{ readonly port: number }>;
-  /** The directory as the player writes it: a standby's view. */
+  /**
+   * The directory as it is restored and followed: a standby's view. A restore that has to begin anew from other hints looks like files that are unlinked and
+   * made again, from an earlier point of the same history.
+   */
   follow(live: LiveDirectory): Promise<void>;
   /** Takes over: applies what is left, then serves. Resolves when requests are served. */
   open(primary: PrimaryContext): Promise<void>;

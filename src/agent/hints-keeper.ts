@@ -1,8 +1,7 @@
 /**
- * Hints of the shard's log: which ones to start from, and when to write new ones.
+ * When a primary writes hints of its log.
  *
- * N1  A slot that cannot be decoded is reported, and is never "no hints" (I12): the next slot is tried, and with none left the log is played in
- *     full, which the player refuses when the log no longer begins at its beginning.
+ * N1  Hints that this process could not restore from are replaced, not pushed back: they would take the place of backups that can be used.
  * N2  A hints write that fails never stops a healthy primary: it is logged, counted, and tried again at the next turn (DESIGN §4.4).
  * N3  The term guards the slot (I6). A refusal because of a later term is a line in the log only: what stops us is the journal's fence.
  * N4  Backups are what was stored before: the first hints of a primary push the older ones back, and so does every rotation interval that changed something.
@@ -10,7 +9,6 @@
  *     lives long would only grow.
  */
 import {
-  ensureError,
   equalBytes,
   isAbortOf,
   type Clock,
@@ -19,41 +17,8 @@ import {
   type Logger,
   type Metrics,
 } from '../base/index.ts';
-import { HINTS_SLOTS, type HintsSlotName, type HintsSlots } from '../persistence/index.ts';
-import { encodeHintsJson, parseHints, type FsmHints } from '../recoverylog/index.ts';
-
-export interface ChosenHints {
-  readonly hints: FsmHints | undefined;
-  readonly from: HintsSlotName | 'none';
-  /** Slots that hold something undecodable, with the reason. */
-  readonly corrupt: readonly { readonly slot: HintsSlotName; readonly problem: string }[];
-  /** Something was once written about this log, so it is known to have history. */
-  readonly known: boolean;
-}
-
-/** Reads all slots and picks the first usable one: primary, then backups, newest first (N1). @throws what reading throws */
-export async function chooseHints(slots: HintsSlots, signal: AbortSignal): Promise<ChosenHints> {
-  const read = await slots.readAll(signal);
-  const corrupt: { slot: HintsSlotName; problem: string }[] = [];
-  let chosen: { readonly slot: HintsSlotName; readonly hints: FsmHints } | undefined;
-  let known = false;
-  for (const slot of HINTS_SLOTS) {
-    const outcome = read[slot];
-    if (outcome.kind === 'absent') continue;
-    known = true;
-    if (outcome.kind === 'corrupt') {
-      corrupt.push({ slot, problem: outcome.error.message });
-      continue;
-    }
-    try {
-      const hints = parseHints(outcome.value);
-      chosen ??= { slot, hints };
-    } catch (error) {
-      corrupt.push({ slot, problem: ensureError(error).message });
-    }
-  }
-  return { hints: chosen?.hints, from: chosen?.slot ?? 'none', corrupt, known };
-}
+import type { HintsSlots } from '../persistence/index.ts';
+import { encodeHintsJson, type FsmHints } from '../recoverylog/index.ts';
 
 /** What builds hints of everything that is durable. */
 export interface HintsSource {
@@ -67,6 +32,8 @@ export interface HintsKeeperOptions {
   readonly intervalMs: number;
   /** N4 */
   readonly rotationMs: number;
+  /** The hints in the primary slot are known to be of no use (N1). */
+  readonly primaryIsUseless?: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -77,7 +44,9 @@ export class HintsKeeper {
   readonly #options: HintsKeeperOptions;
   readonly #writes: CounterMetric;
   readonly #failures: CounterMetric;
+  readonly #spilled: CounterMetric;
   readonly #written: GaugeMetric;
+  readonly #bytes: GaugeMetric;
   /** What the last rotation put into the primary slot. */
   #rotated: Uint8Array | undefined;
 
@@ -89,6 +58,14 @@ export class HintsKeeper {
       name: 'holdfast_hints_write_failures_total',
       help: 'Hints that could not be written; older ones stay and cost restore time.',
     });
+    this.#spilled = metrics.counter({
+      name: 'holdfast_hints_spilled_total',
+      help: 'Hints written that were too large for an annotation and went to the object store.',
+    });
+    this.#bytes = metrics.gauge({
+      name: 'holdfast_hints_bytes',
+      help: 'Size of the hints that were last written, before they were packed.',
+    });
     this.#written = metrics.gauge({
       name: 'holdfast_hints_written_timestamp_seconds',
       help: 'When hints were last written, by the wall clock.',
@@ -97,11 +74,15 @@ export class HintsKeeper {
 
   /** New hints every interval (N4). Ends by abort only; never rejects (N2). */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, intervalMs, rotationMs } = this.#options;
+    const { clock, intervalMs, rotationMs, primaryIsUseless = false } = this.#options;
     let rotateAtMs = Number.NEGATIVE_INFINITY;
+    let replaces = primaryIsUseless; // N1
     while (!signal.aborted) {
       const rotate = clock.monotonicMs() >= rotateAtMs;
-      if ((await this.#write(rotate, signal)) === 'rotated') rotateAtMs = clock.monotonicMs() + rotationMs;
+      const outcome = await this.#write(rotate && !replaces, signal);
+      if (outcome === 'rotated' || (outcome === 'written' && replaces))
+        rotateAtMs = clock.monotonicMs() + rotationMs;
+      if (outcome !== 'failed') replaces = false;
       try {
         await clock.sleep(intervalMs, signal);
       } catch {
@@ -137,7 +118,7 @@ export class HintsKeeper {
   async #store(value: Uint8Array, rotate: boolean, signal: AbortSignal): Promise<boolean> {
     const { slots, term, clock, log } = this.#options;
     try {
-      await slots.write({ term, value, rotate }, signal);
+      if ((await slots.write({ term, value, rotate }, signal)) === 'object') this.#spilled.add(1);
     } catch (error) {
       if (isAbortOf(signal, error)) return false;
       this.#failures.add(1);
@@ -145,6 +126,7 @@ export class HintsKeeper {
       return false;
     }
     this.#writes.add(1);
+    this.#bytes.set(value.length);
     this.#written.set(clock.wallMs() / 1000);
     return true;
   }

@@ -36,7 +36,8 @@ import { requireFitStore, StoreError, type ObjectStore } from '../store/index.ts
 import type { Application } from './application.ts';
 import type { AgentConfig } from './config.ts';
 import { HeartbeatHub } from './heartbeat-hub.ts';
-import { chooseHints, HintsKeeper } from './hints-keeper.ts';
+import { FollowedDirectory } from './followed-directory.ts';
+import { HintsKeeper } from './hints-keeper.ts';
 import { startAgentHttp } from './http.ts';
 import { logNeeds } from './log-needs.ts';
 import { LoopLag } from './loop-lag.ts';
@@ -44,6 +45,8 @@ import { orderFor } from './orders.ts';
 import { exitFor, released } from './outcome.ts';
 import { Peers } from './peers.ts';
 import { takeOver } from './promotion.ts';
+import { candidatesOf, type Candidates } from './restore-candidates.ts';
+import { restore, type RestoreReport } from './restore.ts';
 import { checkMove, isReady, type AgentExit, type AgentState, type HandoffTimes } from './state.ts';
 import { offsetsOf, statusLine } from './status-line.ts';
 
@@ -93,6 +96,7 @@ class Agent {
   #highestTermSeen = 0;
   #term = 0;
   #times: HandoffTimes | undefined;
+  #restored: RestoreReport | undefined;
   #last = { appliedOffset: 0, headOffset: 0 };
   #keeper: HintsKeeper | undefined;
   #releasing = false;
@@ -163,37 +167,49 @@ class Agent {
     });
     this.#fit.catch((error: unknown) => this.#end(exitFor(error)));
     const journal: Journal = { store, name: config.journal, generation: config.generation };
-    const { hints, from, corrupt, known } = await this.#patiently('the hints', () => this.#chooseHints());
-    for (const { slot, problem } of corrupt)
-      this.#log.error('a hints slot is damaged and was passed over', { slot, problem });
-    this.#log.info('restoring', { journal: journal.name, hints: from, known });
-    const player = new Player({
-      journal,
-      hints,
-      expectHistory: known,
-      dir: config.dataDir,
-      clock,
-      random,
-      log: this.#log,
-      metrics: this.#journalMetrics,
-    });
-    this.#move({ kind: 'restoring', player });
-    await application.follow(player.live);
-    const running = player.run(signal);
+    const directory = new FollowedDirectory();
+    await application.follow(directory);
+    const { player, running } = await restore(
+      {
+        name: journal.name,
+        look: () => this.#patiently('the hints', () => this.#findHints()),
+        playerFor: ({ hints }, known) =>
+          new Player({
+            journal,
+            hints,
+            expectHistory: known,
+            dir: config.dataDir,
+            clock,
+            random,
+            log: this.#log,
+            metrics: this.#journalMetrics,
+          }),
+        directory,
+        onAttempt: (...attempt) => this.#restoring(...attempt),
+        log: this.#log,
+        metrics: this.#parts.metrics,
+      },
+      signal,
+    );
     this.#playing = running.catch((error: unknown) => this.#end(exitFor(error)));
-    await Promise.race([player.tailing, running]);
     if (this.#state.kind !== 'restoring') return; // ended meanwhile
     this.#move({ kind: 'tailing', player });
     this.#consider();
   }
 
-  async #chooseHints(): Promise<Awaited<ReturnType<typeof chooseHints>>> {
+  async #findHints(): Promise<Candidates> {
     const { signal } = this.#over;
-    const [chosen, initialized] = await Promise.all([
-      chooseHints(this.#parts.hints, signal),
-      this.#parts.isInitialized(signal),
-    ]);
-    return { ...chosen, known: chosen.known || initialized };
+    const { config, hints, isInitialized } = this.#parts;
+    const [slots, initialized] = await Promise.all([hints.readAll(signal), isInitialized(signal)]);
+    return candidatesOf(config.journal, slots, initialized);
+  }
+
+  #restoring(player: Player, running: Promise<void>, report: RestoreReport): void {
+    this.#playing = running.catch(() => undefined); // restore() says what becomes of it
+    if (this.#state.kind === 'stopped') return; // the signal is about to end the player
+    this.#restored = report;
+    this.#log.info('restoring', { journal: this.#parts.config.journal, hints: report.from });
+    this.#move({ kind: 'restoring', player });
   }
 
   /** G3: tries until it succeeds, or fails in a way that waiting does not mend. */
@@ -265,6 +281,7 @@ class Agent {
       term,
       intervalMs,
       rotationMs,
+      primaryIsUseless: this.#restored?.passedOver.some(({ from }) => from === 'primary') ?? false,
       clock,
       log,
       metrics,
@@ -371,6 +388,7 @@ class Agent {
       eventLoopLagMs: this.#lag.ms,
       last: this.#last,
       times: this.#times,
+      restored: this.#restored,
     });
   }
 }

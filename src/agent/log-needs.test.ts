@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { createMetrics, silentLogger, type Logger } from '../base/index.ts';
+import { createMetrics, silentLogger, systemRandom, toHex, type Logger } from '../base/index.ts';
 import { OPEN_END } from '../journal/index.ts';
 import { memoryHintsSlots, type HintsSlots } from '../persistence/index.ts';
+import { MemoryObjects } from '../persistence/testing/index.ts';
 import { encodeHintsJson, type FsmHints } from '../recoverylog/index.ts';
 import { logNeeds, needsOf } from './log-needs.ts';
 
@@ -20,6 +21,16 @@ function hintsOf(begin: number, end: number, log = LOG): FsmHints {
     log: '',
   };
   return { log, liveNodes: [{ fnode: 1 + begin, segments: [segment] }], properties: [] };
+}
+
+/** The same, with so much beside it that no annotation holds it. */
+function largeHintsOf(begin: number, end: number): FsmHints {
+  const { liveNodes, ...rest } = hintsOf(begin, end);
+  const noise = Array.from({ length: 1500 }, (_, i) => ({
+    path: `/${i}`,
+    content: toHex(systemRandom.bytes(32)),
+  }));
+  return { ...rest, liveNodes, properties: noise };
 }
 
 /** Slots into which these hints were written one after the other, each pushing the older ones back. */
@@ -91,6 +102,24 @@ describe('what is needed of a log', () => {
 });
 
 describe("the compactor's question", () => {
+  test('is answered from hints in the store as from others; while the object of one is gone nothing may be pruned', async () => {
+    const objects = new MemoryObjects();
+    const hints = memoryHintsSlots(objects);
+    for (const [i, begin] of [100, 300, 500].entries())
+      await hints.write({
+        term: i + 1,
+        value: encodeHintsJson(largeHintsOf(begin, begin + 100)),
+        rotate: true,
+      });
+    expect(objects.all.size).toBe(3);
+    const [pins, metrics] = [(): Promise<string[]> => Promise.resolve([]), createMetrics()];
+    const needed = logNeeds({ log: LOG, hints, pins, logger: silentLogger, metrics });
+    expect((await needed(signal))?.ranges.map(({ begin }) => begin)).toEqual([500, 300, 100]);
+    objects.all.delete([...objects.all.keys()][0]!);
+    expect(await needed(signal)).toBeUndefined();
+    expect(await metrics.render()).toContain('prune_blocked{reason="HintsDamaged"} 1');
+  });
+
   test('is answered from what is stored now; why not is said once, and shown by a metric', async () => {
     const slots = await full();
     const [lines, metrics] = [[] as string[], createMetrics()];

@@ -13,8 +13,9 @@ import { ensureError, isAbortOf, type Logger, type Metrics } from '../base/index
 import type { PruneEvidence } from '../journal/index.ts';
 import {
   HINTS_SLOTS,
-  readSlots,
+  resolveSlots,
   type HintsKeys,
+  type HintsObjects,
   type HintsRead,
   type HintsSlotName,
   type HintsSlots,
@@ -75,12 +76,15 @@ export const HINTS_ANNOTATIONS: HintsKeys = {
   'backup-1': ANNOTATIONS.hintsBackup1,
 };
 
-/** What a RecoveryLog says is needed of `log`, from the object as the API server gives it (P1). Pure. */
-export function needsOfRecoveryLog(
+/** What a RecoveryLog says is needed of `log`, from the object as the API server gives it (P1). @throws when the store of large hints does not answer */
+export async function needsOfRecoveryLog(
   log: string,
   object: { readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> } },
-): LogNeeds {
-  return needsOf(log, readSlots(HINTS_ANNOTATIONS, object.metadata?.annotations ?? {}), pinsOf(object));
+  objects: HintsObjects,
+  signal: AbortSignal,
+): Promise<LogNeeds> {
+  const annotations = object.metadata?.annotations ?? {};
+  return needsOf(log, await resolveSlots(HINTS_ANNOTATIONS, annotations, objects, signal), pinsOf(object));
 }
 
 export interface LogNeedsOptions {

@@ -23,6 +23,8 @@ const TABLE: readonly Row[] = [
       'JOURNAL_TOO_NEW',
       'REPLAY_FAILED',
       'HISTORY_LOST',
+      'HINTS_INVALID',
+      'RESTORE_FAILED',
       'STATE_DAMAGED',
       'STATE_HISTORY_BROKEN',
       'STATE_ENVELOPE',

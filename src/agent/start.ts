@@ -8,6 +8,7 @@ import { hintsSlots } from '../persistence/index.ts';
 import { openStore } from '../store/index.ts';
 import type { Application } from './application.ts';
 import { agentConfig } from './config.ts';
+import { hintsObjects } from './hints-objects.ts';
 import { runAgent } from './life.ts';
 import { HINTS_ANNOTATIONS } from './log-needs.ts';
 import { exitFor, explain } from './outcome.ts';
@@ -38,6 +39,12 @@ export async function startAgent({ env, application, log: root, signal }: StartO
       ...recoveryLog,
       annotations: HINTS_ANNOTATIONS,
       writer: `${pod.name}/${pod.uid}`,
+      objects: hintsObjects({
+        journal: { store, name: config.journal, generation: config.generation },
+        clock,
+        random,
+        log,
+      }),
       clock,
       random,
       log,

@@ -1,7 +1,8 @@
 /**
  * The agent's one explicit state, its legal moves, and what a heartbeat line says of it.
  *
- * S1  starting -> restoring -> tailing -> promoting -> serving; from any of them to stopped, and nothing leaves stopped.
+ * S1  starting -> restoring -> tailing -> promoting -> serving; from any of them to stopped, and nothing leaves stopped. A restore may begin anew, from other
+ *     hints.
  * S2  A variant owns what belongs to it; nothing about a state is kept outside its variant.
  */
 import type { ExitCode } from '../api/index.ts';
@@ -46,7 +47,7 @@ export type AgentState =
 
 const NEXT: Readonly<Record<AgentState['kind'], readonly AgentState['kind'][]>> = {
   starting: ['starting', 'restoring', 'stopped'],
-  restoring: ['tailing', 'stopped'],
+  restoring: ['restoring', 'tailing', 'stopped'],
   tailing: ['promoting', 'stopped'],
   promoting: ['serving', 'stopped'],
   serving: ['stopped'],

@@ -5,6 +5,7 @@ import type { HeartbeatLine } from '../api/index.ts';
 import { errorCode } from '../base/index.ts';
 import type { Player } from '../recoverylog/index.ts';
 import type { AgentConfig } from './config.ts';
+import { codeOf, type RestoreReport } from './restore.ts';
 import type { AgentState, HandoffTimes } from './state.ts';
 
 export interface LineInputs {
@@ -19,10 +20,12 @@ export interface LineInputs {
   readonly last: { readonly appliedOffset: number; readonly headOffset: number };
   /** Of the last promotion. */
   readonly times: HandoffTimes | undefined;
+  /** Of the restore that is under way or has been. */
+  readonly restored: RestoreReport | undefined;
 }
 
 export function statusLine(inputs: LineInputs): HeartbeatLine {
-  const { config, state, term, peers, uptimeMs, eventLoopLagMs, times } = inputs;
+  const { config, state, term, peers, uptimeMs, eventLoopLagMs, times, restored } = inputs;
   const reason = reasonOf(state);
   return {
     v: 1,
@@ -38,8 +41,23 @@ export function statusLine(inputs: LineInputs): HeartbeatLine {
     eventLoopLagMs,
     ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
     ...(state.kind === 'restoring' ? { restore: restoreOf(state.player) } : {}),
+    ...(restored ? { hints: hintsOf(restored) } : {}),
     ...(times ? { handoff: rounded(times) } : {}),
     ...(state.kind === 'stopped' && state.exit.released ? { released: true } : {}),
+  };
+}
+
+/** Longest problem of one hints slot on a line, characters; the wire allows twice as many. */
+const MAX_PROBLEM = 512;
+
+function hintsOf({ from, passedOver }: RestoreReport): NonNullable<HeartbeatLine['hints']> {
+  return {
+    from,
+    passedOver: passedOver.map(({ from: other, error }) => ({
+      from: other,
+      code: codeOf(error),
+      problem: error.message.slice(0, MAX_PROBLEM),
+    })),
   };
 }
 

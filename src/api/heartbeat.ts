@@ -22,6 +22,17 @@ const heartbeatLine = z.looseObject({
   restore: z
     .object({ bytesDone: count, bytesTotal: count, bytesPerSecond: ms, etaSeconds: ms.optional() })
     .optional(),
+  /** What the restore of this process started from: a hints slot, or the beginning of the log; and why newer hints were passed over. */
+  hints: z
+    .object({
+      from: z.string().max(32),
+      passedOver: z
+        .array(
+          z.object({ from: z.string().max(32), code: z.string().max(64), problem: z.string().max(1024) }),
+        )
+        .max(8),
+    })
+    .optional(),
   /** How long each peer has been silent as heard from here: a vote. */
   peers: z.array(z.object({ pod: z.string(), silentMs: ms, state: z.string() })).max(64),
   /** Durations of the last promotion. */

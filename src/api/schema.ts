@@ -217,6 +217,8 @@ export const replicaSchema = z.object({
   headOffset: count.optional(),
   lagBytes: count.optional(),
   restore: z.object({ bytesDone: count, bytesTotal: count, etaSeconds: count.optional() }).optional(),
+  /** A hints slot, or the beginning of the log. */
+  restoredFrom: z.string().max(32).optional(),
 });
 
 export const handoffSchema = z.object({

@@ -14,7 +14,7 @@ export async function sha1HexOf(data: Uint8Array): Promise<string> {
   return toHex(new Uint8Array(await crypto.subtle.digest('SHA-1', data as Uint8Array<ArrayBuffer>)));
 }
 
-/** SHA-1 of data that comes piece by piece; 1.5 GB/s on the caller's own thread, so pieces should be a few MiB at most. */
+/** SHA-1 of data that comes piece by piece; 1 to 1.5 GB/s on the caller's own thread, so pieces should be a few MiB at most. */
 export class Sha1 {
   readonly #hash = createHash('sha1');
 

@@ -5,11 +5,12 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { hintsObjects } from '../agent/index.ts';
 import { ANNOTATIONS, EXIT } from '../api/index.ts';
-import { systemClock, systemRandom, utf8 } from '../base/index.ts';
+import { silentLogger, systemClock, systemRandom, toHex, utf8 } from '../base/index.ts';
 import { compactJournal, JournalReader, openSession, type Session } from '../journal/index.ts';
 import { memoryHintsSlots } from '../persistence/index.ts';
-import { encodeHintsJson } from '../recoverylog/index.ts';
+import { encodeHintsJson, parseHints } from '../recoverylog/index.ts';
 import { openStore } from '../store/index.ts';
 import { holdfast } from './testing/index.ts';
 
@@ -69,7 +70,8 @@ function hintsOf(begin: number, end: number, openFrom: number): Uint8Array {
 
 /** A RecoveryLog as kubectl prints it, with these hints in its slots, oldest first. */
 async function recoveryLog(hints: readonly Uint8Array[], spec: object = {}): Promise<string> {
-  const slots = memoryHintsSlots();
+  const journal = { store: openStore(url), name: NAME, generation: 'g1' };
+  const slots = memoryHintsSlots(hintsObjects({ ...ports, journal, log: silentLogger }));
   for (const [i, value] of hints.entries()) await slots.write({ term: i + 1, value, rotate: true });
   const names = {
     primary: ANNOTATIONS.hintsPrimary,
@@ -82,6 +84,15 @@ async function recoveryLog(hints: readonly Uint8Array[], spec: object = {}): Pro
   const file = join(dir, 'recoverylog.json');
   await writeFile(file, JSON.stringify({ kind: 'RecoveryLog', metadata: { name: 's', annotations }, spec }));
   return file;
+}
+
+/** Longer than what fits into an annotation. */
+function large(hints: Uint8Array): Uint8Array {
+  const noise = Array.from({ length: 1500 }, (_, i) => ({
+    path: `/${i}`,
+    content: toHex(systemRandom.bytes(32)),
+  }));
+  return encodeHintsJson({ ...parseHints(hints), properties: noise });
 }
 
 async function compacted(): Promise<void> {
@@ -171,6 +182,23 @@ describe('holdfast journal prune', () => {
     expect((await run('cat', '--from', '300')).stdout).toBe(CONTENT.slice(300));
     expect((await run('cat')).stderr).toContain('RANGE_PRUNED');
     expect((await run('verify')).code).toBe(EXIT.ok);
+  });
+
+  test('reads hints that a RecoveryLog only points to from the store; when one is gone, nothing may be pruned', async () => {
+    await compacted();
+    const hints = [350, 350, 350].map((begin) => large(hintsOf(begin, 360, 550)));
+    const file = await recoveryLog(hints);
+    const { code, stdout } = await run('prune', '--dry-run', '--hints', file, '--json');
+    expect(code).toBe(EXIT.ok);
+    expect(json(stdout)['prunable']).toMatchObject({ fragments: 1 });
+    const kept = join(dir, '_slots', NAME, 'g1', 'hints');
+    const [first] = await readdir(kept);
+    await rm(join(kept, first!));
+    const without = await run('prune', '--dry-run', '--hints', file);
+    expect(without.code).toBe(EXIT.configuration);
+    expect(without.stderr).toMatch(/HINTS_UNUSABLE.*HintsDamaged.*does not exist/);
+    expect((await run('verify')).code).toBe(EXIT.ok);
+    expect((await run('ls')).stdout).not.toContain('hints');
   });
 
   test('does not guess what is needed: no hints, an empty slot, a pin, damage and hints of another log are refused', async () => {

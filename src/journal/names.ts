@@ -38,7 +38,7 @@ export function slotPrefix(journal: Journal): string {
   return `${generationPrefix(journal)}log/`;
 }
 
-/** Prefix of everything of this generation but its fragments: slots and indexes. */
+/** Prefix of everything of this generation but its fragments: slots, indexes, and hints that are too large for elsewhere. */
 export function generationPrefix(journal: Journal): string {
   return `_slots/${journal.name}/${journal.generation}/`;
 }
@@ -67,4 +67,23 @@ export function indexDigest(journal: Journal, key: string): string | undefined {
   const prefix = indexKey(journal, '');
   const digest = key.startsWith(prefix) ? key.slice(prefix.length) : '';
   return /^[0-9a-f]{40}$/.test(digest) ? digest : undefined;
+}
+
+/** Prefix of hints that are kept beside the log. The journal makes none of them: it only knows that they are no strangers, and deletes them with itself. */
+export function hintsPrefix(journal: Journal): string {
+  return `${generationPrefix(journal)}hints/`;
+}
+
+/** Key of hints that a writer of `term` stored, by the SHA-256 of the object: names of two terms are never the same. */
+export function hintsKey(journal: Journal, term: number, sha256: string): string {
+  return `${hintsPrefix(journal)}${term.toString(16).padStart(16, '0')}-${sha256}`;
+}
+
+/** The term in a key of hintsKey; undefined for any other key. */
+export function hintsTerm(journal: Journal, key: string): number | undefined {
+  const prefix = hintsPrefix(journal);
+  const name = key.startsWith(prefix) ? key.slice(prefix.length) : '';
+  const [, digits] = /^([0-9a-f]{16})-[0-9a-f]{64}$/.exec(name) ?? [];
+  const term = digits === undefined ? undefined : Number.parseInt(digits, 16);
+  return term !== undefined && Number.isSafeInteger(term) ? term : undefined;
 }

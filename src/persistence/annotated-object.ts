@@ -51,24 +51,27 @@ export class AnnotatedObject {
    * Sets annotations (A1-A3).
    * @param decide gets the present annotations, and whether an earlier decision may have been committed (`unsure` holds why nobody knows);
    *   may run again, and ends the change by throwing
+   * @returns all annotations as this change left them
    * @throws what `decide` throws, TooLargeError, UnavailableError, ForbiddenError
    */
   async change(
     decide: (current: Annotations, unsure?: unknown) => Annotations,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Annotations> {
     const { kube, resource, namespace, name } = this.#address;
     let sent: Annotations | undefined;
     let unsure: unknown;
     for (let attempt = 1; ; attempt++) {
       const { annotations, resourceVersion } = await this.#get(signal);
-      if (sent && Object.entries(sent).every(([key, value]) => annotations[key] === value)) return; // A2
+      if (sent && Object.entries(sent).every(([key, value]) => annotations[key] === value))
+        return annotations; // A2
       sent = decide(annotations, unsure);
-      this.#checkSize({ ...annotations, ...sent });
+      const next = { ...annotations, ...sent };
+      this.#checkSize(next);
       const patch = { metadata: { resourceVersion, annotations: sent } };
       try {
         await kube.mergePatch(resource, { namespace, name }, patch, { signal });
-        return;
+        return next;
       } catch (error) {
         const again = isKubeError(error, 'KUBE_CONFLICT', 'KUBE_UNREACHABLE', 'KUBE_SERVER_ERROR');
         if (!again || attempt === MAX_ATTEMPTS) throw this.#told(error);

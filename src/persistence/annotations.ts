@@ -4,7 +4,7 @@
 import { HoldfastError, type Random } from '../base/index.ts';
 import { AnnotatedObject, type ObjectAddress, type RetryParts } from './annotated-object.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
-import { ConflictError, UnavailableError } from './errors.ts';
+import { ConflictError, CorruptError, UnavailableError } from './errors.ts';
 import type { RevisionStore } from './types.ts';
 
 export interface AnnotationStoreOptions extends ObjectAddress, RetryParts {
@@ -24,8 +24,10 @@ export function annotationStore(options: AnnotationStoreOptions): RevisionStore 
     read: async (id, signal) => {
       const encoded = (await object.read(signal))[keyOf(keyPrefix, id)];
       if (encoded === undefined) return undefined;
-      const { value, revision } = decodeEnvelope(id, encoded);
-      return { value, revision };
+      const { body, revision } = decodeEnvelope(id, encoded);
+      if (body.kind !== 'plain')
+        throw new CorruptError(id, `a value of form ${body.kind} is none of this store`);
+      return { value: body.value, revision };
     },
     compareAndSet: async (id, revision, value, signal) => {
       const key = keyOf(keyPrefix, id);
@@ -35,7 +37,7 @@ export function annotationStore(options: AnnotationStoreOptions): RevisionStore 
         revision: next,
         writer: writerToken(options.writer, options.random),
         writtenAt: new Date(options.clock.wallMs()).toISOString(),
-        value,
+        body: { kind: 'plain', value },
       });
       await object.change((current, unsure) => {
         const stored = current[key];

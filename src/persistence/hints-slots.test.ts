@@ -8,12 +8,13 @@ import {
   silentLogger,
   systemClock,
   systemRandom,
+  toHex,
   utf8,
   type LogFields,
   type Logger,
 } from '../base/index.ts';
 import { RESOURCES } from '../kube/index.ts';
-import { HINTS_SLOTS, hintsSlots, memoryHintsSlots, type HintsSlots } from './index.ts';
+import { HINTS_SLOTS, hintsSlots, memoryHintsSlots, type HintsForm, type HintsSlots } from './index.ts';
 import { ScriptedObject } from './testing/index.ts';
 
 const KEYS = { primary: 'primary', 'backup-0': 'backup-0', 'backup-1': 'backup-1' } as const;
@@ -71,7 +72,7 @@ async function shown({ slots }: Slots): Promise<string[]> {
   });
 }
 
-const write = ({ slots }: Slots, term: number, value: string, rotate = false): Promise<void> =>
+const write = ({ slots }: Slots, term: number, value: string, rotate = false): Promise<HintsForm> =>
   slots.write({ term, value: utf8(value), rotate });
 
 describe.each<[string, () => Slots]>([
@@ -128,10 +129,11 @@ test('all slots move in one write, and an answer that is lost moves them once', 
   expect(await shown(made)).toEqual(['2:b', '1:a', 'absent']);
 });
 
-test('hints that do not fit are refused, and the older ones stay', async () => {
+test('hints that do not fit, and have no store beside them, are refused; the older ones stay', async () => {
   const made = inAnnotations();
   await write(made, 1, 'a', true);
-  await expect(write(made, 2, 'x'.repeat(300_000), true)).rejects.toMatchObject({ code: 'STATE_TOO_LARGE' });
+  const large = toHex(systemRandom.bytes(150_000)); // packed it is half as long
+  await expect(write(made, 2, large, true)).rejects.toMatchObject({ code: 'STATE_TOO_LARGE' });
   expect(await shown(made)).toEqual(['1:a', 'absent', 'absent']);
 });
 

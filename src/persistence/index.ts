@@ -13,17 +13,26 @@ export {
   UnavailableError,
   UsageError,
 } from './errors.ts';
+export { HINTS_SLOT_BYTES, MAX_HINTS_BYTES } from './hints-forms.ts';
 export {
   HINTS_SLOTS,
-  hintsSlots,
-  memoryHintsSlots,
   readSlots,
+  type AllSlots,
   type HintsKeys,
   type HintsRead,
   type HintsSlotName,
-  type HintsSlots,
-  type HintsSlotsOptions,
+  type SlotRead,
 } from './hints-slots.ts';
 export { memoryStore } from './memory.ts';
 export { logStatePersistence, updateState, type UpdateOptions } from './persistence.ts';
+export {
+  hintsSlots,
+  memoryHintsSlots,
+  resolveSlots,
+  type HintsForm,
+  type HintsObjects,
+  type HintsSlots,
+  type HintsSlotsOptions,
+  type MemoryHintsSlots,
+} from './stored-hints.ts';
 export type { LogStatePersistence, ReadOps, RevisionStore, StoredState, WriteOps } from './types.ts';

@@ -45,16 +45,37 @@ export class ReplayError extends HoldfastError {
   }
 }
 
+/** Hints that begin in another log (a clone's), where nobody has said how that log is found. */
+export class OtherLogNeededError extends ReplayError {
+  /** The log that is needed. */
+  readonly needed: string;
+
+  constructor(log: string, needed: string, cause?: unknown) {
+    const problem = cause === undefined ? 'and no way to open that log was given' : 'which cannot be opened';
+    super(log, 0, `its hints begin in another log, ${needed}, ${problem}`, cause);
+    this.needed = needed;
+  }
+}
+
+/**
+ * How a log falls short of what is known of it: there is nothing in it; it ends before what its hints name; the operations that its hints name are not
+ * where they say; bytes that are needed were pruned.
+ */
+export type HistoryLoss = 'empty' | 'ends-early' | 'operations-missing' | 'pruned';
+
 /** A log that is known to have history would play to something without it (DESIGN §4.2): never done silently. */
 export class HistoryLostError extends HoldfastError {
-  constructor(log: string, problem: string) {
+  readonly reason: HistoryLoss;
+
+  constructor(log: string, problem: string, reason: HistoryLoss) {
     super(
       'HISTORY_LOST',
       `Recovery log ${log} is known to have history, but ${problem}. Nothing was served; check store, prefix and generation, or restore a snapshot.`,
       {
-        fields: { log, problem },
+        fields: { log, problem, reason },
       },
     );
+    this.reason = reason;
   }
 }
 

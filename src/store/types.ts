@@ -44,8 +44,11 @@ export interface StoredObject {
   readonly size: number;
   /** By the store's clock, ms since 1970, often in whole seconds. */
   readonly lastModifiedMs: number | undefined;
-  /** Where there is one: for whoever holds no part of `body` any longer, so that its memory is used again. It need not be called. */
-  readonly release?: (() => void) | undefined;
+  /**
+   * Where there is one, the memory of `body` is the receiver's alone, to move to another thread too. For when he holds no part of it any longer, so that it
+   * is used again; `memory`: where it is now, if it was moved. It need not be called.
+   */
+  readonly release?: ((memory?: Uint8Array) => void) | undefined;
 }
 
 export interface ObjectInfo {

@@ -13,7 +13,12 @@ import {
   type Metrics,
 } from '../../../src/base/index.ts';
 import type { KubeObject } from '../../../src/kube/index.ts';
-import { describeEvidence, type FailoverDecision, type RequestAnswer } from '../../plan/index.ts';
+import {
+  describeEvidence,
+  type FailoverDecision,
+  type ReplicaView,
+  type RequestAnswer,
+} from '../../plan/index.ts';
 import type { EventNews, EventSink } from '../events.ts';
 import { describeSteps, type Promotion } from './handoffs.ts';
 import type { ShardMemory } from './memory.ts';
@@ -95,6 +100,23 @@ export class Chronicle {
       this.#tell(shard, byError ? 'Warning' : 'Normal', 'PodEnded', `Pod ${pod} ended: ${how}`);
       log.info('a pod ended', { pod, how });
     }
+  }
+
+  /** Pods that could not restore from the newest hints (C1). */
+  restores(shard: KubeObject, replicas: readonly ReplicaView[], memory: ShardMemory, log: Logger): void {
+    const topics = new Set<string>();
+    for (const { pod, line } of replicas) {
+      const topic = `restore ${pod.uid}`;
+      topics.add(topic);
+      if (!line?.hints || line.hints.passedOver.length === 0) continue;
+      const { from, passedOver } = line.hints;
+      const why = passedOver.map((each) => `${each.from}: ${each.code}: ${each.problem}`).join(' ');
+      if (!begins(memory, topic, `${from} ${passedOver.length}`)) continue;
+      this.#tell(shard, 'Warning', 'HintsPassedOver', `Pod ${pod.name} restores from ${from}. ${why}`);
+      log.warn('a pod restores, but not from the newest hints', { pod: pod.name, from, why });
+    }
+    for (const topic of memory.told.keys())
+      if (topic.startsWith('restore ') && !topics.has(topic)) memory.told.delete(topic);
   }
 
   /** A decision against acting, or against one's own eyes (C1). */

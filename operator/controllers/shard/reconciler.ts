@@ -120,6 +120,7 @@ export class ShardReconciler {
     this.#chronicle.prerequisites(shard, prerequisites, memory, log);
     const view = this.#view(key, shard, memory, false);
     this.#chronicle.podEnds(shard, memory, log);
+    this.#chronicle.restores(shard, view.replicas, memory, log);
     const decision = planFailover(view);
     const look: Look = {
       key,

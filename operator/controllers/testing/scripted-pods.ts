@@ -49,6 +49,8 @@ export class ScriptedPods {
   readonly #fenced = new Map<string, number>();
   readonly #stop = new AbortController();
   head = 1_000;
+  /** What every pod says of its restore. */
+  hints: HeartbeatLine['hints'];
   /** No agent sees its orders: the API server is away for them. */
   ordersCut = false;
   /** Every moment at which two pods of one shard served the same log: must stay empty. */
@@ -148,6 +150,7 @@ export class ScriptedPods {
       peers,
       uptimeMs: now - pod.bornMs,
       eventLoopLagMs: 0,
+      ...(this.hints ? { hints: this.hints } : {}),
       ...(pod.state === 'serving'
         ? { handoff: { term: pod.term, fenceMs: FENCE_MS, replayMs: REPLAY_MS, openMs: OPEN_MS } }
         : {}),

@@ -20,7 +20,7 @@ import {
   type Clock,
 } from '../../base/index.ts';
 import type { CompactorOptions } from '../../journal/index.ts';
-import { memoryHintsSlots } from '../../persistence/index.ts';
+import { memoryHintsSlots, type HintsSlots, type MemoryHintsSlots } from '../../persistence/index.ts';
 import type { LiveDirectory, RecordedFile } from '../../recoverylog/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
@@ -127,7 +127,9 @@ export interface TestAgent {
 
 export class AgentWorld {
   readonly store: FaultyStore;
-  readonly hints: ReturnType<typeof memoryHintsSlots> = memoryHintsSlots();
+  /** In memory; not in use when others were given. */
+  readonly hints: MemoryHintsSlots = memoryHintsSlots();
+  readonly #slots: HintsSlots;
   initialized = false;
   /** Of the RecoveryLog. */
   pins: readonly string[] = [];
@@ -137,21 +139,29 @@ export class AgentWorld {
   readonly #agents: (TestAgent & { readonly address: string })[] = [];
   #assignment: Assignment | undefined;
 
-  private constructor(dir: string, port: number, clock: Clock, objects: ObjectStore) {
+  private constructor(
+    dir: string,
+    port: number,
+    clock: Clock,
+    objects: ObjectStore,
+    slots: HintsSlots | undefined,
+  ) {
+    this.#slots = slots ?? this.hints;
     this.#dir = dir;
     this.#port = port;
     this.clock = clock;
     this.store = new FaultyStore(objects, { clock, random: systemRandom });
   }
 
-  /** @param objects the store; in memory by default */
+  /** @param objects the store, @param slots where hints are kept; in memory by default */
   static async use(
     test: (world: AgentWorld) => Promise<void>,
     clock: Clock = systemClock,
     objects: ObjectStore = new MemoryStore({ clock }),
+    slots?: HintsSlots,
   ): Promise<void> {
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-agents-'));
-    const world = new AgentWorld(dir, await freePort(), clock, objects);
+    const world = new AgentWorld(dir, await freePort(), clock, objects, slots);
     try {
       await test(world);
     } finally {
@@ -197,7 +207,7 @@ export class AgentWorld {
         },
         application,
         store: this.store.as(name),
-        hints: this.hints,
+        hints: this.#slots,
         isInitialized: () => Promise.resolve(this.initialized),
         pins: () => Promise.resolve(this.pins),
         watch: (onShard, signal) => {

@@ -7,7 +7,7 @@
  * 3. The minimum age of what a primary prunes does not count here: nobody restores from a shard that is suspended.
  */
 import { readFile } from 'node:fs/promises';
-import { needsOfRecoveryLog, unionOf, type NamedEvidence } from '../../agent/index.ts';
+import { hintsObjects, needsOfRecoveryLog, unionOf, type NamedEvidence } from '../../agent/index.ts';
 import { EXIT } from '../../api/index.ts';
 import { ensureError, fromUtf8, HoldfastError } from '../../base/index.ts';
 import {
@@ -43,7 +43,7 @@ export class HintsUnusableError extends HoldfastError {
 /** @returns the exit code */
 export async function prune(options: PruneFlags): Promise<number> {
   return await runOnJournal(options, async (journal, context) => {
-    const by = await evidenceOf(journal.name, options.hints ?? []);
+    const by = await evidenceOf(journal, context, options.hints ?? []);
     if (options.dryRun) return await tellDryRun(journal, context, options, by);
     if (!options.fence) throw new FenceNotConfirmedError(journal.name);
     const evidence = unionOf(by);
@@ -53,8 +53,14 @@ export async function prune(options: PruneFlags): Promise<number> {
   });
 }
 
-/** What the files say, each for itself (1). @throws HintsUnusableError */
-async function evidenceOf(log: string, files: readonly string[]): Promise<readonly NamedEvidence[]> {
+/** What the files say, each for itself (1); hints that a RecoveryLog only points to are read from the store. @throws HintsUnusableError */
+async function evidenceOf(
+  journal: Journal,
+  { clock, random, log: logger, signal }: Context,
+  files: readonly string[],
+): Promise<readonly NamedEvidence[]> {
+  const log = journal.name;
+  const objects = hintsObjects({ journal, clock, random, log: logger });
   if (files.length === 0)
     throw new HintsUnusableError(
       'The command line',
@@ -66,7 +72,7 @@ async function evidenceOf(log: string, files: readonly string[]): Promise<readon
       const value = await readFile(file);
       const object = asObject(value);
       if (object?.['kind'] === 'RecoveryLog') {
-        const needs = needsOfRecoveryLog(log, object);
+        const needs = await needsOfRecoveryLog(log, object, objects, signal);
         if (needs.kind === 'blocked') throw new HintsUnusableError(file, `${needs.block}: ${needs.why}`);
         all.push(...needs.by.map((each) => ({ ...each, source: `${file} ${each.source}` })));
       } else all.push({ source: file, ...neededByHints(log, value) });

@@ -7,7 +7,7 @@ import { Compactor } from './compactor.ts';
 import { deleteJournal, type DeleteReport } from './delete-journal.ts';
 import { fragmentPrefix } from '../format/fragment.ts';
 import { journalMetrics, openSession, START, type Journal } from '../index.ts';
-import { generationPrefix, indexKey } from '../names.ts';
+import { generationPrefix, hintsKey, indexKey } from '../names.ts';
 import {
   calmJournal,
   lastSlots,
@@ -124,6 +124,15 @@ describe('a deleted journal', () => {
       for (const key of [...others, copy]) calm.store.objects.set(key, utf8('x'));
       expect(await remove(calm)).toMatchObject({ kind: 'deleted', strangers: 1 });
       expect(remains(calm).sort()).toEqual([...others, copy].sort());
+    }));
+
+  test('takes the hints that were kept beside it along', () =>
+    story(async (calm) => {
+      await made(calm, COMPACTED);
+      for (const term of [1, 2])
+        calm.store.objects.set(hintsKey(calm.journal, term, 'a'.repeat(64)), utf8('x'));
+      expect(await remove(calm)).toMatchObject({ kind: 'deleted', hints: 2, strangers: 0 });
+      expect(remains(calm)).toEqual([]);
     }));
 
   test('leaves its fragments while another life of the name is not deleted: they may hold the same content', () =>

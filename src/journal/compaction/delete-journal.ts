@@ -11,7 +11,7 @@
  * W3  Fragments have no generation in their names (they are Gazette's). Only those go that this generation's tombstone names, kept or retired; and none while
  *     another life of the name is not deleted, because it may hold the very same content under the same name. Then the tombstone stays as well, so
  *     that a rerun can finish. What is not named stays, here as everywhere (compaction-index.ts N3).
- * W4  Names that no slot and no index has stay, and are counted.
+ * W4  Names that no slot, no index and no hints have stay, and are counted. Hints go with the content: without it they are of no use.
  */
 import type { Clock, Logger, Random } from '../../base/index.ts';
 import { takeJournal, type CompactStep } from './compact-journal.ts';
@@ -25,6 +25,7 @@ import { highestSlot } from '../read/listed-slots.ts';
 import {
   checkJournal,
   generationPrefix,
+  hintsTerm,
   indexDigest,
   indexKey,
   slotKey,
@@ -63,11 +64,20 @@ export interface DeleteReport {
   readonly slots: number;
   readonly fragments: number;
   readonly indexes: number;
+  readonly hints: number;
   /** W4 */
   readonly strangers: number;
 }
 
-const NOTHING: DeleteReport = { kind: 'absent', lives: [], slots: 0, fragments: 0, indexes: 0, strangers: 0 };
+const NOTHING: DeleteReport = {
+  kind: 'absent',
+  lives: [],
+  slots: 0,
+  fragments: 0,
+  indexes: 0,
+  hints: 0,
+  strangers: 0,
+};
 /** Looks for objects that a LIST did not show at first, before the tombstone goes. */
 const MAX_ROUNDS = 8;
 
@@ -96,10 +106,10 @@ export async function deleteJournal(journal: Journal, how: DeleteJournal): Promi
   const lives = await otherLives(journal, signal);
   const removal = new Removal(journal, stone, how);
   const fragments = lives.length === 0 ? await removal.fragments() : 0;
-  let { slots, indexes, strangers } = await removal.contents(lives.length > 0);
-  if (lives.length > 0) return { kind: 'shared', lives, slots, fragments, indexes, strangers };
-  slots += await removal.tombstone();
-  return { kind: 'deleted', lives, slots, fragments, indexes, strangers };
+  const contents = await removal.contents(lives.length > 0);
+  if (lives.length > 0) return { kind: 'shared', lives, fragments, ...contents };
+  const slots = contents.slots + (await removal.tombstone());
+  return { kind: 'deleted', lives, fragments, ...contents, slots };
 }
 
 /** W1: the tombstone, by a session of ours that ends with it. */
@@ -209,18 +219,22 @@ class Removal {
   }
 
   /** Everything of the generation but the tombstone and its FENCE; all FENCEs and the tombstone's index stay when the tombstone does (W2). */
-  async contents(staysDeleted: boolean): Promise<Pick<DeleteReport, 'slots' | 'indexes' | 'strangers'>> {
-    const total = { slots: 0, indexes: 0, strangers: 0 };
+  async contents(
+    staysDeleted: boolean,
+  ): Promise<Pick<DeleteReport, 'slots' | 'indexes' | 'hints' | 'strangers'>> {
+    const total = { slots: 0, indexes: 0, hints: 0, strangers: 0 };
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const { content, barriers, indexes, strangers } = await this.#look(staysDeleted);
+      const { content, barriers, indexes, hints, strangers } = await this.#look(staysDeleted);
       total.strangers = strangers;
       const last = staysDeleted ? [] : barriers;
-      if (content.length + last.length + indexes.length === 0) break;
+      if (content.length + last.length + indexes.length + hints.length === 0) break;
+      await this.#delete(hints);
       await this.#delete(indexes.map((sha1) => indexKey(this.#journal, sha1)));
       await this.#deleteSlots(content);
       await this.#deleteSlots(last);
       total.slots += content.length + last.length;
       total.indexes += indexes.length;
+      total.hints += hints.length;
     }
     return total;
   }
@@ -236,12 +250,14 @@ class Removal {
     readonly content: readonly number[];
     readonly barriers: readonly number[];
     readonly indexes: readonly string[];
+    /** Keys. */
+    readonly hints: readonly string[];
     readonly strangers: number;
   }> {
     const { store } = this.#journal;
     const { signal } = this.#how;
     const prefix = generationPrefix(this.#journal);
-    const [slots, indexes]: [number[], string[]] = [[], []];
+    const [slots, indexes, hints]: [number[], string[], string[]] = [[], [], []];
     let strangers = 0;
     for (let startAfter: string | undefined, more = true; more;) {
       const { objects, truncated } = await store.list(prefix, { startAfter, signal });
@@ -249,6 +265,7 @@ class Removal {
         const seq = slotSeq(this.#journal, key);
         const digest = indexDigest(this.#journal, key);
         if (seq !== undefined) slots.push(seq);
+        else if (hintsTerm(this.#journal, key) !== undefined) hints.push(key);
         else if (digest === undefined) strangers++;
         else if (!keepIndex || digest !== this.#stone.indexSha1) indexes.push(digest);
       }
@@ -262,7 +279,7 @@ class Removal {
       const kind = await this.#kindOf(seq);
       if (kind !== 'gone') (kind === 'data' || kind === 'checkpoint' ? content : barriers).push(seq);
     });
-    return { content, barriers, indexes, strangers };
+    return { content, barriers, indexes, hints, strangers };
   }
 
   /** A slot whose head is damaged may be a FENCE. */

@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toHex } from '../../base/index.ts';
 import { compactedSteps } from '../read/compacted-part.ts';
+import { everythingFrom } from '../read/wanted.ts';
 import { splitForMerge } from '../compaction/compact.ts';
 import {
   checkpointPayload,
@@ -117,7 +118,7 @@ describe('reading below the floor', () => {
       fc.property(index, fc.nat(450), fc.nat(20), (given, from, fromSeq) => {
         let at = from;
         const fences: number[] = [];
-        for (const step of compactedSteps(given, from, fromSeq)) {
+        for (const step of compactedSteps(given, everythingFrom(from), from, fromSeq)) {
           if (step.kind === 'fence') {
             expect(step.offset).toBe(Math.max(at, step.offset));
             expect(step.offset).toBeLessThanOrEqual(Math.max(at, from));

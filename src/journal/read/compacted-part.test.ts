@@ -4,12 +4,17 @@ import type { GetCall, ObjectStore } from '../../store/index.ts';
 import { MemoryStore } from '../../store/testing/index.ts';
 import { NO_INDEX } from '../compaction/compact.ts';
 import { CompactedPart } from './compacted-part.ts';
+import type { Range } from '../format/compaction-index.ts';
 import { fragmentKey, type Fragment } from '../format/fragment.ts';
 import type { Journal } from '../names.ts';
 import type { Plan } from './plan.ts';
+import { everythingFrom } from './wanted.ts';
 
 /** Two fragments of ten bytes with a fence after the fourth byte of the first one, in a store that says which memory came back. */
-async function made(): Promise<{ readonly part: (from: number) => CompactedPart; readonly back: string[] }> {
+async function made(): Promise<{
+  readonly part: (from: number, wanted?: readonly Range[]) => CompactedPart;
+  readonly back: string[];
+}> {
   const inner = new MemoryStore();
   const back: string[] = [];
   const get = async (key: string, call?: GetCall): ReturnType<ObjectStore['get']> => {
@@ -35,7 +40,10 @@ async function made(): Promise<{ readonly part: (from: number) => CompactedPart;
   }
   const index = { ...NO_INDEX, floor: 9, end: 20, fragments, fences: [{ seq: 5, offset: 4 }] };
   const plan: Plan = { seq: 9, index, session: 5, registers: {} };
-  return { part: (from) => new CompactedPart(journal, plan, from, 0), back };
+  return {
+    part: (from, wanted = everythingFrom(from)) => new CompactedPart(journal, plan, wanted, from, 0),
+    back,
+  };
 }
 
 async function nextData(part: CompactedPart): Promise<{ readonly text: string; readonly done: () => void }> {
@@ -71,4 +79,18 @@ test('what the receiver keeps stays his, and what he never saw goes back with th
   expect(back).toEqual(['abcdefghij']);
   kept.done();
   expect(back).toEqual(['abcdefghij', '0123456789']);
+});
+
+test('what is not wanted of a fragment goes back with what is', async () => {
+  const { part, back } = await made();
+  const reading = part(0, [
+    { begin: 2, end: 3 },
+    { begin: 5, end: 7 },
+    { begin: 11, end: 12 },
+  ]);
+  const read = [await nextData(reading), await nextData(reading), await nextData(reading)];
+  expect(read.map(({ text }) => text)).toEqual(['2', '56', 'b']);
+  for (const { done } of read) done();
+  expect(back).toEqual(['0123456789', 'abcdefghij']);
+  expect(await reading.next(undefined)).toEqual({ kind: 'end' });
 });

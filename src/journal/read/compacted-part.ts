@@ -5,21 +5,31 @@
  *     whatever the journal's length.
  * M2  A fragment that is gone ends this part as 'moved': the plan was old, or content is lost; the owner finds out which.
  * M3  Fences are delivered where they stood, also inside a fragment: what an old session left unfinished ends there.
+ * M4  What is not wanted is not delivered, nor are holes and fences inside of it; a fragment without any wanted byte is not fetched. The wanted bytes of a
+ *     fragment come when all of it is there, as its digest asks for.
  */
-import type { CompactionIndex } from '../format/compaction-index.ts';
+import type { CompactionIndex, Range } from '../format/compaction-index.ts';
 import type { Fragment } from '../format/fragment.ts';
 import type { Journal } from '../names.ts';
 import type { Plan } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { Content, Piece } from './read-fragment.ts';
 import type { Registers } from '../format/slot.ts';
+import { touchesWanted, wantedWithin } from './wanted.ts';
 
 /** Longest data event, bytes: what follows it may begin while the rest waits. */
 const MAX_PIECE_BYTES: number = 4 * 1024 * 1024;
 
 /** One step through the compacted content. */
 export type CompactedStep =
-  | { readonly kind: 'content'; readonly fragment: Fragment; readonly begin: number; readonly end: number }
+  /** `isLast`: nothing behind it in this fragment is wanted. */
+  | {
+      readonly kind: 'content';
+      readonly fragment: Fragment;
+      readonly begin: number;
+      readonly end: number;
+      readonly isLast: boolean;
+    }
   | { readonly kind: 'hole'; readonly begin: number; readonly end: number }
   | { readonly kind: 'fence'; readonly seq: number; readonly offset: number };
 
@@ -43,13 +53,16 @@ export type CompactedEvent =
   | { readonly kind: 'moved'; readonly fragment: Fragment }
   | { readonly kind: 'end' };
 
-/** Everything from byte `from` on, without the fences below slot `fromSeq`; pure. */
+/** What is wanted from byte `from` on, without the fences below slot `fromSeq`; pure (M3, M4). */
 export function compactedSteps(
   index: CompactionIndex,
+  wanted: readonly Range[],
   from: number,
   fromSeq: number,
 ): readonly CompactedStep[] {
-  const fences = index.fences.filter(({ seq, offset }) => seq >= fromSeq && offset >= from);
+  const fences = index.fences.filter(
+    ({ seq, offset }) => seq >= fromSeq && offset >= from && touchesWanted(wanted, offset),
+  );
   const steps: CompactedStep[] = [];
   let next = 0;
   const fencesAt = (offset: number): void => {
@@ -60,14 +73,18 @@ export function compactedSteps(
     ...index.fragments.map((fragment) => ({ fragment, begin: fragment.begin, end: fragment.end })),
     ...index.pruned.map((range) => ({ fragment: undefined, ...range })),
   ].sort((a, b) => a.begin - b.begin);
-  for (const { fragment, begin, end } of spans) {
-    let at = Math.max(begin, from);
-    while (at < end) {
-      fencesAt(at);
-      const until = Math.min(end, fences[next]?.offset ?? end);
-      if (fragment) steps.push({ kind: 'content', fragment, begin: at, end: until });
-      else steps.push({ kind: 'hole', begin: at, end: until });
-      at = until;
+  for (const span of spans) {
+    const parts = wantedWithin(wanted, Math.max(span.begin, from), span.end);
+    for (const { begin, end } of parts) {
+      for (let at = begin; at < end;) {
+        fencesAt(at);
+        const until = Math.min(end, fences[next]?.offset ?? end);
+        const isLast = until === parts.at(-1)!.end;
+        if (span.fragment)
+          steps.push({ kind: 'content', fragment: span.fragment, begin: at, end: until, isLast });
+        else steps.push({ kind: 'hole', begin: at, end: until });
+        at = until;
+      }
     }
   }
   fencesAt(Infinity);
@@ -84,12 +101,12 @@ export class CompactedPart {
   #nextFence: number;
   #offset: number;
 
-  /** @param from first byte wanted; @param fromSeq first slot whose fence is wanted */
-  constructor(journal: Journal, plan: Plan, from: number, fromSeq: number) {
+  /** @param from where in `wanted` to begin; @param fromSeq first slot whose fence is wanted */
+  constructor(journal: Journal, plan: Plan, wanted: readonly Range[], from: number, fromSeq: number) {
     this.plan = plan;
     this.#offset = from;
     this.#nextFence = fromSeq;
-    this.#steps = compactedSteps(plan.index, from, fromSeq);
+    this.#steps = compactedSteps(plan.index, wanted, from, fromSeq);
     const fragments = this.#steps.flatMap((step) => (step.kind === 'content' ? [step.fragment] : []));
     this.#ahead = new ReadAhead(journal, [...new Set(fragments)]);
   }
@@ -120,9 +137,10 @@ export class CompactedPart {
   }
 
   async #content(
-    { fragment, end }: Extract<CompactedStep, { kind: 'content' }>,
+    step: Extract<CompactedStep, { kind: 'content' }>,
     signal: AbortSignal | undefined,
   ): Promise<CompactedEvent> {
+    const { fragment, end } = step;
     signal?.throwIfAborted();
     if (this.#current?.fragment !== fragment) {
       const content = await this.#ahead.content(signal);
@@ -132,13 +150,14 @@ export class CompactedPart {
       }
       this.#current = new Delivery(fragment, content);
     }
-    const begin = this.#offset;
+    const begin = Math.max(this.#offset, step.begin);
     const { bytes, done, passed } = this.#current.take(begin, Math.min(end, begin + MAX_PIECE_BYTES));
     const until = begin + bytes.length;
     this.#offset = until;
     if (until === end) this.#at++;
     this.#ahead.release(passed); // M1
-    if (until === fragment.end) {
+    if (until === end && step.isLast) {
+      this.#ahead.release(this.#current.passRest());
       this.#current = undefined;
       this.#ahead.advance();
     }
@@ -175,6 +194,13 @@ class Delivery {
       }
       if (done) return { bytes, done, passed };
     }
+  }
+
+  /** Nothing more of it is wanted: how many bytes need not be held any longer. */
+  passRest(): number {
+    const passed = this.#pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    for (const piece of this.#pieces.splice(0)) piece.pass();
+    return passed;
   }
 }
 

@@ -14,6 +14,8 @@
  *     are gone because the floor has passed the reader: it goes on at the same byte from the fragments.
  * D6  A FENCE or FILLER is believed when DATA or a CHECKPOINT continues it, or when the floor is not above it: somebody whose knowledge was very old may
  *     have put it where a slot had been reclaimed (hazards H5, H6). Such an opener never comes to life, so that only others like it follow.
+ * D7  Only wanted content is delivered: below the floor nothing else is fetched either (compacted-part.ts M4), above it slots are read for the state that they
+ *     leave. Where bytes are left out the next data begins behind the end of those before, at the beginning of a wanted range.
  */
 import {
   assert,
@@ -34,6 +36,7 @@ import {
   IndexGoneError,
   JournalVersionError,
 } from '../errors.ts';
+import type { Range } from '../format/compaction-index.ts';
 import type { Fragment } from '../format/fragment.ts';
 import { journalMetrics, type JournalMetrics } from '../metrics.ts';
 import { isLeapHole } from '../open/leap-holes.ts';
@@ -46,6 +49,7 @@ import { isRetryable, RETRY } from '../retry.ts';
 import type { Session } from '../session/session.ts';
 import type { Registers, Slot } from '../format/slot.ts';
 import { isBehind, nextAskMs, paceFound, paceFrom, paceMissed, type TailPace } from './tail-pace.ts';
+import { everythingFrom, nextWanted, wantedWithin } from './wanted.ts';
 
 export type JournalEvent =
   /**
@@ -79,6 +83,8 @@ export interface ReaderOptions {
   readonly random: Random;
   /** First content byte that is delivered; what lies before is read for the state it leaves, not delivered. */
   readonly from?: number;
+  /** In place of `from`: the content that is delivered, ascending and apart from each other (D7). */
+  readonly wanted?: readonly Range[];
   /** hot: a standby that may have to take over; cold: a reader that may lag. */
   readonly pace?: 'hot' | 'cold';
   readonly log?: Logger;
@@ -105,6 +111,7 @@ export class JournalReader {
   readonly #log: Logger;
   readonly #metrics: JournalMetrics;
   readonly #ahead: SlotsAhead;
+  readonly #wanted: readonly Range[];
   #cursor: JournalCursor = START;
   /** Undefined until the first look (D5). */
   #plan: { readonly newest: Plan | undefined } | undefined;
@@ -115,6 +122,8 @@ export class JournalReader {
   #problem: Error | undefined;
   /** Undefined until the first arrival. */
   #tail: AtTail | undefined;
+  /** More of the slot that was read last (D7). */
+  readonly #more: JournalEvent[] = [];
   #reading = false;
   /** Slots up to this one are known to have existed. */
   #believedSeq = -1;
@@ -127,6 +136,7 @@ export class JournalReader {
     this.journal = checkJournal(journal);
     this.#options = options;
     this.#ahead = new SlotsAhead(journal, options.clock);
+    this.#wanted = options.wanted ?? everythingFrom(options.from ?? 0);
     this.#log = options.log ?? silentLogger;
     this.#metrics = options.metrics ?? journalMetrics();
   }
@@ -220,6 +230,8 @@ export class JournalReader {
 
   /** Reads one slot, or finds the tail, after a rest if it is there already; undefined when there is nothing to deliver yet. */
   async #step(signal: AbortSignal | undefined): Promise<JournalEvent | undefined> {
+    const more = this.#more.shift();
+    if (more) return more;
     if (!this.#plan) await this.#lookUp(signal);
     if (this.#compacted) return await this.#stepCompacted(this.#compacted, signal);
     const seq = this.#cursor.nextSeq;
@@ -263,8 +275,8 @@ export class JournalReader {
       seq: plan.seq,
     });
     const { nextSeq, offset } = this.#cursor;
-    const from = Math.max(offset, this.#options.from ?? 0);
-    this.#compacted = new CompactedPart(this.journal, plan, from, nextSeq);
+    const from = nextWanted(this.#wanted, offset);
+    this.#compacted = new CompactedPart(this.journal, plan, this.#wanted, from, nextSeq);
     this.#tail = undefined; // far from it, and what was missed there tells nothing any more
     this.#cursor = { ...this.#cursor, offset: Math.min(from, plan.index.end) };
     return true;
@@ -305,7 +317,7 @@ export class JournalReader {
     if (!plan || plan.seq <= part.plan.seq)
       throw new DataLossError(this.journal.name, begin, end, 'the fragment that holds it does not exist');
     this.#plan = { newest: plan };
-    this.#compacted = new CompactedPart(this.journal, plan, part.offset, part.nextFence);
+    this.#compacted = new CompactedPart(this.journal, plan, this.#wanted, part.offset, part.nextFence);
   }
 
   /** D6. False when reading goes on below the floor instead. */
@@ -366,14 +378,14 @@ export class JournalReader {
       return { kind: 'fence', seq: slot.seq, offset: cursor.offset, registers: cursor.registers };
     this.#metrics.slotRead(slot.end - slot.begin);
     this.#tellLag();
-    const from = Math.max(slot.begin, this.#options.from ?? 0);
-    if (from >= slot.end) return undefined;
-    return {
-      kind: 'data',
-      begin: from,
-      end: slot.end,
-      bytes: slot.payload.subarray(from - slot.begin),
-    };
+    for (const { begin, end } of wantedWithin(this.#wanted, slot.begin, slot.end))
+      this.#more.push({
+        kind: 'data',
+        begin,
+        end,
+        bytes: slot.payload.subarray(begin - slot.begin, end - slot.begin),
+      });
+    return this.#more.shift();
   }
 
   /** A slot was found by a GET sent at `askedMs`; `isProof`: if one before had missed it, the log ended there then (D3). */

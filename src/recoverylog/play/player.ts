@@ -1,21 +1,19 @@
 /**
  * The player: brings a directory to what the log says, follows the log, and takes it over (gazette.md §5, DESIGN §4.2).
  *
- * L1  Operations are applied strictly in the order of the log; the state machine says which belong.
+ *   restoring -> tailing -> finishing -> live        any of them -> failed, with nothing open and no name given
+ *
  * L2  Nothing is silently empty: hints that the log does not bear out, and a log that has lost the history it is known to have, are errors.
  * L3  A handoff is fence, replay to the fence, an authored no-op, then the directory goes live. The fence stops the old writer; the no-op keeps
- *     Gazette's discipline of sequence and checksum on top of it.
+ *     Gazette's discipline of sequence and checksum on top of it. Both succeed, or no name is left.
  * L4  Bytes of an operation that a fence or the head has cut off are given up, with their range in the log line.
- * L5  Paths that lead out of the directory are never played.
- * L6  A hole is passed only between operations that hints name. Behind the last one that they name everything is needed: a hole there would leave an
- *     older state, which must not be served.
- * L7  The memory of what was read goes back as soon as its operations are applied: what a restore holds does not grow with the log.
+ * L9  Until the head was reached once, the live view shows nothing: files are not there yet, and most that will have been there by then is dead. From
+ *     there on each operation is done as it is read, and told when it is.
+ * Restoring is in restorer.ts (L1, L6-L8), what operations mean in operations.ts (L5).
  * A handoff does not wait for the local disk: what makes the data durable is the log, and the directory ends with its pod. finish() does wait.
  */
-import { writeFile } from 'node:fs/promises';
 import { assert, isAbortOf, silentLogger, type Clock, type Logger, type Random } from '../../base/index.ts';
 import {
-  estimateHead,
   JournalReader,
   journalMetrics,
   openSession,
@@ -25,16 +23,24 @@ import {
   type Session,
   type SessionOptions,
 } from '../../journal/index.ts';
-import { HistoryLostError, ReplayError } from '../errors.ts';
-import { encodeFrame, FrameReader, type Frame } from '../format/frame.ts';
+import { HistoryLostError, OtherLogNeededError } from '../errors.ts';
+import { encodeFrame } from '../format/frame.ts';
 import { Fsm } from '../fsm.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { TrackedDirectory, type LiveDirectory } from './live-directory.ts';
+import type { LocalFs } from './local-fs.ts';
+import { LogFeed } from './log-feed.ts';
 import type { RecordedOp } from '../format/op.ts';
-import { isPlayable, localPath, stagedPath } from '../paths.ts';
+import { checkPlayable, Operations, type FileChange } from './operations.ts';
+import { localPath, stagedPath } from '../paths.ts';
+import { openLogs, planWith, type OpenLog } from './plan-restore.ts';
+import { ReadProgress, type PlayerProgress } from './progress.ts';
 import { RecordedFs } from '../record/recorded-fs.ts';
 import { Recorder } from '../record/recorder.ts';
+import { checkReaches, prunedError, wantedParts, type WantedPart } from './restore-plan.ts';
+import { cutOff, missingOperations, Restorer, type TailEvent } from './restorer.ts';
 import { StagedFiles } from './staged-files.ts';
+import type { WindowLimits } from './write-window.ts';
 
 export interface PlayerOptions {
   readonly journal: Journal;
@@ -46,23 +52,14 @@ export interface PlayerOptions {
   readonly dir: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** How the log is found that hints begin in, when it is not this one. */
+  readonly openLog?: OpenLog;
   readonly log?: Logger;
   readonly metrics?: JournalMetrics;
   readonly onProgress?: () => void;
-}
-
-export interface PlayerProgress {
-  readonly phase: 'restoring' | 'tailing' | 'live';
-  /** Offset up to which the log has been applied. */
-  readonly appliedOffset: number;
-  /** End of the log as last known. */
-  readonly headOffset: number;
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
-  readonly bytesPerSecond: number;
-  readonly etaSeconds: number | undefined;
-  readonly appliedOps: number;
-  readonly ignoredOps: number;
+  /** What a restore may hold back (WINDOW_LIMITS). */
+  readonly window?: WindowLimits;
+  readonly fs?: LocalFs;
 }
 
 export interface TakenOver {
@@ -80,8 +77,6 @@ export interface HandoffOptions {
   readonly session?: Partial<SessionOptions>;
 }
 
-type Phase = PlayerProgress['phase'];
-
 export class Player {
   /** Resolves when the log has been played to its end for the first time. Never rejects; run() does. */
   readonly tailing: Promise<void>;
@@ -89,58 +84,50 @@ export class Player {
   readonly #log: Logger;
   readonly #metrics: JournalMetrics;
   readonly #fsm: Fsm;
+  readonly #operations: Operations;
+  /** What of other logs is read first, and of this one. */
+  readonly #before: readonly WantedPart[];
+  readonly #own: WantedPart;
   readonly #files: StagedFiles;
   readonly #reader: JournalReader;
-  readonly #startOffset: number;
-  /** Where the history that the hints name ends, as far as they say. */
-  readonly #hintedEnd: number;
+  readonly #feed: LogFeed;
+  readonly #restorer: Restorer;
   readonly #live: TrackedDirectory;
+  readonly #progress = new ReadProgress();
   readonly #reachedTail: () => void;
   readonly #stop = new AbortController();
-  #frames: FrameReader;
-  /** Bytes before it are no frame's beginning, and nobody needs them. */
-  #framesFrom: number;
+  #callers: AbortSignal | undefined;
   #running: Promise<void> | undefined;
-  #phase: Phase = 'restoring';
+  #phase: PlayerProgress['phase'] = 'restoring';
   #headOffset = 0;
-  #startedMs = 0;
-  #appliedOps = 0;
-  #ignoredOps = 0;
 
-  /** @throws HintsError */
+  /** @throws HintsError, OtherLogNeededError */
   constructor(options: PlayerOptions) {
     const { journal, hints, dir, clock, random } = options;
     this.#options = options;
     this.#log = options.log ?? silentLogger;
     this.#metrics = options.metrics ?? journalMetrics();
     this.#fsm = new Fsm(hints ?? { log: journal.name, liveNodes: [], properties: [] });
-    const foreign = this.#fsm.hintedSegments.find((segment) => segment.log !== journal.name);
-    if (foreign)
-      throw new ReplayError(
-        journal.name,
-        0,
-        `its hints begin in another log, ${foreign.log}, which this version cannot follow`,
-      );
-    this.#startOffset = this.#fsm.hintedSegments[0]?.firstOffset ?? 0;
-    this.#hintedEnd = Math.max(0, ...this.#fsm.hintedSegments.map((segment) => segment.lastOffset));
-    this.#frames = new FrameReader(journal.name, this.#startOffset);
-    this.#framesFrom = this.#startOffset;
-    this.#files = new StagedFiles(dir);
-    this.#reader = new JournalReader(journal, {
-      clock,
-      random,
-      from: this.#startOffset,
-      pace: 'hot',
+    this.#operations = new Operations(this.#fsm, this.#log);
+    const parts = wantedParts(journal.name, hints);
+    this.#before = parts.slice(0, -1);
+    this.#own = parts.at(-1)!;
+    const foreign = parts.find(({ log }) => log !== journal.name);
+    if (foreign && !options.openLog) throw new OtherLogNeededError(journal.name, foreign.log);
+    this.#files = new StagedFiles(dir, options.fs);
+    const reading = { clock, random, pace: 'hot', log: this.#log, metrics: this.#metrics } as const;
+    this.#reader = new JournalReader(journal, { ...reading, wanted: this.#own.ranges });
+    this.#feed = new LogFeed(journal.name, this.#own.ranges[0]!.begin);
+    this.#restorer = new Restorer({
+      fsm: this.#fsm,
+      operations: this.#operations,
+      files: this.#files,
+      window: options.window,
+      reader: reading,
       log: this.#log,
-      metrics: this.#metrics,
+      onRead: (bytes) => this.#read(bytes),
     });
-    this.#live = new TrackedDirectory({
-      resolve: (path) => {
-        const fnode = this.#fsm.links.get(path);
-        return fnode === undefined ? undefined : stagedPath(dir, fnode);
-      },
-      paths: () => [...this.#fsm.links.keys()],
-    });
+    this.#live = new TrackedDirectory({ resolve: () => undefined, paths: () => [] }); // L9
     const { promise, resolve } = Promise.withResolvers<void>();
     this.tailing = promise;
     this.#reachedTail = resolve;
@@ -151,29 +138,23 @@ export class Player {
   }
 
   get progress(): PlayerProgress {
-    const appliedOffset = this.#frames.offset;
+    const appliedOffset = this.#feed.offset;
     const headOffset = Math.max(this.#headOffset, this.#reader.cursor.offset);
-    const seconds = (this.#options.clock.monotonicMs() - this.#startedMs) / 1000;
-    const bytesDone = Math.max(0, appliedOffset - this.#startOffset);
-    const bytesTotal = Math.max(bytesDone, headOffset - this.#startOffset);
-    const bytesPerSecond = seconds > 0 ? bytesDone / seconds : 0;
-    const left = bytesTotal - bytesDone;
+    const left = this.#phase === 'restoring' ? undefined : Math.max(0, headOffset - this.#feed.readTo);
     return {
       phase: this.#phase,
       appliedOffset,
       headOffset,
-      bytesDone,
-      bytesTotal,
-      bytesPerSecond,
-      etaSeconds: left === 0 ? 0 : bytesPerSecond > 0 ? left / bytesPerSecond : undefined,
-      appliedOps: this.#appliedOps,
-      ignoredOps: this.#ignoredOps,
+      ...this.#progress.at(this.#options.clock.monotonicMs(), headOffset, left),
+      appliedOps: this.#operations.applied,
+      ignoredOps: this.#operations.ignored,
+      files: this.#fsm.links.size,
     };
   }
 
   /** What keeps the log from being read right now, if anything. */
   get problem(): Error | undefined {
-    return this.#reader.problem;
+    return this.#phase === 'restoring' ? this.#restorer.problem : this.#reader.problem;
   }
 
   /** A hint that the log has grown. */
@@ -183,26 +164,57 @@ export class Player {
 
   /**
    * Restores, then follows the log until handoff, finish or abort; resolves then.
-   * @throws ReplayError, HistoryLostError, DataLossError, CorruptSlotError, StoreError that will not pass, errors of the local disk, the signal's reason.
+   * @throws ReplayError, HistoryLostError, OtherLogNeededError, DataLossError, CorruptSlotError, StoreError that will not pass, errors of the local disk,
+   *   the signal's reason.
    */
   run(signal?: AbortSignal): Promise<void> {
     assert(this.#running === undefined, 'a player runs once');
+    this.#callers = signal;
     const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
     this.#running = this.#play(stop);
     return this.#running;
   }
 
   async #play(signal: AbortSignal): Promise<void> {
-    this.#startedMs = this.#options.clock.monotonicMs();
+    this.#progress.start(this.#options.clock.monotonicMs());
     try {
-      await this.#files.wipe();
-      this.#headOffset = await estimateHead(this.#options.journal, signal).catch(() => 0); // only for the estimate; reading itself reports what is wrong
-      this.#reader.expectHead(this.#headOffset);
-      for (;;) await this.#handle(await this.#reader.next(signal));
+      await this.#restore(signal);
+      for (;;) await this.#follow(await this.#reader.next(signal));
     } catch (error) {
       if (this.#stop.signal.aborted && isAbortOf(signal, error)) return;
       await this.#files.close();
       throw error;
+    }
+  }
+
+  /** From nothing to the head of the log, all of it on the local disk. */
+  async #restore(signal: AbortSignal): Promise<void> {
+    const { journal, openLog } = this.#options;
+    const journals = await openLogs(journal, [...this.#before, this.#own], openLog);
+    await this.#plan(journals, signal);
+    await this.#files.wipe(signal);
+    try {
+      for (const part of this.#before) await this.#restorer.readPart(part, journals.get(part.log)!, signal);
+      const tail = await this.#restorer.readToHead(this.#reader, this.#feed, signal);
+      this.#checkTail(tail);
+      await this.#restorer.flush(signal);
+    } finally {
+      await this.#restorer.close();
+    }
+    this.#follows();
+  }
+
+  /** What is known before anything is read: for the progress that is shown, and to fail early where reading cannot succeed. */
+  async #plan(journals: ReadonlyMap<string, Journal>, signal: AbortSignal): Promise<void> {
+    try {
+      const plan = await planWith(journals, [...this.#before, this.#own], signal);
+      this.#headOffset = plan.parts.at(-1)!.head;
+      this.#progress.plan(plan.bytes, this.#headOffset);
+      this.#reader.expectHead(this.#headOffset);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof HistoryLostError && error.reason === 'pruned') throw error; // what is pruned stays so
+      this.#log.debug('the restore could not be planned; reading will say what is wrong', { error });
     }
   }
 
@@ -211,7 +223,12 @@ export class Player {
     assert(this.#running !== undefined, 'a player that is to finish runs');
     await Promise.race([this.tailing, this.#running]);
     await this.#pause();
-    await this.#goLive(true);
+    try {
+      await this.#goLive(true, Promise.resolve(), this.#callers);
+    } catch (error) {
+      await this.#files.close();
+      throw error;
+    }
     return this.#fsm;
   }
 
@@ -221,49 +238,48 @@ export class Player {
    */
   async handoff(options: HandoffOptions, signal?: AbortSignal): Promise<TakenOver> {
     assert(this.#phase === 'tailing', 'L3: only a player at the tail takes over', { phase: this.#phase });
-    const { journal, clock, random } = this.#options;
+    const { clock } = this.#options;
     const startMs = clock.monotonicMs();
     await this.#pause();
-    const session = await this.#orClose(
-      openSession(journal, {
-        cursor: this.#reader.cursor,
-        author: options.author,
-        term: options.term,
-        ...(options.session ? { options: options.session } : {}),
-        clock,
-        random,
-        log: this.#log,
-        metrics: this.#metrics,
-        signal,
-      }),
-    );
-    const fencedMs = clock.monotonicMs();
-    this.#reader.believe(session.fenceSeq);
+    let session: Session | undefined;
     try {
-      while (this.#reader.cursor.nextSeq <= session.fenceSeq)
-        await this.#handle(await this.#reader.next(signal));
-      this.#reader.checkReached(session);
-      this.#cutOff('the fence');
-      this.#checkHints();
-      await Promise.all([this.#recordHandoff(session), this.#goLive(false)]);
+      session = await this.#openSession(options, signal);
+      const fencedMs = clock.monotonicMs();
+      await this.#replayTo(session, signal);
+      await this.#goLive(false, this.#recordHandoff(session), signal);
+      const recorder = new Recorder({ session, fsm: this.#fsm });
+      const fs = new RecordedFs(this.#options.dir, recorder, this.#live);
+      return { session, recorder, fs, fenceMs: fencedMs - startMs, replayMs: clock.monotonicMs() - fencedMs };
     } catch (error) {
-      session.abandon('the takeover failed after the fence');
+      session?.abandon('the takeover failed after the fence');
       await this.#files.close();
       throw error;
     }
-    const recorder = new Recorder({ session, fsm: this.#fsm });
-    const fs = new RecordedFs(this.#options.dir, recorder, this.#live);
-    return { session, recorder, fs, fenceMs: fencedMs - startMs, replayMs: clock.monotonicMs() - fencedMs };
   }
 
-  /** A takeover that fails leaves nothing open. */
-  async #orClose<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      await this.#files.close();
-      throw error;
-    }
+  async #openSession(options: HandoffOptions, signal: AbortSignal | undefined): Promise<Session> {
+    const { journal, clock, random } = this.#options;
+    return await openSession(journal, {
+      cursor: this.#reader.cursor,
+      author: options.author,
+      term: options.term,
+      ...(options.session ? { options: options.session } : {}),
+      clock,
+      random,
+      log: this.#log,
+      metrics: this.#metrics,
+      signal,
+    });
+  }
+
+  /** What came to the log since, up to the fence. */
+  async #replayTo(session: Session, signal: AbortSignal | undefined): Promise<void> {
+    this.#reader.believe(session.fenceSeq);
+    while (this.#reader.cursor.nextSeq <= session.fenceSeq)
+      await this.#follow(await this.#reader.next(signal));
+    this.#reader.checkReached(session);
+    cutOff(this.#feed, 'the fence', this.#log);
+    this.#checkHints();
   }
 
   async #pause(): Promise<void> {
@@ -288,13 +304,14 @@ export class Player {
     await committed;
   }
 
-  async #goLive(sync: boolean): Promise<void> {
-    await this.#files.makeLive(this.#fsm.liveNodes(), sync);
-    for (const [path, content] of this.#fsm.properties) {
-      this.#checkPath(path);
-      await writeFile(localPath(this.#options.dir, path), content, { flag: 'wx', flush: sync });
-    }
-    const { dir } = this.#options;
+  /** The files get their names, when `confirmed` has resolved for good. @throws also what `confirmed` rejects with */
+  async #goLive(sync: boolean, confirmed: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    confirmed.catch(() => undefined); // awaited below, unless giving names fails first
+    this.#phase = 'finishing';
+    const { dir, journal } = this.#options;
+    for (const path of this.#fsm.properties.keys()) checkPlayable(path, journal.name, this.#feed.offset);
+    const final = { files: this.#fsm.liveNodes(), properties: this.#fsm.properties };
+    await this.#files.makeLive(final, { sync, confirmed, signal });
     this.#live.switchTo({
       resolve: (path) => (this.#fsm.links.has(path) ? localPath(dir, path) : undefined),
       paths: () => [...this.#fsm.links.keys()],
@@ -302,126 +319,89 @@ export class Player {
     this.#phase = 'live';
   }
 
-  async #handle(event: JournalEvent): Promise<void> {
+  /** L9: the files are there, and each operation from here on is done as it is read. */
+  #follows(): void {
+    const { dir } = this.#options;
+    this.#live.switchTo({
+      resolve: (path) => {
+        const fnode = this.#fsm.links.get(path);
+        return fnode === undefined ? undefined : stagedPath(dir, fnode);
+      },
+      paths: () => [...this.#fsm.links.keys()],
+    });
+    this.#phase = 'tailing';
+    this.#live.notify('link', this.#fsm.links.keys());
+    this.#reachedTail();
+    this.#options.onProgress?.();
+  }
+
+  async #follow(event: JournalEvent): Promise<void> {
     switch (event.kind) {
       case 'data':
-        this.#frames.push(event.bytes.subarray(Math.max(0, this.#framesFrom - event.begin)));
-        for (let frame = this.#frames.next(); frame; frame = this.#frames.next()) await this.#apply(frame);
+        this.#feed.push(event);
+        for (let frame = this.#feed.next(); frame; frame = this.#feed.next()) {
+          const change = this.#operations.apply(frame, this.#feed.log);
+          if (change) await this.#do(change);
+        }
         if (event.done) {
-          this.#frames.copyRest(); // L7
+          this.#feed.letGo();
           event.done();
         }
+        this.#read(event.end - event.begin);
         break;
       case 'fence':
-        this.#cutOff('a fence');
+        cutOff(this.#feed, 'a fence', this.#log);
         break;
       case 'hole':
-        this.#passHole(event.begin, event.end);
-        break;
+        throw prunedError(this.#feed.log, event);
       case 'tail':
-        this.#atTail(event.seq, event.offset);
+        this.#checkTail(event);
         break;
     }
+  }
+
+  async #do(change: FileChange): Promise<void> {
+    switch (change.kind) {
+      case 'create':
+        await this.#files.create(change.fnode);
+        this.#live.notify('link', [change.path]);
+        break;
+      case 'link':
+        this.#live.notify('link', [change.path]);
+        break;
+      case 'unlink':
+        if (change.died !== undefined) await this.#files.remove(change.died);
+        this.#live.notify('unlink', [change.path]);
+        break;
+      case 'write':
+        await this.#files.write(change.fnode, change.data, change.offset);
+        this.#live.notify('write', this.#fsm.linksOf(change.fnode));
+    }
+  }
+
+  #read(bytes: number): void {
+    this.#progress.add(bytes);
     this.#options.onProgress?.();
   }
 
   /** L2 at the first arrival at the end of the log, and at every later one. */
-  #atTail(seq: number, offset: number): void {
+  #checkTail({ seq, offset }: TailEvent): void {
     this.#headOffset = offset;
     if (this.#options.expectHistory && seq === 0)
-      throw new HistoryLostError(this.#options.journal.name, 'there is nothing in it');
+      throw new HistoryLostError(this.#options.journal.name, 'there is nothing in it', 'empty');
+    if (this.#options.expectHistory && this.#fsm.nextSeqNo === 1 && this.#operations.ignored > 0)
+      throw new HistoryLostError(
+        this.#options.journal.name,
+        'none of its operations is a first one: what they follow is not in it, and no hints say where',
+        'operations-missing',
+      );
     this.#checkHints();
-    if (this.#phase === 'restoring') this.#phase = 'tailing';
-    this.#reachedTail();
   }
 
   #checkHints(): void {
     const end = this.#reader.cursor.offset;
-    if (this.#hintedEnd > end) {
-      throw new HistoryLostError(
-        this.#options.journal.name,
-        `it ends at byte ${end}, and the hints name bytes up to ${this.#hintedEnd}`,
-      );
-    }
-    const unused = this.#fsm.hintedSegments[0];
-    if (unused === undefined) return;
-    throw new HistoryLostError(
-      this.#options.journal.name,
-      `it ends at byte ${this.#reader.cursor.offset}, and the hints name operations ${unused.firstSeqNo} to ${unused.lastSeqNo} that are not in it`,
-    );
-  }
-
-  /**
-   * L6. A hole ends anywhere, in the middle of an operation too, whose rest may look like the beginning of one: playing goes on where the hints say that
-   * the next needed operation begins.
-   */
-  #passHole(begin: number, end: number): void {
-    const next = this.#fsm.hintedSegments.find(({ lastOffset }) => lastOffset === 0 || lastOffset > begin);
-    if (!next || next.firstOffset < end)
-      throw new HistoryLostError(
-        this.#options.journal.name,
-        next
-          ? `bytes ${begin} to ${end} were pruned, and the hints name some of them; newer hints do not need them`
-          : `bytes ${begin} to ${end} were pruned, and lie behind everything that the hints name: they are older than the pruning, newer ones exist or existed`,
-      );
-    this.#framesFrom = next.firstOffset;
-    this.#frames = new FrameReader(this.#options.journal.name, this.#framesFrom);
-  }
-
-  /** L4 */
-  #cutOff(by: string): void {
-    const cut = this.#frames.cutOff();
-    if (cut)
-      this.#log.warn('an unfinished operation was cut off', { log: this.#options.journal.name, by, ...cut });
-  }
-
-  async #apply(frame: Frame): Promise<void> {
-    const { name } = this.#options.journal;
-    if (frame.kind === 'desync') {
-      this.#log.warn('bytes of the log that are no operation were passed over', {
-        log: name,
-        firstOffset: frame.firstOffset,
-        lastOffset: frame.lastOffset,
-      });
-      return;
-    }
-    const { op, payload, data, firstOffset, lastOffset } = frame;
-    const linksBefore = op.unlink && this.#fsm.links.get(op.unlink.path);
-    const rejection = this.#fsm.apply(op, payload, { firstOffset, lastOffset, log: name });
-    if (rejection !== undefined) {
-      this.#ignoredOps++;
-      if (rejection !== 'not-tracked' && rejection !== 'wrong-seq-no' && this.#log.isDebugEnabled())
-        this.#log.debug('operation does not belong to the log', {
-          rejection,
-          seqNo: op.seqNo,
-          author: op.author,
-        });
-      return;
-    }
-    this.#appliedOps++;
-    if (op.create) {
-      this.#checkPath(op.create.path);
-      await this.#files.create(op.seqNo);
-      this.#live.notify('link', [op.create.path]);
-    } else if (op.link) {
-      this.#checkPath(op.link.path);
-      this.#live.notify('link', [op.link.path]);
-    } else if (op.unlink) {
-      if (linksBefore !== undefined && !this.#fsm.isLive(linksBefore)) await this.#files.remove(linksBefore);
-      this.#live.notify('unlink', [op.unlink.path]);
-    } else if (op.write) {
-      await this.#files.write(op.write.fnode, data, op.write.offset);
-      this.#live.notify('write', this.#fsm.linksOf(op.write.fnode));
-    }
-  }
-
-  /** L5 */
-  #checkPath(path: string): void {
-    if (!isPlayable(path))
-      throw new ReplayError(
-        this.#options.journal.name,
-        this.#frames.offset,
-        `the path ${JSON.stringify(path)} leads out of the directory`,
-      );
+    checkReaches(this.#own, end);
+    if (this.#fsm.hintedSegments.length > 0)
+      throw missingOperations(this.#fsm, this.#options.journal.name, end);
   }
 }

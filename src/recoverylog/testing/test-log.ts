@@ -4,11 +4,11 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, Random } from '../../base/index.ts';
+import { errorCode, type Clock, type Random } from '../../base/index.ts';
 import type { Journal } from '../../journal/index.ts';
 import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
-import { Player, type TakenOver } from '../play/player.ts';
+import { Player, type PlayerOptions, type TakenOver } from '../play/player.ts';
 
 export type TestLog = CalmJournal<Clock>;
 /** What playing one needs. */
@@ -34,7 +34,15 @@ export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<
   }
 }
 
-function player(log: PlainLog, dir: string, hints?: FsmHints, expectHistory = false): Player {
+type More = Partial<PlayerOptions>;
+
+function player(
+  log: PlainLog,
+  dir: string,
+  hints?: FsmHints,
+  expectHistory = false,
+  more: More = {},
+): Player {
   return new Player({
     journal: log.journal,
     hints,
@@ -42,6 +50,7 @@ function player(log: PlainLog, dir: string, hints?: FsmHints, expectHistory = fa
     dir,
     clock: log.clock,
     random: log.random,
+    ...more,
   });
 }
 
@@ -51,8 +60,9 @@ export async function play(
   dir: string,
   hints?: FsmHints,
   expectHistory = false,
+  more: More = {},
 ): Promise<ReturnType<Player['finish']>> {
-  const playing = player(log, dir, hints, expectHistory);
+  const playing = player(log, dir, hints, expectHistory, more);
   playing.run().catch(() => undefined); // finish tells
   return await playing.finish();
 }
@@ -63,8 +73,9 @@ export async function takeOver(
   dir: string,
   term: number,
   hints?: FsmHints,
+  more: More = {},
 ): Promise<TakenOver & { readonly player: Player }> {
-  const playing = player(log, dir, hints);
+  const playing = player(log, dir, hints, false, more);
   const running = playing.run();
   await Promise.race([playing.tailing, running]);
   return { ...(await playing.handoff({ author: authors++, term })), player: playing };
@@ -80,4 +91,14 @@ export async function treeOf(dir: string): Promise<Record<string, string>> {
     tree[path.slice(dir.length)] = await readFile(path, 'latin1');
   }
   return Object.fromEntries(Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The code of what `work` throws; undefined when it does not. */
+export function codeOf(work: () => unknown): string | undefined {
+  try {
+    work();
+  } catch (error) {
+    return errorCode(error);
+  }
+  return undefined;
 }

@@ -11,6 +11,7 @@ import { lstat, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode, raceAbort, type Logger, type Random } from '../../base/index.ts';
 import { checkGet, checkList, coveredBytes } from '../arguments.ts';
+import { BodyPool } from '../body-pool.ts';
 import { abortedError, closedError, StoreError } from '../errors.ts';
 import { checkKey } from '../keys.ts';
 import type {
@@ -38,6 +39,7 @@ export class FileStore implements ObjectStore {
   readonly url: string;
   readonly #root: string;
   readonly #publisher: Publisher;
+  readonly #memory = new BodyPool();
   #closed = false;
 
   constructor(location: FileLocation, options: FileStoreOptions) {
@@ -70,9 +72,14 @@ export class FileStore implements ObjectStore {
       if (!file) return undefined;
       try {
         const { size, mtimeMs } = await file.stat();
-        const body = new Uint8Array(coveredBytes(call?.range, size));
+        const body = this.#memory.take(coveredBytes(call?.range, size));
         await readFully(file, body, call?.range?.start ?? 0);
-        return { body, size, lastModifiedMs: mtimeMs };
+        let given = false;
+        const release = (memory = body): void => {
+          if (!given) this.#memory.give(memory);
+          given = true;
+        };
+        return { body, size, lastModifiedMs: mtimeMs, release };
       } finally {
         await file.close();
       }

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { equalBytes } from '../../base/index.ts';
 import { seededRandom } from '../../base/testing/index.ts';
-import { BodyPool } from './body-pool.ts';
+import { BodyPool } from '../body-pool.ts';
 import { isObjectRead, ObjectReads, type ReadRequest, type ReadResponse } from './object-reads.ts';
 import { MOST_HEAD_BYTES, ReadMemory } from './read-memory.ts';
 

@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net';
 import { buildConnector, Pool, type Dispatcher } from 'undici';
-import { BodyPool } from './body-pool.ts';
+import { BodyPool } from '../body-pool.ts';
 import { ObjectBody } from './object-body.ts';
 import { MOST_HEAD_BYTES, readingWidely } from './read-memory.ts';
 

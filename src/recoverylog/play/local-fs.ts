@@ -1,0 +1,108 @@
+/**
+ * The calls of the local file system that playing a log makes: a port, so that tests can let each of them fail.
+ */
+import { link, mkdir, open, readdir, rm, unlink } from 'node:fs/promises';
+
+export interface LocalFile {
+  write(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>;
+  writev(buffers: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LocalFs {
+  /** wx: to write, of a file that does not exist. r+: to write. r: to sync, also a directory. */
+  open(path: string, flags: 'wx' | 'r+' | 'r'): Promise<LocalFile>;
+  /** With the directories above it; no error when it is there. */
+  mkdir(path: string): Promise<void>;
+  readdir(path: string): Promise<readonly string[]>;
+  /** With everything in it; no error when it is not there. */
+  remove(path: string): Promise<void>;
+  link(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+}
+
+export const localFs: LocalFs = {
+  open,
+  mkdir: async (path) => void (await mkdir(path, { recursive: true })),
+  readdir: (path) => readdir(path),
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  link,
+  unlink,
+};
+
+/** File system calls at a time: as many as Node has threads for them. */
+export const PARALLEL_CALLS = 4;
+
+/** Does `work` for each item, PARALLEL_CALLS at a time. Rejects with the first error, when nothing is under way any more. */
+export async function eachInParallel<T>(
+  items: Iterable<T>,
+  work: (item: T) => Promise<void>,
+  parallel: number = PARALLEL_CALLS,
+): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  let failure: { readonly error: unknown } | undefined;
+  const worker = async (): Promise<void> => {
+    for (let next = rest.next(); !next.done && !failure; next = rest.next()) {
+      try {
+        await work(next.value);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, worker));
+  if (failure) throw failure.error;
+}
+
+/** All of `bytes`, at `position`. */
+export async function writeAll(file: LocalFile, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length;)
+    at += (await file.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+}
+
+/** Buffers of one call: what Linux takes (IOV_MAX). */
+const MAX_BUFFERS = 1024;
+
+/** All of `buffers` one after another, from `position` on. */
+export async function writeAllOf(
+  file: LocalFile,
+  buffers: readonly Uint8Array[],
+  position: number,
+): Promise<void> {
+  let at = position;
+  for (let from = 0; from < buffers.length; from += MAX_BUFFERS) {
+    let rest = buffers.slice(from, from + MAX_BUFFERS);
+    while (rest.length > 0) {
+      const { bytesWritten } =
+        rest.length === 1 ? await file.write(rest[0]!, 0, rest[0]!.length, at) : await file.writev(rest, at);
+      at += bytesWritten;
+      rest = behind(rest, bytesWritten);
+    }
+  }
+}
+
+/** What is left of buffers when the first `count` bytes are written. */
+function behind(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  let left = count;
+  let first = 0;
+  while (first < buffers.length && buffers[first]!.length <= left) left -= buffers[first++]!.length;
+  const rest = buffers.slice(first);
+  if (left > 0) rest[0] = rest[0]!.subarray(left);
+  return rest;
+}
+
+/** Makes a file, or the names in a directory, durable. */
+export async function syncPath(fs: LocalFs, path: string): Promise<void> {
+  const file = await fs.open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
