@@ -43,7 +43,7 @@ export interface OpenFile {
   size: number;
   handles: number;
   readonly isDatabase: boolean;
-  /** Its name was removed: it is written on, and nobody is told. */
+  /** Its name was removed, and whoever still writes to it is not recorded; or it was closed. */
   gone: boolean;
   /** Writes it somewhere else too, after the ledger knows. */
   follower: ((data: Uint8Array, offset: number) => void) | undefined;
