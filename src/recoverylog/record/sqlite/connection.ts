@@ -140,6 +140,13 @@ export class Connection {
     return Object.values(this.#rows(`PRAGMA ${pragma}`)[0] ?? {})[0];
   }
 
+  /** Makes SQLite look at every database of the connection, and undo in it what a crash has cut. @throws SqliteError */
+  settle(): void {
+    for (const { name } of this.#rows('PRAGMA database_list'))
+      this.#rows(`PRAGMA ${JSON.stringify(name)}.schema_version`);
+    this.#flush();
+  }
+
   /** Statements that were begun are given up. Files are closed whatever happens. */
   close(): void {
     try {
@@ -221,10 +228,7 @@ export class Connection {
     const isTooLarge = reason instanceof SqliteTooLargeError;
     if (isTooLarge) this.#files.allow(Number.POSITIVE_INFINITY); // what undoes it is no longer than what it wrote
     if (this.#inTransaction()) this.#decide('ROLLBACK');
-    if (!isTooLarge) return;
-    for (const { name } of this.#rows('PRAGMA database_list'))
-      // SQLite undoes what it has spilled when it looks next
-      this.#rows(`PRAGMA ${JSON.stringify(name)}.schema_version`);
+    if (isTooLarge) this.settle(); // SQLite undoes what it has spilled when it looks next
   }
 
   /** After a failure of the files nothing can be flushed, and the caller is told of that failure. */

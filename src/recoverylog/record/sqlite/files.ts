@@ -13,6 +13,7 @@
 import {
   closeSync,
   fstatSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readSync,
@@ -42,7 +43,7 @@ export interface OpenFile {
   size: number;
   handles: number;
   readonly isDatabase: boolean;
-  /** Its name was removed: it is written on, and nobody is told. */
+  /** Its name was removed, and whoever still writes to it is not recorded; or it was closed. */
   gone: boolean;
   /** Writes it somewhere else too, after the ledger knows. */
   follower: ((data: Uint8Array, offset: number) => void) | undefined;
@@ -237,13 +238,20 @@ export class DatabaseFiles {
       !file.gone && file.follower === undefined,
       'F2: a file that becomes empty has a name, and is not being copied',
     );
-    file.fd = this.#disk('truncate', () => {
-      unlinkSync(localPath(this.#dir, file.path));
-      closeSync(file.fd);
-      return this.#createNew(file.path);
-    });
+    file.fd = this.#disk('truncate', () => this.#empty(file));
     file.id = this.#tell(() => this.#ledger.created(file.path, file.id));
     file.size = 0;
+  }
+
+  /** F2. With one name, an inode without content and a new one are the same to everybody, and the first costs less. */
+  #empty({ fd, path }: OpenFile): number {
+    if (fstatSync(fd).nlink === 1) {
+      ftruncateSync(fd);
+      return fd;
+    }
+    unlinkSync(localPath(this.#dir, path));
+    closeSync(fd);
+    return this.#createNew(path);
   }
 
   #write(file: OpenFile, data: Uint8Array, offset: number): void {

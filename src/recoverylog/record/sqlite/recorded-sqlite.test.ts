@@ -56,6 +56,17 @@ describe('a recorded database', () => {
       expect(await shard.restored()).toEqual(await treeOf(shard.dir));
     }));
 
+  test('leaves a second name of a journal what was in it, on the disk as in the log', () =>
+    withTable(async (shard) => {
+      const { db, primary } = shard;
+      await primary.fs.link('/main.db-journal', '/kept');
+      await db.run("INSERT INTO t (text) VALUES ('x')");
+      await db.run("INSERT INTO t (text) VALUES ('y')");
+      const tree = await treeOf(shard.dir);
+      expect(await shard.restored()).toEqual(tree);
+      expect(tree['/kept']!.length).toBeGreaterThan(4096);
+    }));
+
   test('keeps what SQLite needs only for itself out of the directory and the log', () =>
     withTable(async ({ db, dir, primary }) => {
       const before = scratch();

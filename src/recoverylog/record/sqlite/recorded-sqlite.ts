@@ -12,7 +12,7 @@ import type { RecordedFs } from '../recorded-fs.ts';
 import type { Recorder } from '../recorder.ts';
 import { Connection, type Row, type Sql, type SqlParameters, type SqlReader } from './connection.ts';
 import { SqliteRefusedError } from './errors.ts';
-import { DatabaseFiles } from './files.ts';
+import { DatabaseFiles, type OpenFile } from './files.ts';
 import { RecordingLedger } from './ledger.ts';
 import { removeSuperJournals } from './leftovers.ts';
 import { loadSqlite } from './load.ts';
@@ -171,18 +171,26 @@ export class RecordedSqlite {
   async #rewrite(signal: AbortSignal | undefined): Promise<void> {
     for (const { path } of this.#files.databases) {
       await this.#room(signal);
+      this.#files.allow(this.#limit);
+      this.#connection.settle(); // the length that a database tells is right only then
       const file = this.#files.databases.find((each) => each.path === path);
-      if (!file || file.size === 0) continue; // detached meanwhile, or never written to
-      const copying = new FileSnapshot(this.#files, file);
-      try {
-        while (!copying.step()) await this.#room(signal);
-      } catch (error) {
-        copying.cancel();
-        throw error;
-      }
-      copying.finish();
+      if (file && file.size > 0) await this.#rewriteFile(file, signal);
     }
     await this.barrier();
+  }
+
+  async #rewriteFile(file: OpenFile, signal: AbortSignal | undefined): Promise<void> {
+    const copying = new FileSnapshot(this.#files, file);
+    try {
+      while (!copying.step()) {
+        await this.#room(signal);
+        if (file.gone) return copying.cancel(); // it was detached
+      }
+    } catch (error) {
+      copying.cancel();
+      throw error;
+    }
+    copying.finish();
   }
 
   /** Until a snapshot may go on. */

@@ -2,10 +2,11 @@
  * Snapshots: a file that is written anew while it is used, a log that can be pruned, and crashes at each operation of it.
  */
 import { describe, expect, test } from '@jest/globals';
-import { operationEnds, treeOf, withTempDir } from '../../testing/index.ts';
+import { cutLog, operationEnds, takeOver, treeOf, withTempDir } from '../../testing/index.ts';
 import { parseHints, encodeHintsJson, neededByHints } from '../../index.ts';
-import type { RecordedSqlite } from './index.ts';
-import { problemAfter, record, type Step } from './testing/recorded-story.ts';
+import { RecordedSqlite } from './index.ts';
+import { askReader, damage, dump } from './testing/dump.ts';
+import { allowedAt, problemAfter, record, type Step } from './testing/recorded-story.ts';
 import { Shard } from './testing/shard.ts';
 
 /** More than one piece of a copy. */
@@ -123,6 +124,57 @@ describe('a snapshot', () => {
       await db.run("UPDATE item SET body = 'x' WHERE id = 0");
       expect(await shard.restored()).toEqual(await treeOf(shard.dir));
       await db.close();
+    }));
+
+  test('of a database that is detached meanwhile is given up; the others get theirs', () =>
+    withTempDir(async (root) => {
+      const shard = await new Shard(root).takeOver();
+      const { db, primary } = shard;
+      await db.exec("CREATE TABLE t (x); ATTACH 'side.db' AS side; CREATE TABLE side.t (x)");
+      await db.run('INSERT INTO side.t VALUES (zeroblob(1500000))');
+      let before = -1;
+      for (let turns = 0; turns < 2 * TURNS; turns++) {
+        const done = db.snapshot();
+        before = primary.recorder.links.get('/main.db')!;
+        for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        await db.exec('DETACH side');
+        await done;
+        expect(primary.recorder.links.has('/side.db-next')).toBe(false);
+        await db.exec("ATTACH 'side.db' AS side");
+        expect(await db.query('SELECT length(x) AS n FROM side.t')).toEqual([{ n: 1_500_000 }]);
+      }
+      expect(primary.recorder.links.get('/main.db')).not.toBe(before);
+      expect(await shard.restored()).toEqual(await treeOf(shard.dir));
+      await db.close();
+    }));
+
+  test('of an attached database in which a crash has cut a transaction that shortens it undoes that first', () =>
+    withTempDir(async (root) => {
+      const recording = await record([
+        (db) =>
+          db.exec("ATTACH 'side.db' AS side; PRAGMA side.page_size = 1024; PRAGMA side.auto_vacuum = FULL"),
+        (db) => db.exec('CREATE TABLE side.t (id INTEGER PRIMARY KEY, x)'),
+        (db) =>
+          db.run(`INSERT INTO side.t (x) SELECT randomblob(700) FROM json_each('[${'1,'.repeat(30)}1]')`),
+        (db) => db.run('DELETE FROM side.t WHERE id <> 5'),
+      ]);
+      const { begin } = recording.marks.at(-1)!;
+      const cuts = operationEnds(recording.content).filter((end) => end > begin);
+      expect(cuts.length).toBeGreaterThan(3);
+      for (const cut of cuts) {
+        const { fs, session } = await takeOver(await cutLog(recording.content, cut), `${root}/${cut}`, 2);
+        const db = await RecordedSqlite.open(fs, 'main.db');
+        await db.exec("ATTACH 'side.db' AS side");
+        await db.snapshot();
+        const found = await db.read((sql) => ({
+          damage: damage(askReader(sql)),
+          state: dump(askReader(sql)),
+        }));
+        expect(found.damage).toEqual([]);
+        expect(allowedAt(recording, cut)).toContain(found.state);
+        await db.close();
+        await session.close();
+      }
     }));
 
   test('cut at any of its operations leaves the database as it was before or after what went on meanwhile', async () => {

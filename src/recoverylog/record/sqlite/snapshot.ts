@@ -3,7 +3,8 @@
  *
  * N1  Between two pieces transactions run. What they write to the part that is copied already is written to the copy too, so at the end, which is
  *     between two transactions, both files say the same, and nobody sees the exchange: not SQLite, not a reader of the log.
- * N2  The copy has the length that the first page tells: what lies behind it (files.ts F3) stays out.
+ * N2  The copy has the length that the first page tells: what lies behind it (files.ts F3) stays out. A transaction that a crash has cut must have been
+ *     undone before, since SQLite may need that rest to undo it.
  * N3  A crash leaves a copy without a use, or, in the middle of the exchange, the copy alone: it was whole before that began. `settle` removes the one
  *     and finishes the other.
  */

@@ -51,10 +51,10 @@ export async function record(
 }
 
 /** What comes of the first `cut` bytes: nothing to say against it, or what is wrong (1). */
-export async function problemAfter({ content, marks }: Recording, cut: number): Promise<string | undefined> {
+export async function problemAfter(recording: Recording, cut: number): Promise<string | undefined> {
   return await withTempDir(async (dir) => {
-    await play(await cutLog(content, cut), dir);
-    const allowed = allowedAt(marks, cut);
+    await play(await cutLog(recording.content, cut), dir);
+    const allowed = allowedAt(recording, cut);
     const found = await recovered(dir);
     if (found.damage.length > 0) return `damaged: ${found.damage.join('; ')}`;
     if (!allowed.includes(found.state)) return `in a state that it must not be in:\n${found.state}`;
@@ -64,7 +64,8 @@ export async function problemAfter({ content, marks }: Recording, cut: number): 
   });
 }
 
-function allowedAt(marks: readonly Mark[], cut: number): string[] {
+/** States that a cut may leave (1). */
+export function allowedAt({ marks }: Recording, cut: number): string[] {
   const first = marks.findLastIndex(({ end }) => end <= cut);
   const last = marks.findLastIndex(({ begin }) => begin < cut);
   return marks.slice(first, Math.max(first, last) + 1).map(({ state }) => state);
