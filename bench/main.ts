@@ -13,6 +13,10 @@ const BENCHES: Readonly<Record<string, string>> = {
   'read-throughput':
     'reading a compacted journal of 2 GiB onto a disk, over the best of rclone copy and bare parallel GETs',
   'open-10k': 'open and fence a log of 10,000 live slots at 5 ms a request, over bare parallel GETs',
+  sqlite: 'inserts into a recorded SQLite database, over the same database without a recorder',
+  'gazette-compat':
+    "logs of ours, imported, random, handed over and forked, played by Gazette's own player (HOLDFAST_GAZETTE_PLAYLOG)",
+  'recoverylog-play': "playing a recovery log into a directory, over Gazette's player on the same bytes",
   failover: 'the write gap that clients see, fault by fault',
 };
 

@@ -12,6 +12,9 @@ import { openStore } from '../../src/store/index.ts';
 import { PORTS } from './journal.ts';
 import { watchMemory, type PeakMemory } from './report.ts';
 
+/** The journal that benches play. */
+export const NAME = 'bench/recovery-log';
+
 export interface PlayTask {
   /** The store, as a URL, and the journal in it. */
   readonly url: string;

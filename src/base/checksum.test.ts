@@ -53,6 +53,7 @@ describe('crc32c', () => {
           const at = Math.min(cut, data.length);
           expect(crc32c(data)).toBe(crc32cByDefinition(data));
           expect(crc32c(data.subarray(at), crc32c(data.subarray(0, at)))).toBe(crc32c(data));
+          expect(crc32c(data, crc32c(data, 0, 0, at), at)).toBe(crc32c(data));
         },
       ),
     );

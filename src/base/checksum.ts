@@ -32,20 +32,22 @@ function buildTables(): Int32Array {
 }
 
 /**
- * CRC-32C (Castagnoli, reflected, init and final XOR 0xFFFFFFFF) of `data`, continued from `previous`, as an unsigned 32-bit number.
- * crc32c(b, crc32c(a)) equals crc32c(a followed by b). Source: gazette.md §1.4.
+ * CRC-32C (Castagnoli, reflected, init and final XOR 0xFFFFFFFF) of `data`, or of its bytes [begin, end), continued from `previous`, as an unsigned
+ * 32-bit number. crc32c(b, crc32c(a)) equals crc32c(a followed by b). Source: gazette.md §1.4.
  */
-export function crc32c(data: Uint8Array, previous = 0): number {
-  return ~(data.length < LONG_BYTES ? short(data, 0, ~previous) : long(data, ~previous)) >>> 0;
+export function crc32c(data: Uint8Array, previous = 0, begin = 0, end: number = data.length): number {
+  return (
+    ~(end - begin < LONG_BYTES ? short(data, begin, end, ~previous) : long(data, begin, end, ~previous)) >>> 0
+  );
 }
 
-/** The state after all of `data`, sixteen bytes a step. */
-function long(data: Uint8Array, state: number): number {
+/** The state after [begin, end), sixteen bytes a step. */
+function long(data: Uint8Array, begin: number, end: number, state: number): number {
   const t = tables;
   const words = viewOf(data);
-  const end = data.length - (data.length % 16);
+  const end16 = end - ((end - begin) % 16);
   let crc = state;
-  for (let i = 0; i < end; i += 16) {
+  for (let i = begin; i < end16; i += 16) {
     const a = words.getInt32(i, true) ^ crc;
     const b = words.getInt32(i + 4, true);
     const c = words.getInt32(i + 8, true);
@@ -68,15 +70,15 @@ function long(data: Uint8Array, state: number): number {
       t[256 + ((d >>> 16) & 0xff)]! ^
       t[d >>> 24]!;
   }
-  return short(data, end, crc);
+  return short(data, end16, end, crc);
 }
 
-/** The state after `data` from `start` on, eight bytes a step. */
-function short(data: Uint8Array, start: number, state: number): number {
+/** The state after [begin, end), eight bytes a step. */
+function short(data: Uint8Array, begin: number, end: number, state: number): number {
   const t = tables;
   let crc = state;
-  let i = start;
-  const end8 = data.length - ((data.length - start) % 8);
+  let i = begin;
+  const end8 = end - ((end - begin) % 8);
   while (i < end8) {
     crc ^= data[i]! | (data[i + 1]! << 8) | (data[i + 2]! << 16) | (data[i + 3]! << 24);
     crc =
@@ -90,7 +92,7 @@ function short(data: Uint8Array, start: number, state: number): number {
       t[data[i + 7]!]!;
     i += 8;
   }
-  while (i < data.length) crc = (crc >>> 8) ^ t[(crc ^ data[i++]!) & 0xff]!;
+  while (i < end) crc = (crc >>> 8) ^ t[(crc ^ data[i++]!) & 0xff]!;
   return crc;
 }
 

@@ -4,53 +4,14 @@
  * 1. A command that writes to a store says so in its description, and does it only when told with --fence.
  * 2. A command is loaded when it is asked for (2 of main.ts).
  */
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { CatOptions } from './journal/cat.ts';
 import type { CompactFlags } from './journal/compact.ts';
 import type { CostOptions } from './journal/cost.ts';
 import type { PruneFlags } from './journal/prune.ts';
 import type { CommonOptions, Subject } from './journal/run.ts';
 import type { VerifyFlags } from './journal/verify.ts';
-
-const UNITS: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
-
-/** 1500, 64Ki, 1.5M; also with a B at the end. */
-function bytes(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)([kMGT]?|[KMGT]i)B?$/.exec(text) ?? [];
-  const value = Number(digits) * (UNITS[unit] ?? Number.NaN);
-  if (digits === '' || !Number.isSafeInteger(Math.round(value)))
-    throw new InvalidArgumentError('Give bytes as 1500, 64Ki, 1.5M or 2GiB.');
-  return Math.round(value);
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new InvalidArgumentError('Give a number that is not negative.');
-  return value;
-}
-
-function share(text: string): number {
-  if (number(text) > 1) throw new InvalidArgumentError('Give a part between 0 and 1.');
-  return number(text);
-}
-
-function whole(text: string): number {
-  if (!Number.isSafeInteger(number(text))) throw new InvalidArgumentError('Give a whole number.');
-  return number(text);
-}
-
-const collect = (file: string, files: readonly string[] = []): readonly string[] => [...files, file];
+import { bytes, collect, number, share, whole } from './values.ts';
 
 function subject(command: Command, journal = '<journal>'): Command {
   return command

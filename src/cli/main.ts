@@ -12,6 +12,7 @@ import type { Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
 import { createLogger, describeError, silentLogger, type Logger, type LogLevel } from '../base/index.ts';
 import { addJournalCommands } from './journal.ts';
+import { addLogCommands } from './log.ts';
 
 /** Applications that are part of this image. Services of users make their own program with the agent's door. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
@@ -122,6 +123,7 @@ program
   );
 
 addJournalCommands(program.command('journal').description('look into the journals of a store'));
+addLogCommands(program.command('log').description('play, check, begin and look into recovery logs'));
 
 try {
   await program.parseAsync();

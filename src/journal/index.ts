@@ -53,6 +53,14 @@ export {
 export type { CompactionIndex, Range } from './format/compaction-index.ts';
 export { fragmentKey, type Fragment } from './format/fragment.ts';
 export {
+  gazetteContent,
+  parseGazetteName,
+  storeKey,
+  type GazetteCodec,
+  type GazetteFragment,
+} from './format/gazette-fragment.ts';
+export { labelSet } from './format/gazette-labels.ts';
+export {
   deleteJournal,
   type DeleteJournal,
   type DeleteReport,
@@ -90,6 +98,7 @@ export {
   type ListedObject,
   type ListOptions,
 } from './inspect/list-slots.ts';
+export { plainJournal, plainStore, type PlainContent } from './inspect/plain-store.ts';
 export { PRICES, PRICES_SOURCE, type Prices } from './inspect/prices.ts';
 export {
   MetricsTextError,

@@ -6,13 +6,22 @@
  * M3  While hinted segments remain, a create that the hints do not name is not tracked, even after the last hinted file was created. (Gazette keys
  *     on hinted files alone, and then resurrects a file that died in a skipped stretch; later creates at its path roll the log back silently:
  *     gazette.md §2.6-1.)
- * M4  While hinted segments remain, property operations change nothing: the hints hold the value as of their making, which is newer (§2.6-2).
- * M3 and M4 are wire compatible. Rules 'gazette' switch both off, for comparing with the original.
+ * M4  While hinted segments remain, property operations change nothing: the hints hold the value as of their making, which is newer (§2.6-2). Unless the
+ *     operation that set the hinted value has come by: what follows it is newer still, and the hints are a player's of Gazette, which that flaw misled.
+ * M5  Hints are exact (exact-hints.ts): files have as many segments as are worth it, and what lies between them may be pruned.
+ * M6  Behind the hints, an operation of the right sequence number and checksum that names a path of a hinted file anew shows that the file was dead: the
+ *     checksum covers the whole history, which its writer knew. The file gives way. (Gazette's players, met with a file that M3 is about, name it as alive
+ *     in the hints that they write; it then keeps every later operation out.)
+ * M3 to M6 are wire compatible. Rules 'gazette' switch them off, for comparing with the original.
  */
 import { crc32c } from '../base/index.ts';
-import { liveLogSegments, type FsmHints } from './format/hints.ts';
+import { exactSegments } from './exact-hints.ts';
+import type { OpFrame } from './format/frame.ts';
+import { hintsOf, liveLogSegments, type FsmHints } from './format/hints.ts';
 import type { OpPlace, RecordedOp } from './format/op.ts';
 import type { Segment } from './format/segment.ts';
+import { FileHistory, Runs, stretchOf, type Stretch } from './stretches.ts';
+import { Upcoming } from './upcoming.ts';
 
 export type Rejection =
   | 'not-hinted-author'
@@ -26,7 +35,7 @@ export type Rejection =
 
 interface LiveNode {
   readonly links: Set<string>;
-  readonly segments: Segment[];
+  readonly history: FileHistory;
 }
 
 export class Fsm {
@@ -34,24 +43,33 @@ export class Fsm {
   #nextChecksum = 0;
   #lastLog: string;
   readonly #properties = new Map<string, string>();
+  /** Where each property was updated last. */
+  readonly #updates = new Map<string, Segment>();
+  /** Ascending: creates come in their order. */
   readonly #nodes = new Map<number, LiveNode>();
   readonly #links = new Map<string, number>();
-  readonly #hintedSegments: Segment[];
-  readonly #hintedFnodes: number[];
+  readonly #runs = new Runs();
+  /** First operation of the run that the operation belongs to which is being applied. */
+  #runBegin = 0;
+  /** Begins with the newest create; none behind a hole (exact-hints E3). */
+  #guard: Stretch | undefined;
+  readonly #hintedSegments: Upcoming<Segment>;
+  readonly #hintedFnodes: Upcoming<number>;
+  /** Files that hints said are alive: what they say may be wrong (M6). */
+  readonly #aliveByHints: ReadonlySet<number>;
+  /** Properties whose hinted value the operations played so far have set (M4). */
+  readonly #overtaken = new Set<string>();
   readonly #rules: 'holdfast' | 'gazette';
 
   /** @throws HintsError */
   constructor(hints: FsmHints, rules: 'holdfast' | 'gazette' = 'holdfast') {
     const { fnodes, segments } = liveLogSegments(hints);
     this.#lastLog = hints.log;
-    this.#hintedFnodes = [...fnodes];
-    this.#hintedSegments = [...segments];
+    this.#hintedFnodes = new Upcoming(fnodes);
+    this.#hintedSegments = new Upcoming(segments);
+    this.#aliveByHints = new Set(fnodes);
     this.#rules = rules;
-    const first = segments[0];
-    if (first) {
-      this.#nextSeqNo = first.firstSeqNo;
-      this.#nextChecksum = first.firstChecksum;
-    }
+    this.#expect(this.#hintedSegments.first);
     for (const { path, content } of hints.properties) this.#properties.set(path, content);
   }
 
@@ -69,11 +87,11 @@ export class Fsm {
 
   /** Hinted segments that have not been played yet. */
   get hintedSegments(): readonly Segment[] {
-    return this.#hintedSegments;
+    return this.#hintedSegments.rest;
   }
 
   get hintedFnodes(): readonly number[] {
-    return this.#hintedFnodes;
+    return this.#hintedFnodes.rest;
   }
 
   get properties(): ReadonlyMap<string, string> {
@@ -94,128 +112,159 @@ export class Fsm {
     return this.#nodes.get(fnode)?.links ?? new Set();
   }
 
-  /** Live files ascending, with their links. */
+  /** Live files ascending, with their links, and their segments as Gazette has them: one for each author and log that follow one another. */
   liveNodes(): {
     readonly fnode: number;
     readonly links: readonly string[];
     readonly segments: readonly Segment[];
   }[] {
-    return [...this.#nodes]
-      .sort(([a], [b]) => a - b)
-      .map(([fnode, node]) => ({ fnode, links: [...node.links], segments: node.segments }));
+    return [...this.#nodes].map(([fnode, { links, history }]) => ({
+      fnode,
+      links: [...links],
+      segments: history.merged(),
+    }));
   }
 
   /** Applies an operation, or says why it does not belong (M1, M2). `payload`: its bytes as received. */
   apply(op: RecordedOp, payload: Uint8Array, place: OpPlace): Rejection | undefined {
-    const hinted = this.#hintedSegments[0];
-    if (hinted && hinted.author !== op.author) return 'not-hinted-author';
-    if (op.seqNo !== this.#nextSeqNo) return 'wrong-seq-no';
-    if (op.checksum !== this.#nextChecksum) return 'checksum-mismatch';
-    const rejection = this.#dispatch(op, place);
+    const rejection = this.#check(op, place);
     if (rejection !== undefined && rejection !== 'not-tracked') return rejection;
-    this.#nextSeqNo = op.seqNo + 1;
-    this.#nextChecksum = crc32c(payload, this.#nextChecksum);
-    this.#lastLog = place.log;
-    if (hinted && hinted.lastSeqNo < this.#nextSeqNo) {
-      this.#hintedSegments.shift();
-      const next = this.#hintedSegments[0];
-      if (next) {
-        this.#nextSeqNo = next.firstSeqNo;
-        this.#nextChecksum = next.firstChecksum;
-      }
-    }
+    this.#advance(op, place, crc32c(payload, this.#nextChecksum), rejection === undefined);
     return rejection;
   }
 
-  /** Hints of the state as it is, for a log whose name they carry. Properties and files in ascending order. */
-  buildHints(log: string): FsmHints {
-    return {
-      log,
-      liveNodes: this.liveNodes().map(({ fnode, segments }) => ({
-        fnode,
-        segments: segments.map((segment) => (segment.log === log ? { ...segment, log: '' } : segment)),
-      })),
-      properties: [...this.#properties]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([path, content]) => ({ path, content })),
-    };
+  /** As apply(), for an operation as it was found. */
+  applyFrame(frame: OpFrame): Rejection | undefined {
+    const { op } = frame;
+    const rejection = this.#check(op, frame);
+    if (rejection !== undefined && rejection !== 'not-tracked') return rejection;
+    this.#advance(op, frame, frame.checksumAfter(this.#nextChecksum), rejection === undefined);
+    return rejection;
   }
 
-  #dispatch(op: RecordedOp, place: OpPlace): Rejection | undefined {
-    if (op.create) return this.#create(op, op.create.path, place);
-    if (this.#hintedFnodes[0] === op.seqNo) return 'expected-hinted-fnode';
-    if (op.link) return this.#link(op, op.link.fnode, op.link.path, place);
-    if (op.unlink) return this.#unlink(op, op.unlink.fnode, op.unlink.path, place);
-    if (op.write) return this.#extend(op, op.write.fnode, place);
-    if (op.property) return this.#property(op.property.path, op.property.content);
+  /**
+   * Hints of the state as it is, for a log whose name they carry. Properties and files in ascending order. By default exact ones (M5), unless the rules are
+   * Gazette's. 'gazette' names what Gazette would, which may be what exact hints have left out and nobody kept: never to be stored beside those.
+   */
+  buildHints(
+    log: string,
+    form: 'exact' | 'gazette' = this.#rules === 'gazette' ? 'gazette' : 'exact',
+  ): FsmHints {
+    const files = [...this.#nodes].map(([fnode, { history }]) => ({ fnode, history }));
+    const nodes =
+      form === 'gazette'
+        ? files.map(({ fnode, history }) => ({ fnode, segments: history.merged() }))
+        : exactSegments({
+            runs: this.#runs.all,
+            files,
+            guard: this.#guard,
+            updates: [...this.#updates.values()],
+          });
+    return hintsOf(log, nodes, this.#properties);
+  }
+
+  /** Does what the operation does, if it belongs. */
+  #check(op: RecordedOp, place: OpPlace): Rejection | undefined {
+    const hinted = this.#hintedSegments.first;
+    if (hinted !== undefined && hinted.author !== op.author) return 'not-hinted-author';
+    if (op.seqNo !== this.#nextSeqNo) return 'wrong-seq-no';
+    if (op.checksum !== this.#nextChecksum) return 'checksum-mismatch';
+    this.#runBegin = this.#runs.beginOf(op, place);
+    if (op.create !== undefined) return this.#create(op, op.create.path, place);
+    if (this.#hintedFnodes.first === op.seqNo) return 'expected-hinted-fnode';
+    if (op.link !== undefined) return this.#link(op, op.link.fnode, op.link.path, place);
+    if (op.unlink !== undefined) return this.#unlink(op, op.unlink.fnode, op.unlink.path, place);
+    if (op.write !== undefined) return this.#extend(op, op.write.fnode, place);
+    if (op.property !== undefined) return this.#property(op, op.property.path, op.property.content, place);
     return undefined;
   }
 
+  /** The chain goes on behind an operation. */
+  #advance(op: RecordedOp, place: OpPlace, checksum: number, isTracked: boolean): void {
+    if (this.#runs.extend(op, place)) this.#guard = undefined;
+    if (op.create !== undefined)
+      this.#guard = isTracked ? this.#nodes.get(op.seqNo)!.history.stretches[0]! : stretchOf(op, place);
+    this.#nextSeqNo = op.seqNo + 1;
+    this.#nextChecksum = checksum;
+    this.#lastLog = place.log;
+    const hinted = this.#hintedSegments.first;
+    if (hinted === undefined || hinted.lastSeqNo >= this.#nextSeqNo) return;
+    this.#hintedSegments.shift();
+    this.#expect(this.#hintedSegments.first);
+  }
+
+  #expect(segment: Segment | undefined): void {
+    if (segment === undefined) return;
+    this.#nextSeqNo = segment.firstSeqNo;
+    this.#nextChecksum = segment.firstChecksum;
+  }
+
   #create(op: RecordedOp, path: string, place: OpPlace): Rejection | undefined {
-    if (this.#links.has(path)) return 'link-exists';
+    if (!this.#isFree(path)) return 'link-exists';
     if (this.#properties.has(path)) return 'property-exists';
-    const expected = this.#hintedFnodes[0];
-    const onlyHinted =
-      expected !== undefined || (this.#rules === 'holdfast' && this.#hintedSegments.length > 0); // M3
-    if (onlyHinted && expected !== op.seqNo) return 'not-tracked';
+    const expected = this.#hintedFnodes.first;
+    const isHinting = this.#rules === 'holdfast' && this.#hintedSegments.first !== undefined; // M3
+    if ((expected !== undefined || isHinting) && expected !== op.seqNo) return 'not-tracked';
     if (expected !== undefined) this.#hintedFnodes.shift();
     this.#links.set(path, op.seqNo);
-    this.#nodes.set(op.seqNo, { links: new Set([path]), segments: [segmentOf(op, place)] });
+    const history = new FileHistory(stretchOf(op, place));
+    this.#nodes.set(op.seqNo, { links: new Set([path]), history });
     return undefined;
   }
 
   #link(op: RecordedOp, fnode: number, path: string, place: OpPlace): Rejection | undefined {
-    if (this.#links.has(path)) return 'link-exists';
+    if (!this.#isFree(path)) return 'link-exists';
     if (this.#properties.has(path)) return 'property-exists';
     const rejection = this.#extend(op, fnode, place);
-    if (rejection) return rejection;
+    if (rejection !== undefined) return rejection;
     this.#links.set(path, fnode);
     this.#nodes.get(fnode)!.links.add(path);
     return undefined;
   }
 
+  /** Whether a path has no file, or had one that gives way (M6). */
+  #isFree(path: string): boolean {
+    const held = this.#links.get(path);
+    if (held === undefined) return true;
+    if (this.#rules === 'gazette' || this.#hintedSegments.first !== undefined) return false;
+    if (!this.#aliveByHints.has(held)) return false;
+    this.#dropLink(held, path);
+    return true;
+  }
+
+  #dropLink(fnode: number, path: string): void {
+    const node = this.#nodes.get(fnode)!;
+    node.links.delete(path);
+    this.#links.delete(path);
+    if (node.links.size === 0) this.#nodes.delete(fnode);
+  }
+
   #unlink(op: RecordedOp, fnode: number, path: string, place: OpPlace): Rejection | undefined {
     const node = this.#nodes.get(fnode);
-    if (!node) return 'not-tracked';
+    if (node === undefined) return 'not-tracked';
     if (!node.links.delete(path)) return 'no-such-link';
     this.#links.delete(path);
     if (node.links.size === 0) this.#nodes.delete(fnode);
-    else this.#extend(op, fnode, place);
+    else node.history.extend(op, place, this.#runBegin);
     return undefined;
   }
 
-  #property(path: string, content: string): Rejection | undefined {
+  #property(op: RecordedOp, path: string, content: string, place: OpPlace): Rejection | undefined {
     if (this.#links.has(path)) return 'link-exists';
-    if (this.#rules === 'gazette' || this.#hintedSegments.length === 0) this.#properties.set(path, content); // M4
+    this.#updates.set(path, stretchOf(op, place));
+    const given = this.#properties.get(path);
+    const isNewest =
+      this.#rules === 'gazette' || this.#hintedSegments.first === undefined || given === undefined; // M4
+    if (isNewest || this.#overtaken.has(path)) this.#properties.set(path, content);
+    else if (given === content) this.#overtaken.add(path);
     return undefined;
   }
 
   /** Notes that the file's history now reaches to this operation. */
   #extend(op: RecordedOp, fnode: number, place: OpPlace): Rejection | undefined {
     const node = this.#nodes.get(fnode);
-    if (!node) return 'not-tracked';
-    const last = node.segments.at(-1)!;
-    if (last.author === op.author && last.log === place.log) {
-      node.segments[node.segments.length - 1] = {
-        ...last,
-        lastSeqNo: op.seqNo,
-        lastOffset: place.lastOffset,
-      };
-    } else {
-      node.segments.push(segmentOf(op, place));
-    }
+    if (node === undefined) return 'not-tracked';
+    node.history.extend(op, place, this.#runBegin);
     return undefined;
   }
-}
-
-function segmentOf(op: RecordedOp, place: OpPlace): Segment {
-  return {
-    author: op.author,
-    firstSeqNo: op.seqNo,
-    firstOffset: place.firstOffset,
-    firstChecksum: op.checksum,
-    lastSeqNo: op.seqNo,
-    lastOffset: place.lastOffset,
-    log: place.log,
-  };
 }

@@ -15,9 +15,12 @@ export function cleanPath(path: string): string | undefined {
   return wouldEscape || trimmed === '/' || isStaging(trimmed) ? undefined : trimmed;
 }
 
+/** Components that are neither empty nor `.` nor `..`: what cleanPath leaves as it is, found faster. A log has a path in every other operation. */
+const CANONICAL = /^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/;
+
 /** Whether a path found in a log may be played: exactly the canonical form of itself. */
 export function isPlayable(path: string): boolean {
-  return path.startsWith('/') && cleanPath(path) === path;
+  return CANONICAL.test(path) && !isStaging(path);
 }
 
 function isStaging(path: string): boolean {

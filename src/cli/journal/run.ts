@@ -1,7 +1,8 @@
 /**
- * What every journal command shares: a store, somewhere to print to, an end on request, and one exit code for each way to fail.
+ * What every command on journals and logs shares: somewhere to print to, an end on request, a store, and one exit code for each way to fail.
  *
  * 1. An error is one line that says what to do: on standard error, or with --json as one object on standard output.
+ * 2. The exit code is that of the first error in the chain of causes that has one.
  */
 import { EXIT } from '../../api/index.ts';
 import {
@@ -32,15 +33,18 @@ export interface CommonOptions extends Subject {
   readonly json?: boolean;
 }
 
-/** What a command works with. */
-export interface Context {
-  readonly store: ObjectStore;
+/** What a command works with, besides a store. */
+export interface Surroundings {
   readonly out: Output;
   readonly clock: Clock;
   readonly random: Random;
   /** Hiccups of the store, on standard error. */
   readonly log: Logger;
   readonly signal: AbortSignal;
+}
+
+export interface Context extends Surroundings {
+  readonly store: ObjectStore;
 }
 
 const EXIT_OF: Readonly<Record<string, number>> = {
@@ -56,14 +60,45 @@ const EXIT_OF: Readonly<Record<string, number>> = {
   WRITE_RATE_UNKNOWN: EXIT.configuration,
   FENCE_NOT_CONFIRMED: EXIT.configuration,
   HINTS_UNUSABLE: EXIT.configuration,
+  HINTS_INVALID: EXIT.configuration,
+  LOG_NOT_NAMED: EXIT.configuration,
+  LOG_NOT_NEW: EXIT.configuration,
+  DIRECTORY_UNFIT: EXIT.configuration,
+  NOT_RECORDABLE: EXIT.configuration,
+  NOTHING_TO_FORK: EXIT.configuration,
+  SOURCE_CHANGED: EXIT.configuration,
   STALE_TERM: EXIT.fenced,
   FENCED: EXIT.fenced,
   CORRUPT_SLOT: EXIT.dataLoss,
   CORRUPT_FRAGMENT: EXIT.dataLoss,
   DATA_LOSS: EXIT.dataLoss,
   RANGE_PRUNED: EXIT.dataLoss,
+  REPLAY_FAILED: EXIT.dataLoss,
+  HISTORY_LOST: EXIT.dataLoss,
   OUTPUT_FAILED: EXIT.localDisk,
+  RAW_FILE_FAILED: EXIT.localDisk,
+  ENOSPC: EXIT.localDisk,
+  EDQUOT: EXIT.localDisk,
+  EACCES: EXIT.localDisk,
+  EROFS: EXIT.localDisk,
+  EIO: EXIT.localDisk,
+  ENOENT: EXIT.localDisk,
+  ENOTDIR: EXIT.localDisk,
+  EISDIR: EXIT.localDisk,
 };
+
+/** Deepest chain of causes that is looked through; ours are half as long. */
+const MAX_CAUSES = 8;
+
+/** 2 */
+function exitCodeOf(thrown: unknown): number {
+  for (let at: unknown = thrown, depth = 0; Error.isError(at) && depth < MAX_CAUSES; at = at.cause, depth++) {
+    const code = errorCode(at);
+    if (at instanceof StoreError) return EXIT.storeRefused;
+    if (code !== undefined && EXIT_OF[code] !== undefined) return EXIT_OF[code];
+  }
+  return EXIT.internal;
+}
 
 /** Runs a command on the store and the journal that are named; @returns the exit code. Never throws. */
 export async function runOnJournal(
@@ -81,32 +116,41 @@ export async function runOnJournal(
 
 /** The same without a journal. */
 export async function runOnStore(
-  options: CommonOptions,
+  options: Pick<CommonOptions, 'store' | 'json'>,
   command: (context: Context) => Promise<number>,
+): Promise<number> {
+  return await run(options.json ?? false, async (surroundings) => {
+    const store = openStore(options.store, surroundings);
+    try {
+      return await command({ ...surroundings, store });
+    } finally {
+      await store.close();
+    }
+  });
+}
+
+/** The same without a store. */
+export async function run(
+  json: boolean,
+  command: (surroundings: Surroundings) => Promise<number>,
 ): Promise<number> {
   const out = new Output(process.stdout);
   const stop = stopOnSignals();
   process.stderr.on('error', () => undefined); // whoever does not want to hear of problems need not
   try {
     const log = createLogger({ level: 'warn', format: 'text', stream: process.stderr });
-    const ports = { clock: systemClock, random: systemRandom, log };
-    const store = openStore(options.store, ports);
-    try {
-      return await command({ ...ports, store, out, signal: stop.signal });
-    } finally {
-      await store.close();
-    }
+    return await command({ clock: systemClock, random: systemRandom, log, out, signal: stop.signal });
   } catch (thrown) {
     if (thrown instanceof OutputClosedError) return EXIT.ok;
     if (isAbortOf(stop.signal, thrown)) return INTERRUPTED;
-    return await tell(thrown, out, options.json ?? false);
+    return await tell(thrown, out, json);
   }
 }
 
 async function tell(thrown: unknown, out: Output, json: boolean): Promise<number> {
   const error = ensureError(thrown);
   const code = errorCode(error) ?? 'INTERNAL';
-  const exit = error instanceof StoreError ? EXIT.storeRefused : (EXIT_OF[code] ?? EXIT.internal);
+  const exit = exitCodeOf(error);
   if (!json) console.error(`${code}: ${error.message}`);
   else {
     try {

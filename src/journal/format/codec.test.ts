@@ -1,25 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { concatBytes, EMPTY_BYTES, fromHex, sha1Hex, utf8 } from '../../base/index.ts';
-import { CodecError, compress, decompress, type Codec } from './codec.ts';
+import { CodecError, compress, decompress } from './codec.ts';
 
-const GOLDEN = new URL('../../../e2e/golden/fragments/codecs/', import.meta.url);
-const CODEC_OF: Readonly<Record<string, Codec>> = { NONE: 'raw', GZIP: 'gzip', ZSTANDARD: 'zstd' };
 const MIB = 1024 * 1024;
-
-interface Vector {
-  readonly codecName: string;
-  readonly contentLength: number;
-  readonly file: string;
-  readonly members: number;
-  readonly sha1: string;
-}
-
-const vectors = readFileSync(new URL('index.jsonl', GOLDEN), 'utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line) as Vector);
 
 const bytesOf = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * i) >> 5);
 const problemOf = async (work: Promise<unknown>): Promise<unknown> => {
@@ -31,21 +15,6 @@ const problemOf = async (work: Promise<unknown>): Promise<unknown> => {
     return (error as CodecError).fields['problem'];
   }
 };
-
-describe('what Gazette wrote', () => {
-  test.each(vectors.map((vector) => [vector.file, vector] as const))('%s is read', async (file, vector) => {
-    const stored = readFileSync(new URL(file, GOLDEN));
-    const content = await decompress(CODEC_OF[vector.codecName]!, stored, vector.contentLength);
-    expect(sha1Hex(content)).toBe(vector.sha1);
-  });
-
-  test('the vectors have every codec, and gzip of several members', () => {
-    expect(new Set(vectors.map((vector) => CODEC_OF[vector.codecName]))).toEqual(
-      new Set(['raw', 'gzip', 'zstd']),
-    );
-    expect(vectors.some((vector) => vector.members > 1 && vector.contentLength > 1)).toBe(true);
-  });
-});
 
 describe.each(['gzip', 'zstd'] as const)('%s', (codec) => {
   const sync = { gzip: gzipSync, zstd: zstdCompressSync }[codec];

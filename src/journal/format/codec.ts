@@ -32,7 +32,7 @@ type Compressed = Exclude<Codec, 'raw'>;
 
 /** Stored bytes that do not decode to the content promised. */
 export class CodecError extends HoldfastError {
-  constructor(codec: Codec, problem: string, cause?: unknown) {
+  constructor(codec: string, problem: string, cause?: unknown) {
     super(
       'CODEC_DAMAGED',
       `The ${codec} bytes do not decode: ${problem}. Restore the object that holds them from a copy.`,

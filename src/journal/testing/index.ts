@@ -9,6 +9,23 @@ export {
   type CalmJournal,
   type CreateFault,
 } from './calm-journal.ts';
+export {
+  checkpointPayload,
+  decodeCheckpoint,
+  decodeIndex,
+  encodeIndex,
+  indexProblem,
+} from '../format/compaction-index.ts';
+export { fragmentName, fragmentRange } from '../format/fragment.ts';
+export { gazetteName, gazettePath, sumParts } from '../format/gazette-fragment.ts';
+export {
+  decodeSlot,
+  decodeSlotHead,
+  encodeSlot,
+  HEADER_BYTES,
+  SLOT_HEAD_BYTES,
+  type Slot,
+} from '../format/slot.ts';
 export { CHAPTERS, type Chapter } from './crash-chapters.ts';
 export { Lab, NO_PAST, type Past } from './crash-lab.ts';
 export { undisturbed } from './crash-recovery.ts';

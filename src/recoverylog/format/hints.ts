@@ -1,8 +1,8 @@
 /**
  * FSMHints: which files were alive and where their history lies; what a restore starts from (gazette.md §1.6, §2.2).
  *
- * J1  Written as Gazette writes them: JSON with snake_case keys, zero scalars left out, empty lists null. Read as JSON or as binary protobuf,
- *     told apart by the first byte.
+ * J1  Written as Gazette writes them: JSON with snake_case keys, zero scalars left out, empty lists null, or binary protobuf. Read in either form, told apart
+ *     by the first byte. JSON is read as Go reads it: keys in any letter case, keys of a later version passed over, whole numbers in digits only.
  * J2  Whatever does not decode exactly is an error, never "no hints" (I12): among it protobuf-JSON with camelCase keys, which the
  *     original takes silently for empty hints.
  * J3  Protobuf is taken only in the form that encoding it again gives: protobufjs by itself passes over a field of the wrong wire type, so that
@@ -22,6 +22,7 @@ export interface FnodeSegments {
 
 export interface FsmHints {
   readonly log: string;
+  /** Files to restore; with exact hints (exact-hints.ts E3) the newest may be one whose end lies in the log behind. */
   readonly liveNodes: readonly FnodeSegments[];
   readonly properties: readonly { readonly path: string; readonly content: string }[];
 }
@@ -34,7 +35,7 @@ const u32 = z
   .max(2 ** 32 - 1)
   .default(0);
 
-const segmentJson = z.strictObject({
+const segmentJson = z.object({
   author: u32,
   first_seq_no: position,
   first_offset: position,
@@ -44,15 +45,34 @@ const segmentJson = z.strictObject({
   log: z.string().default(''),
 });
 
-const hintsJson = z.strictObject({
+const hintsJson = z.object({
   log: z.string().default(''),
-  live_nodes: z
-    .array(z.strictObject({ fnode: position, segments: z.array(segmentJson).nullish() }))
-    .nullish(),
-  properties: z
-    .array(z.strictObject({ path: z.string().default(''), content: z.string().default('') }))
-    .nullish(),
+  live_nodes: z.array(z.object({ fnode: position, segments: z.array(segmentJson).nullish() })).nullish(),
+  properties: z.array(z.object({ path: z.string().default(''), content: z.string().default('') })).nullish(),
 });
+
+/** Every key that hints have, by itself in lower case and without underscores, as other encodings may have it. */
+const KEYS: ReadonlyMap<string, string> = new Map(
+  [
+    ...Object.keys(hintsJson.shape),
+    ...Object.keys(segmentJson.shape),
+    'fnode',
+    'segments',
+    'path',
+    'content',
+  ].map((key) => [bare(key), key]),
+);
+
+function bare(key: string): string {
+  return key.toLowerCase().replaceAll('_', '');
+}
+
+/** The key as we have it, or as it is when it is of a later version (J1). @throws HintsError for one of ours that is spelt otherwise (J2) */
+function knownKey(key: string): string {
+  const known = KEYS.get(bare(key));
+  if (known === undefined || known === key.toLowerCase()) return known ?? key;
+  throw new HintsError(`the key ${key} is written ${known}`);
+}
 
 /** Decodes a stored hints value (J1, J2) and checks that a replay can start from it. @throws HintsError */
 export function parseHints(value: Uint8Array): FsmHints {
@@ -65,9 +85,10 @@ export function parseHints(value: Uint8Array): FsmHints {
 function fromJson(value: Uint8Array): FsmHints {
   let raw: unknown;
   try {
-    raw = JSON.parse(fromUtf8(value));
+    raw = JSON.parse(fromUtf8(value), asGoReads);
   } catch (error) {
-    throw new HintsError('the value is not JSON', error);
+    if (error instanceof HintsError) throw error;
+    throw new HintsError('the value is not JSON, or has numbers that are no positions', error);
   }
   const parsed = hintsJson.safeParse(raw);
   if (!parsed.success)
@@ -91,6 +112,22 @@ function fromJson(value: Uint8Array): FsmHints {
     })),
     properties: properties ?? [],
   };
+}
+
+/** A reviver (J1). `source` is the text of a number as it stands in the value, which alone tells whether it is exact. */
+function asGoReads(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'number') {
+    const source = context?.source ?? String(value);
+    if (!/^-?\d+$/.test(source)) throw new HintsError(`${source} is no whole number in digits`);
+    return positionFromBigInt('a number', BigInt(source));
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) =>
+      inner === null ? [] : [[knownKey(key), inner as unknown]],
+    ),
+  );
 }
 
 type Int64 = number | bigint | { toString(): string };
@@ -129,35 +166,69 @@ function fromProtobuf(value: Uint8Array): FsmHints {
   }
 }
 
+/** Without what is zero or empty, which neither form has. */
+function nonZero(record: Record<string, number | string>): Record<string, number | string> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== 0 && value !== ''));
+}
+
+const segmentRecord = (s: Segment): Record<string, number | string> =>
+  nonZero({
+    author: s.author,
+    first_seq_no: s.firstSeqNo,
+    first_offset: s.firstOffset,
+    first_checksum: s.firstChecksum,
+    last_seq_no: s.lastSeqNo,
+    last_offset: s.lastOffset,
+    log: s.log,
+  });
+
+/** The binary form (J1), which Gazette reads too. */
+export function encodeHintsProtobuf(hints: FsmHints): Uint8Array {
+  const text = (key: string, value: string): Record<string, Uint8Array> =>
+    value === '' ? {} : { [key]: utf8(value) };
+  return pb.FSMHints.encode({
+    ...nonZero({ log: hints.log }),
+    live_nodes: hints.liveNodes.map((node) => ({
+      ...nonZero({ fnode: node.fnode }),
+      segments: node.segments.map(segmentRecord),
+    })),
+    properties: hints.properties.map((p) => ({ ...text('path', p.path), ...text('content', p.content) })),
+  }).finish();
+}
+
 /** The form that Gazette stores (J1). */
 export function encodeHintsJson(hints: FsmHints): Uint8Array {
   const some = <T>(list: readonly T[]): readonly T[] | null => (list.length === 0 ? null : list);
-  const nonZero = (record: Record<string, number | string>): Record<string, number | string> =>
-    Object.fromEntries(Object.entries(record).filter(([, value]) => value !== 0 && value !== ''));
   return utf8(
     JSON.stringify({
       ...nonZero({ log: hints.log }),
       live_nodes: some(
         hints.liveNodes.map((node) => ({
           ...nonZero({ fnode: node.fnode }),
-          segments: some(
-            node.segments.map((s) =>
-              nonZero({
-                author: s.author,
-                first_seq_no: s.firstSeqNo,
-                first_offset: s.firstOffset,
-                first_checksum: s.firstChecksum,
-                last_seq_no: s.lastSeqNo,
-                last_offset: s.lastOffset,
-                log: s.log,
-              }),
-            ),
-          ),
+          segments: some(node.segments.map(segmentRecord)),
         })),
       ),
       properties: some(hints.properties.map((p) => nonZero({ path: p.path, content: p.content }))),
     }),
   );
+}
+
+/** Hints of these files, ascending, for a log: its name is left out where it goes without saying. Properties in ascending order. */
+export function hintsOf(
+  log: string,
+  nodes: readonly FnodeSegments[],
+  properties: ReadonlyMap<string, string>,
+): FsmHints {
+  return {
+    log,
+    liveNodes: nodes.map(({ fnode, segments }) => ({
+      fnode,
+      segments: segments.map((segment) => ({ ...segment, log: segment.log === log ? '' : segment.log })),
+    })),
+    properties: [...properties]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, content]) => ({ path, content })),
+  };
 }
 
 export interface LiveLogSegments {

@@ -4,10 +4,9 @@
  * O1  The canonical form written here is Gazette's: fields ascending, zero scalars left out, sub-messages written even when empty.
  * O2  A reader takes any valid protobuf form; the checksum chain runs over the bytes as received.
  * O3  Paths are text. A path that is not UTF-8 is refused: no file system call of ours could name it.
+ * O4  Decoded operations all have the same fields in the same order, those that are absent being undefined: what reads them stays fast.
  */
-import { fromUtf8, utf8 } from '../../base/index.ts';
-import { WireError } from '../errors.ts';
-import { varintLength, WireReader, WireWriter } from './wire.ts';
+import { textBytes, varintLength, WireReader, WireWriter } from './wire.ts';
 
 export interface PathOp {
   readonly fnode: number;
@@ -20,16 +19,21 @@ export interface WriteOp {
   readonly length: number;
 }
 
+export interface PropertyOp {
+  readonly path: string;
+  readonly content: string;
+}
+
 export interface RecordedOp {
   readonly seqNo: number;
   /** Checksum of everything before this op. */
   readonly checksum: number;
   readonly author: number;
-  readonly create?: { readonly path: string };
-  readonly link?: PathOp;
-  readonly unlink?: PathOp;
-  readonly write?: WriteOp;
-  readonly property?: { readonly path: string; readonly content: string };
+  readonly create?: { readonly path: string } | undefined;
+  readonly link?: PathOp | undefined;
+  readonly unlink?: PathOp | undefined;
+  readonly write?: WriteOp | undefined;
+  readonly property?: PropertyOp | undefined;
 }
 
 /** Where an op lies in its journal; added by whoever reads or writes it. */
@@ -41,208 +45,222 @@ export interface OpPlace {
   readonly log: string;
 }
 
-function pathOpLength(fnode: number, path: Uint8Array): number {
-  return (
-    (fnode === 0 ? 0 : 1 + varintLength(fnode)) +
-    (path.length === 0 ? 0 : 1 + varintLength(path.length) + path.length)
-  );
+/** Field numbers of RecordedOp that are known; 9 to 11 say where an op lies, which its reader knows better. */
+const KNOWN_FIELDS = 11;
+
+function scalarLength(value: number): number {
+  return value === 0 ? 0 : 1 + varintLength(value);
 }
 
-function textLength(bytes: Uint8Array): number {
-  return bytes.length === 0 ? 0 : 1 + varintLength(bytes.length) + bytes.length;
+/** Bytes of a length-delimited field whose content has so many. */
+function blockLength(length: number): number {
+  return 1 + varintLength(length) + length;
 }
 
-function writeLength(write: WriteOp): number {
-  return [write.fnode, write.offset, write.length].reduce(
-    (sum, value) => sum + (value === 0 ? 0 : 1 + varintLength(value)),
-    0,
-  );
+function textLength(text: string): number {
+  return text.length === 0 ? 0 : blockLength(textBytes(text));
 }
 
-function text(writer: WireWriter, tag: number, bytes: Uint8Array): void {
-  if (bytes.length === 0) return;
-  writer.byte(tag);
-  writer.varint(bytes.length);
-  writer.raw(bytes);
+function pathOpLength({ fnode, path }: PathOp): number {
+  return scalarLength(fnode) + textLength(path);
 }
 
-function scalar(writer: WireWriter, tag: number, value: number): void {
+function writeLength({ fnode, offset, length }: WriteOp): number {
+  return scalarLength(fnode) + scalarLength(offset) + scalarLength(length);
+}
+
+function propertyLength({ path, content }: PropertyOp): number {
+  return textLength(path) + textLength(content);
+}
+
+/** Bytes of an op in its canonical form. @throws PositionError by whoever writes it */
+export function opLength(op: RecordedOp): number {
+  let length = scalarLength(op.seqNo) + (op.checksum === 0 ? 0 : 5) + (op.author === 0 ? 0 : 5);
+  if (op.create) length += blockLength(textLength(op.create.path));
+  if (op.link) length += blockLength(pathOpLength(op.link));
+  if (op.unlink) length += blockLength(pathOpLength(op.unlink));
+  if (op.write) length += blockLength(writeLength(op.write));
+  if (op.property) length += blockLength(propertyLength(op.property));
+  return length;
+}
+
+function putScalar(writer: WireWriter, tag: number, value: number): void {
   if (value === 0) return;
   writer.byte(tag);
   writer.varint(value);
 }
 
-interface Part {
-  readonly tag: number;
-  readonly length: number;
-  readonly write: (writer: WireWriter) => void;
+function putFixed32(writer: WireWriter, tag: number, value: number): void {
+  if (value === 0) return;
+  writer.byte(tag);
+  writer.fixed32(value);
 }
 
-function parts(op: RecordedOp): Part[] {
-  const found: Part[] = [];
+function putText(writer: WireWriter, tag: number, text: string): void {
+  if (text.length === 0) return;
+  const length = textBytes(text);
+  writer.byte(tag);
+  writer.varint(length);
+  writer.text(text, length);
+}
+
+/** The head of a sub-message. */
+function putBlock(writer: WireWriter, tag: number, length: number): void {
+  writer.byte(tag);
+  writer.varint(length);
+}
+
+function putPathOp(writer: WireWriter, tag: number, op: PathOp): void {
+  putBlock(writer, tag, pathOpLength(op));
+  putScalar(writer, 0x08, op.fnode);
+  putText(writer, 0x12, op.path);
+}
+
+/** Writes the canonical bytes of an op (O1) at `at`; `bytes` has room for opLength() of them. Returns where they end. @throws PositionError */
+export function putOp(op: RecordedOp, bytes: Uint8Array, at: number): number {
+  const writer = new WireWriter(bytes, at);
+  putScalar(writer, 0x08, op.seqNo);
+  putFixed32(writer, 0x15, op.checksum);
+  putFixed32(writer, 0x1d, op.author);
   if (op.create) {
-    const path = utf8(op.create.path);
-    found.push({ tag: 0x22, length: textLength(path), write: (w) => text(w, 0x0a, path) });
+    putBlock(writer, 0x22, textLength(op.create.path));
+    putText(writer, 0x0a, op.create.path);
   }
-  for (const [tag, target] of [[0x2a, op.link] as const, [0x32, op.unlink] as const]) {
-    if (!target) continue;
-    const path = utf8(target.path);
-    found.push({
-      tag,
-      length: pathOpLength(target.fnode, path),
-      write: (w) => {
-        scalar(w, 0x08, target.fnode);
-        text(w, 0x12, path);
-      },
-    });
-  }
+  if (op.link) putPathOp(writer, 0x2a, op.link);
+  if (op.unlink) putPathOp(writer, 0x32, op.unlink);
   if (op.write) {
-    const write = op.write;
-    found.push({
-      tag: 0x3a,
-      length: writeLength(write),
-      write: (w) => {
-        scalar(w, 0x08, write.fnode);
-        scalar(w, 0x10, write.offset);
-        scalar(w, 0x18, write.length);
-      },
-    });
+    putBlock(writer, 0x3a, writeLength(op.write));
+    putScalar(writer, 0x08, op.write.fnode);
+    putScalar(writer, 0x10, op.write.offset);
+    putScalar(writer, 0x18, op.write.length);
   }
   if (op.property) {
-    const path = utf8(op.property.path);
-    const content = utf8(op.property.content);
-    found.push({
-      tag: 0x42,
-      length: textLength(path) + textLength(content),
-      write: (w) => {
-        text(w, 0x0a, path);
-        text(w, 0x12, content);
-      },
-    });
+    putBlock(writer, 0x42, propertyLength(op.property));
+    putText(writer, 0x0a, op.property.path);
+    putText(writer, 0x12, op.property.content);
   }
-  return found;
+  return writer.at;
 }
 
-/** The canonical bytes of an op (O1), at `reserve` bytes into the returned buffer. @throws PositionError */
-export function encodeOp(op: RecordedOp, reserve = 0): Uint8Array {
-  const body = parts(op);
-  let length =
-    (op.seqNo === 0 ? 0 : 1 + varintLength(op.seqNo)) +
-    (op.checksum === 0 ? 0 : 5) +
-    (op.author === 0 ? 0 : 5);
-  for (const part of body) length += 1 + varintLength(part.length) + part.length;
-  const writer = new WireWriter(new Uint8Array(reserve + length));
-  writer.at = reserve;
-  scalar(writer, 0x08, op.seqNo);
-  if (op.checksum !== 0) {
-    writer.byte(0x15);
-    writer.fixed32(op.checksum);
-  }
-  if (op.author !== 0) {
-    writer.byte(0x1d);
-    writer.fixed32(op.author);
-  }
-  for (const part of body) {
-    writer.byte(part.tag);
-    writer.varint(part.length);
-    part.write(writer);
-  }
-  return writer.bytes;
+/** The canonical bytes of an op (O1). @throws PositionError */
+export function encodeOp(op: RecordedOp): Uint8Array {
+  const bytes = new Uint8Array(opLength(op));
+  putOp(op, bytes, 0);
+  return bytes;
 }
 
-function path(bytes: Uint8Array): string {
-  try {
-    return fromUtf8(bytes);
-  } catch {
-    throw new WireError('RecordedOp', 'a path or property is not UTF-8'); // O3
-  }
-}
-
-function decodePathOp(bytes: Uint8Array, before: PathOp | undefined): PathOp {
-  const reader = new WireReader(bytes, 'RecordedOp');
-  let fnode = before?.fnode ?? 0;
-  let name = before?.path ?? '';
-  while (!reader.done) {
-    const { field, type } = reader.tag();
-    if (field === 1) fnode = reader.position('fnode', type);
-    else if (field === 2) name = path(reader.bytes('path', type));
-    else reader.skip(type);
-  }
-  return { fnode, path: name };
-}
-
-function decodeWrite(bytes: Uint8Array, before: WriteOp | undefined): WriteOp {
-  const reader = new WireReader(bytes, 'RecordedOp');
-  let { fnode, offset, length } = before ?? { fnode: 0, offset: 0, length: 0 };
-  while (!reader.done) {
-    const { field, type } = reader.tag();
-    if (field === 1) fnode = reader.position('fnode', type);
-    else if (field === 2) offset = reader.position('offset', type);
-    else if (field === 3) length = reader.position('length', type);
-    else reader.skip(type);
-  }
-  return { fnode, offset, length };
-}
-
-/** A message of one or two texts: Create has a path, Property also a content. */
-function decodeTexts(bytes: Uint8Array, fields: 1 | 2, before: readonly [string, string]): [string, string] {
-  const reader = new WireReader(bytes, 'RecordedOp');
-  let [first, second] = before;
-  while (!reader.done) {
-    const { field, type } = reader.tag();
-    if (field === 1) first = path(reader.bytes('path', type));
-    else if (field === 2 && fields === 2) second = path(reader.bytes('content', type));
-    else reader.skip(type);
-  }
-  return [first, second];
+/** A reader that decodeOpAt() can be called with, again and again. */
+export function opReader(): WireReader {
+  return new WireReader('RecordedOp');
 }
 
 /** Decodes an op in any valid form (O2); a field that comes twice is merged, as protobuf asks. @throws WireError, PositionError */
 export function decodeOp(bytes: Uint8Array): RecordedOp {
-  const reader = new WireReader(bytes, 'RecordedOp');
-  const op: { -readonly [K in keyof RecordedOp]: RecordedOp[K] } = { seqNo: 0, checksum: 0, author: 0 };
+  return decodeOpAt(opReader(), bytes, 0, bytes.length);
+}
+
+/** Decodes the op in [begin, end) of `bytes`, as decodeOp does. @throws WireError, PositionError */
+export function decodeOpAt(reader: WireReader, bytes: Uint8Array, begin: number, end: number): RecordedOp {
+  reader.set(bytes, begin, end);
+  let [seqNo, checksum, author] = [0, 0, 0];
+  let create: RecordedOp['create'];
+  let link: PathOp | undefined;
+  let unlink: PathOp | undefined;
+  let write: WriteOp | undefined;
+  let property: PropertyOp | undefined;
   while (!reader.done) {
-    const { field, type } = reader.tag();
-    switch (field) {
-      case 1:
-        op.seqNo = reader.position('seqNo', type);
+    const tag = reader.tag();
+    switch (tag) {
+      case 0x08:
+        seqNo = reader.position('seqNo');
         break;
-      case 2:
-        op.checksum = reader.fixed32('checksum', type);
+      case 0x15:
+        checksum = reader.fixed32();
         break;
-      case 3:
-        op.author = reader.fixed32('author', type);
+      case 0x1d:
+        author = reader.fixed32();
         break;
-      case 4:
-        op.create = { path: decodeTexts(reader.bytes('create', type), 1, [op.create?.path ?? '', ''])[0] };
+      case 0x22:
+        create = readCreate(reader, create);
         break;
-      case 5:
-        op.link = decodePathOp(reader.bytes('link', type), op.link);
+      case 0x2a:
+        link = readPathOp(reader, link);
         break;
-      case 6:
-        op.unlink = decodePathOp(reader.bytes('unlink', type), op.unlink);
+      case 0x32:
+        unlink = readPathOp(reader, unlink);
         break;
-      case 7:
-        op.write = decodeWrite(reader.bytes('write', type), op.write);
+      case 0x3a:
+        write = readWrite(reader, write);
         break;
-      case 8: {
-        const [name, content] = decodeTexts(reader.bytes('property', type), 2, [
-          op.property?.path ?? '',
-          op.property?.content ?? '',
-        ]);
-        op.property = { path: name, content };
+      case 0x42:
+        property = readProperty(reader, property);
         break;
-      }
-      case 9:
-      case 10:
-        reader.position('offset', type); // where an op lies is told by whoever reads it, not by the op
+      case 0x48:
+      case 0x50:
+        reader.position('offset');
         break;
-      case 11:
-        reader.bytes('log', type);
+      case 0x5a:
+        reader.skipBytes();
         break;
       default:
-        reader.skip(type);
+        reader.skip(tag, KNOWN_FIELDS);
     }
   }
-  return op;
+  return { seqNo, checksum, author, create, link, unlink, write, property }; // O4
+}
+
+function readCreate(reader: WireReader, before: RecordedOp['create']): { readonly path: string } {
+  let path = before === undefined ? '' : before.path;
+  const outer = reader.enter();
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) path = reader.text('path');
+    else reader.skip(tag, 1);
+  }
+  reader.leave(outer);
+  return { path };
+}
+
+function readPathOp(reader: WireReader, before: PathOp | undefined): PathOp {
+  let fnode = before === undefined ? 0 : before.fnode;
+  let path = before === undefined ? '' : before.path;
+  const outer = reader.enter();
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x08) fnode = reader.position('fnode');
+    else if (tag === 0x12) path = reader.text('path');
+    else reader.skip(tag, 2);
+  }
+  reader.leave(outer);
+  return { fnode, path };
+}
+
+function readWrite(reader: WireReader, before: WriteOp | undefined): WriteOp {
+  let fnode = before === undefined ? 0 : before.fnode;
+  let offset = before === undefined ? 0 : before.offset;
+  let length = before === undefined ? 0 : before.length;
+  const outer = reader.enter();
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x08) fnode = reader.position('fnode');
+    else if (tag === 0x10) offset = reader.position('offset');
+    else if (tag === 0x18) length = reader.position('length');
+    else reader.skip(tag, 3);
+  }
+  reader.leave(outer);
+  return { fnode, offset, length };
+}
+
+function readProperty(reader: WireReader, before: PropertyOp | undefined): PropertyOp {
+  let path = before === undefined ? '' : before.path;
+  let content = before === undefined ? '' : before.content;
+  const outer = reader.enter();
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === 0x0a) path = reader.text('path');
+    else if (tag === 0x12) content = reader.text('content');
+    else reader.skip(tag, 2);
+  }
+  reader.leave(outer);
+  return { path, content };
 }

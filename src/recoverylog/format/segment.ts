@@ -5,6 +5,7 @@
  * G2  Only a suffix of the set may have an open end (lastOffset 0).
  * G3  Adding is all or nothing: a segment that contradicts the set leaves it unchanged.
  */
+import { checkPosition } from '../../base/index.ts';
 import { isJournalName } from '../../journal/index.ts';
 import { SegmentError } from '../errors.ts';
 
@@ -22,8 +23,10 @@ export interface Segment {
   readonly log: string;
 }
 
-/** @throws SegmentError */
+/** @throws SegmentError, PositionError */
 export function checkSegment(segment: Segment): void {
+  for (const key of ['firstSeqNo', 'firstOffset', 'lastSeqNo', 'lastOffset'] as const)
+    if (segment[key] > 0) checkPosition(key, segment[key]);
   if (segment.author === 0) throw new SegmentError('a segment without author');
   if (segment.firstSeqNo <= 0) throw new SegmentError('a first sequence number below 1');
   if (segment.firstOffset < 0) throw new SegmentError('a negative first offset');
@@ -37,7 +40,7 @@ export function checkSegment(segment: Segment): void {
 /** Merges two segments, or undefined when they stand apart. First matching rule of gazette.md §3 wins. @throws SegmentError */
 function reduce(one: Segment, two: Segment): Segment | undefined {
   const ordered =
-    one.firstSeqNo < two.firstSeqNo || (one.firstSeqNo === two.firstSeqNo && one.lastSeqNo >= two.lastSeqNo);
+    one.firstSeqNo < two.firstSeqNo || (one.firstSeqNo === two.firstSeqNo && one.lastSeqNo > two.lastSeqNo);
   const [a, b] = ordered ? [one, two] : [two, one];
   const sameLog = a.log === b.log;
   if (a.firstSeqNo < b.firstSeqNo) {
@@ -68,7 +71,7 @@ function merge(a: Segment, b: Segment): Segment {
 
 /** An ordered set of segments (G1, G2). */
 export class SegmentSet {
-  #segments: Segment[] = [];
+  readonly #segments: Segment[] = [];
 
   get segments(): readonly Segment[] {
     return this.#segments;
@@ -78,8 +81,7 @@ export class SegmentSet {
   add(segment: Segment): void {
     checkSegment(segment);
     const set = this.#segments;
-    let at = set.findIndex((held) => held.firstSeqNo >= segment.firstSeqNo);
-    if (at < 0) at = set.length;
+    const at = this.#place(segment.firstSeqNo);
     let merged = segment;
     let from = at;
     const before = set[at - 1];
@@ -96,11 +98,23 @@ export class SegmentSet {
       if (!reduced) break;
       merged = reduced;
     }
-    this.#segments = [...set.slice(0, from), merged, ...set.slice(to)];
+    set.splice(from, to - from, merged);
   }
 
-  /** The segments that touch [first, last) of the log. */
+  /** Index of the first segment that begins at `firstSeqNo` or later. */
+  #place(firstSeqNo: number): number {
+    let [low, high] = [0, this.#segments.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#segments[middle]!.firstSeqNo < firstSeqNo) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The segments that touch [first, last) of the log, whatever other logs the set spans. @throws SegmentError for no range */
   intersect(log: string, first: number, last: number): readonly Segment[] {
+    if (last < first) throw new SegmentError(`no range from ${first} to ${last}`);
     return this.#segments.filter(
       (held) =>
         held.log === log && held.firstOffset < last && (held.lastOffset === 0 || held.lastOffset > first),

@@ -2,8 +2,8 @@
  * What is to be written to one file: pieces that do not overlap, in the order of their offsets. Pure but for the memory they hold.
  *
  * X1  The newest byte of each offset counts: what a later write covers is cut away, and never written.
- * X2  Small writes are copied, those that follow on one another together: into memory that doubles up to MAX_COPY_BYTES. So a file of many small writes
- *     is written in few pieces, and a small write does not hold on to what it was read with. Large ones are views.
+ * X2  Small writes are copied, those that follow on one another together: into memories each twice as large as the one before, up to MAX_COPY_BYTES. So a
+ *     file of many small writes is written in few pieces, and a small write does not hold on to what it was read with. Large ones are views.
  * X3  Bytes that nobody wrote are in no piece: the file has a hole there.
  */
 import { Memory, type HeldMemory } from './held-memory.ts';
@@ -11,12 +11,13 @@ import { Memory, type HeldMemory } from './held-memory.ts';
 /** Bytes [start, end) of a memory, for `offset` of the file. */
 export interface Extent {
   readonly offset: number;
-  memory: Memory;
-  start: number;
+  readonly memory: Memory;
+  readonly start: number;
   end: number;
 }
 
-const MAX_COPY_BYTES: number = 256 * 1024;
+/** As much of it may be set aside and not used, for each file. */
+const MAX_COPY_BYTES: number = 32 * 1024;
 /** The least that is set aside when a small write follows on another. */
 const MIN_GROWN_BYTES = 256;
 
@@ -66,26 +67,18 @@ export class Extents {
     for (const { memory } of this.#list.splice(0)) this.#forget(memory);
   }
 
-  /** `data` right behind the piece `before`, in its memory if there is room or may be made. */
+  /** `data` right behind the piece `before`: in its memory if there is room, else in new memory of twice the size (X2). */
   #grow(before: Extent, data: Uint8Array): void {
-    const { buffer } = before.memory;
-    const length = before.end - before.start;
-    const isLast = before.memory.filled === before.end;
-    if (isLast && before.end + data.length <= buffer.length) {
-      buffer.set(data, before.end);
-    } else if (length + data.length <= MAX_COPY_BYTES) {
-      const size = Math.min(MAX_COPY_BYTES, Math.max(MIN_GROWN_BYTES, 2 * (length + data.length)));
-      const grown = new Memory(this.#account, Buffer.allocUnsafe(size));
-      grown.buffer.set(buffer.subarray(before.start, before.end));
-      grown.buffer.set(data, length);
-      grown.wait();
-      this.#forget(before.memory);
-      before.memory = grown;
-      before.start = 0;
-      before.end = length;
-    } else return this.#lay(this.#copied(endOf(before), data, MAX_COPY_BYTES));
-    before.end += data.length;
-    before.memory.filled = before.end;
+    const { memory, end } = before;
+    const size = memory.buffer.length;
+    if (memory.filled === end && end + data.length <= size) {
+      memory.buffer.set(data, end);
+      before.end += data.length;
+      memory.filled = before.end;
+    } else {
+      const next = Math.min(MAX_COPY_BYTES, Math.max(MIN_GROWN_BYTES, 2 * size));
+      this.#lay(this.#copied(endOf(before), data, next));
+    }
   }
 
   #copied(offset: number, data: Uint8Array, size: number): Extent {

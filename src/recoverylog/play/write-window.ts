@@ -8,7 +8,7 @@
  * Y2  A file that dies while it is held back is never created; bytes that are overwritten meanwhile are never written (extents.ts).
  * Y3  Memory is bounded: when half of the limit waits, the files that have waited longest are written; beyond the limit whoever reads waits.
  * Y4  Memory of what was read goes back when nothing of it is to be written any more, each exactly once; also after a failure.
- * Y5  At most PARALLEL_CALLS files are open, and none when flush() or close() is through.
+ * Y5  At most PARALLEL_CALLS files are written at a time, and none when flush() or close() is through.
  */
 import { raceAbort } from '../../base/index.ts';
 import { Extents, type Extent } from './extents.ts';
@@ -27,7 +27,7 @@ export interface WindowLimits {
 
 /** With what the reader holds (READ_LIMITS) well below 256 MiB. A local disk takes half of it in a tenth of a second. */
 export const WINDOW_LIMITS: WindowLimits = {
-  bytes: 32 * 1024 * 1024,
+  bytes: 64 * 1024 * 1024,
   pieces: 16_384,
   copyBelow: 16 * 1024,
 };

@@ -55,6 +55,15 @@ export class RecordedFs {
     });
   }
 
+  /** For another way to change the same directory, with files of its own (sqlite/): where it is, and who is to be told. */
+  get ground(): {
+    readonly dir: string;
+    readonly recorder: Recorder;
+    readonly live: TrackedDirectory;
+  } {
+    return { dir: this.#dir, recorder: this.#recorder, live: this.#live };
+  }
+
   exists(path: string): boolean {
     return this.#recorder.links.has(this.#clean('exists', path));
   }

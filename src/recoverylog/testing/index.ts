@@ -1,6 +1,36 @@
 /**
- * recoverylog/testing: logs on an in-memory store and real directories, for tests of this room and of those above it.
+ * recoverylog/testing: logs on an in-memory store and real directories, and the parts of the format, for tests of this room, of those above it, and for e2e.
  */
+export { contentOf, cutLog, operationEnds } from './cut-log.ts';
+export {
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  FrameReader,
+  MAX_DATA_BYTES,
+  MAX_OP_BYTES,
+  type Frame,
+} from '../format/frame.ts';
+export {
+  encodeHintsJson,
+  encodeHintsProtobuf,
+  liveLogSegments,
+  parseHints,
+  type FsmHints,
+} from '../format/hints.ts';
+export { decodeOp, encodeOp, type RecordedOp } from '../format/op.ts';
+export { SegmentSet, type Segment } from '../format/segment.ts';
+export { Fsm, type Rejection } from '../fsm.ts';
+export { Player } from '../play/player.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
-export { codeOf, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
+export {
+  codeOf,
+  newLog,
+  play,
+  takeOver,
+  treeOf,
+  withTempDir,
+  type PlainLog,
+  type TestLog,
+} from './test-log.ts';
 export { workloadLog, type Workload } from './workload-log.ts';
+export { naivePlay } from './naive-play.ts';

@@ -4,12 +4,19 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { errorCode, type Clock } from '../../base/index.ts';
+import { errorCode, type Clock, type Random } from '../../base/index.ts';
+import type { Journal } from '../../journal/index.ts';
 import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Player, type PlayerOptions, type TakenOver } from '../play/player.ts';
 
 export type TestLog = CalmJournal<Clock>;
+/** What playing one needs. */
+export interface PlainLog {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 export function newLog(name?: string): TestLog {
   return realTimeJournal(name);
@@ -29,7 +36,13 @@ export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<
 
 type More = Partial<PlayerOptions>;
 
-function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = false, more: More = {}): Player {
+function player(
+  log: PlainLog,
+  dir: string,
+  hints?: FsmHints,
+  expectHistory = false,
+  more: More = {},
+): Player {
   return new Player({
     journal: log.journal,
     hints,
@@ -43,7 +56,7 @@ function player(log: TestLog, dir: string, hints?: FsmHints, expectHistory = fal
 
 /** Restores into `dir` and stops at the head. */
 export async function play(
-  log: TestLog,
+  log: PlainLog,
   dir: string,
   hints?: FsmHints,
   expectHistory = false,
@@ -56,7 +69,7 @@ export async function play(
 
 /** Restores into `dir` and takes the log over. */
 export async function takeOver(
-  log: TestLog,
+  log: PlainLog,
   dir: string,
   term: number,
   hints?: FsmHints,

@@ -1,0 +1,256 @@
+/**
+ * One connection to a database, synchronous: statements, transactions, and SQLite's errors as ours.
+ *
+ * Q1  Transactions begin and end here, never in a statement: what was said to be one is one.
+ * Q2  A call that fails leaves no transaction open.
+ * Q3  A text is one statement where rows or parameters are concerned; a second one is refused, not passed over.
+ * Q4  Statements are kept prepared, the last STATEMENTS of them.
+ */
+import type { Database, PreparedStatement } from '@sqlite.org/sqlite-wasm';
+import { ensureError, type Clock, type Random } from '../../../base/index.ts';
+import { SqliteError, SqliteRefusedError, SqliteTooLargeError } from './errors.ts';
+import type { DatabaseFiles } from './files.ts';
+import type { Sqlite } from './load.ts';
+import { addVfs, type Vfs } from './vfs.ts';
+
+/** More different statements than a program writes by hand; each holds a few KiB. */
+const STATEMENTS = 128;
+
+/** What the library puts before SQLite's own words. */
+const LIBRARY_PREFIX = /^SQLITE_\w+: sqlite3 result code \d+: /;
+
+export type SqlValue = string | number | bigint | boolean | null | Uint8Array;
+export type Row = Readonly<Record<string, Exclude<SqlValue, boolean>>>;
+/** By position, or by name as the statement spells it: `{ ':id': 1 }`. */
+export type SqlParameters = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+
+/** For looking. */
+export interface SqlReader {
+  /** All rows of one statement. Whole numbers beyond 2^53 come as bigint. @throws SqliteError */
+  all(sql: string, parameters?: SqlParameters): Row[];
+  /** The first row. @throws SqliteError */
+  get(sql: string, parameters?: SqlParameters): Row | undefined;
+}
+
+/** For changing. */
+export interface Sql extends SqlReader {
+  /** One statement without rows; how many rows it changed. @throws SqliteError */
+  run(
+    sql: string,
+    parameters?: SqlParameters,
+  ): { readonly changes: number; readonly lastInsertRowid: bigint };
+  /** Any number of statements. @throws SqliteError */
+  exec(sql: string): void;
+}
+
+export class Connection {
+  readonly #sqlite: Sqlite;
+  readonly #files: DatabaseFiles;
+  readonly #vfs: Vfs;
+  readonly #db: Database;
+  readonly #statements = new Map<string, PreparedStatement>();
+  /** Whether this class itself begins or ends a transaction right now (Q1). */
+  #deciding = false;
+
+  /** @throws SqliteError, SqliteRefusedError */
+  constructor(
+    sqlite: Sqlite,
+    files: DatabaseFiles,
+    path: string,
+    ports: { readonly clock: Clock; readonly random: Random },
+  ) {
+    this.#sqlite = sqlite;
+    this.#files = files;
+    this.#vfs = addVfs(sqlite, files, ports);
+    try {
+      this.#db = this.#telling(`open ${path}`, () => new sqlite.oo1.DB(path, 'c', this.#vfs.name));
+    } catch (error) {
+      this.#vfs.remove();
+      throw error;
+    }
+    const { capi } = sqlite;
+    // VACUUM begins one of its own; a BEGIN of the caller is found when it is left open.
+    const allows = (_: number, action: number, what: string | 0): number =>
+      action !== capi.SQLITE_TRANSACTION || what === 'BEGIN' || this.#deciding
+        ? capi.SQLITE_OK
+        : capi.SQLITE_DENY;
+    capi.sqlite3_set_authorizer(this.#db.pointer!, allows, 0); // Q1
+  }
+
+  /** Statements outside a transaction of the caller: each one is its own. @throws SqliteError, SqliteRefusedError */
+  exec(sql: string): void {
+    try {
+      this.#exec(sql);
+      if (this.#inTransaction())
+        throw new SqliteRefusedError('the statements leave a transaction open', 'use transaction()');
+    } catch (error) {
+      this.#rollBack(error);
+      throw error;
+    } finally {
+      this.#flush();
+    }
+  }
+
+  /** Runs `work` in one transaction; all of it is in the database then, or nothing. @throws what `work` throws, SqliteError, SqliteRefusedError */
+  transaction<T>(work: (sql: Sql) => T): T {
+    this.#decide('BEGIN');
+    let open = true;
+    const inside = <R>(call: () => R): R => {
+      if (!open || !this.#inTransaction())
+        throw new SqliteRefusedError(
+          'the transaction is over',
+          'use what transaction() gives only inside it',
+        );
+      return call();
+    };
+    try {
+      const result = work({
+        all: (sql, parameters) => inside(() => this.#rows(sql, parameters)),
+        get: (sql, parameters) => inside(() => this.#rows(sql, parameters, 1))[0],
+        run: (sql, parameters) => inside(() => this.#run(sql, parameters)),
+        exec: (sql) => inside(() => this.#exec(sql)),
+      });
+      if (result instanceof Promise)
+        throw new SqliteRefusedError('a transaction cannot wait', 'do what waits before or after it');
+      inside(() => this.#decide('COMMIT'));
+      return result;
+    } catch (error) {
+      this.#rollBack(error);
+      throw error;
+    } finally {
+      open = false;
+      this.#flush();
+    }
+  }
+
+  /** Runs `work`, which only looks. @throws what `work` throws, SqliteError, SqliteRefusedError */
+  read<T>(work: (sql: SqlReader) => T): T {
+    const looking = (sql: string): string => {
+      if (this.#sqlite.capi.sqlite3_stmt_readonly(this.#prepare(sql))) return sql;
+      throw new SqliteRefusedError('a statement that changes something', 'use transaction()');
+    };
+    return work({
+      all: (sql, parameters) => this.#rows(looking(sql), parameters),
+      get: (sql, parameters) => this.#rows(looking(sql), parameters, 1)[0],
+    });
+  }
+
+  /** A setting and what SQLite made of it. */
+  pragma(pragma: string): SqlValue | undefined {
+    return Object.values(this.#rows(`PRAGMA ${pragma}`)[0] ?? {})[0];
+  }
+
+  /** Statements that were begun are given up. Files are closed whatever happens. */
+  close(): void {
+    try {
+      for (const statement of this.#statements.values()) statement.finalize();
+      this.#statements.clear();
+      this.#db.close();
+    } finally {
+      this.#vfs.remove();
+    }
+  }
+
+  #run(sql: string, parameters?: SqlParameters): { changes: number; lastInsertRowid: bigint } {
+    this.#rows(sql, parameters, 0);
+    const { capi } = this.#sqlite;
+    const db = this.#db.pointer!;
+    return {
+      changes: Number(capi.sqlite3_changes64(db)),
+      lastInsertRowid: capi.sqlite3_last_insert_rowid(db),
+    };
+  }
+
+  #rows(sql: string, parameters?: SqlParameters, most = Number.POSITIVE_INFINITY): Row[] {
+    const statement = this.#prepare(sql);
+    return this.#telling(sql, () => {
+      const rows: Row[] = [];
+      try {
+        if (parameters) statement.bind(parameters as SqlValue[]);
+        while (statement.step() && rows.length < most) rows.push(statement.get({}) as Row);
+        return rows;
+      } finally {
+        statement.resetNoThrow(true);
+      }
+    });
+  }
+
+  #exec(sql: string): void {
+    this.#telling(sql, () => this.#db.exec(sql));
+  }
+
+  /** Q3, Q4 */
+  #prepare(sql: string): PreparedStatement {
+    const kept = this.#statements.get(sql);
+    if (kept) {
+      this.#statements.delete(sql);
+      this.#statements.set(sql, kept); // the last one used
+      return kept;
+    }
+    const statement = this.#telling(sql, () => this.#db.prepare(sql));
+    const rest = sql.slice((this.#sqlite.capi.sqlite3_sql(statement) ?? sql).length);
+    if (/[^\s;]/.test(rest)) {
+      statement.finalize();
+      throw new SqliteRefusedError('more than one statement', 'use exec for several');
+    }
+    this.#statements.set(sql, statement);
+    const [oldest] = this.#statements;
+    if (oldest && this.#statements.size > STATEMENTS) {
+      this.#statements.delete(oldest[0]);
+      oldest[1].finalize();
+    }
+    return statement;
+  }
+
+  #inTransaction(): boolean {
+    return this.#sqlite.capi.sqlite3_get_autocommit(this.#db.pointer!) === 0;
+  }
+
+  #decide(what: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): void {
+    this.#deciding = true;
+    try {
+      this.#rows(what, undefined, 0);
+    } finally {
+      this.#deciding = false;
+    }
+  }
+
+  /** Q2 */
+  #rollBack(reason: unknown): void {
+    if (this.#files.failure) return;
+    const isTooLarge = reason instanceof SqliteTooLargeError;
+    if (isTooLarge) this.#files.allow(Number.POSITIVE_INFINITY); // what undoes it is no longer than what it wrote
+    if (this.#inTransaction()) this.#decide('ROLLBACK');
+    if (!isTooLarge) return;
+    for (const { name } of this.#rows('PRAGMA database_list'))
+      // SQLite undoes what it has spilled when it looks next
+      this.#rows(`PRAGMA ${JSON.stringify(name)}.schema_version`);
+  }
+
+  /** After a failure of the files nothing can be flushed, and the caller is told of that failure. */
+  #flush(): void {
+    if (this.#files.failure === undefined) this.#files.flush();
+  }
+
+  /** Calls SQLite; what it throws becomes an error of ours. */
+  #telling<T>(sql: string, call: () => T): T {
+    try {
+      return call();
+    } catch (thrown) {
+      const cause = this.#vfs.takeError();
+      if (this.#files.failure) throw this.#files.failure;
+      if (cause instanceof SqliteRefusedError || cause instanceof SqliteTooLargeError) throw cause;
+      const error = ensureError(thrown);
+      const { capi, SQLite3Error } = this.#sqlite;
+      const code = error instanceof SQLite3Error ? capi.sqlite3_js_rc_str(error.resultCode) : undefined;
+      if (code === 'SQLITE_AUTH')
+        throw new SqliteRefusedError(
+          'a statement that ends a transaction',
+          'use transaction(), which does; inside it SAVEPOINT is allowed',
+          error,
+        );
+      const problem = error.message.replace(LIBRARY_PREFIX, '');
+      throw new SqliteError(code ?? 'SQLITE_ERROR', problem, sql, cause ?? error);
+    }
+  }
+}
