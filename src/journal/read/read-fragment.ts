@@ -34,7 +34,7 @@ export interface ReadLimits extends RoomLimits {
 
 export const READ_LIMITS: ReadLimits = { requests: REQUESTS, bytes: HELD_BYTES, rangeBytes: RANGE_BYTES };
 /** A damaged answer is asked for again, on new connections, this often: a proxy may have cut it, the object may be whole. */
-const CORRUPT_ATTEMPTS = 3;
+export const CORRUPT_ATTEMPTS = 3;
 
 /** A part of a fragment's content. */
 export interface Piece {

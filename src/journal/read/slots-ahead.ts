@@ -3,7 +3,7 @@
  *
  * R1  At most READ_AHEAD of them are in flight, of the AHEAD_SLOTS after the slot in turn: whichever answer comes first makes room for the next. The more of
  *     them the longer slots are there when they are asked for: grow() after each that was, rest() when none is expected to be. Nothing is asked for behind
- *     a slot that is not there.
+ *     a slot that is not there. These are a reader's limits; a compactor has its own.
  * R2  What is asked for is reserved: reservations ahead of the turn are READ_AHEAD_BYTES at most. Ahead of its turn a slot is asked for as
  *     many bytes as are likely to be all of it, at least FIRST_BYTES: twice as many as the largest of late had. A larger one's rest is asked for when its
  *     turn comes. So small slots cost one GET, large ones one or two, and no run of small slots makes room for a flood of large ones.
@@ -36,6 +36,24 @@ export const DECODED_AHEAD = 2;
 /** Bytes of the largest slot. */
 const MAX_SLOT_BYTES: number = SLOT_HEAD_BYTES + MAX_PAYLOAD_BYTES;
 
+export interface AheadLimits {
+  /** GETs in flight. */
+  readonly requests: number;
+  /** Slots that may be asked for or wait for their turn. */
+  readonly slots: number;
+  /** Bytes that may be in flight or wait for their turn. */
+  readonly bytes: number;
+  /** Nobody wants this slot and those behind it. */
+  readonly end: number;
+}
+
+const READER_LIMITS: AheadLimits = {
+  requests: READ_AHEAD,
+  slots: AHEAD_SLOTS,
+  bytes: READ_AHEAD_BYTES,
+  end: Number.POSITIVE_INFINITY,
+};
+
 /** The answer to a GET that was sent at `askedMs`, monotonic. */
 export interface Asked {
   readonly slot: Slot | undefined;
@@ -57,6 +75,7 @@ export class SlotsAhead {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #decodeWith: typeof slotOf;
+  readonly #limits: AheadLimits;
   readonly #requests = new Map<number, Request>();
   /** What ends the GETs under way: those of a caller who has gone must not fail the next one. */
   #signal: AbortSignal | undefined;
@@ -71,7 +90,13 @@ export class SlotsAhead {
   /** Bytes of the slots read of late, as stored: the larger of the last one and the fading memory of those before. */
   #slotBytes = 0;
 
-  constructor(journal: Journal, clock: Clock, decode: typeof slotOf = slotOf) {
+  constructor(
+    journal: Journal,
+    clock: Clock,
+    decode: typeof slotOf = slotOf,
+    limits: AheadLimits = READER_LIMITS,
+  ) {
+    this.#limits = limits;
     this.#journal = journal;
     this.#clock = clock;
     this.#decodeWith = decode;
@@ -109,7 +134,7 @@ export class SlotsAhead {
 
   /** One more slot was there. */
   grow(): void {
-    this.#window = Math.min(AHEAD_SLOTS, this.#window * AHEAD_GROWTH);
+    this.#window = Math.min(this.#limits.slots, this.#window * AHEAD_GROWTH);
   }
 
   /** The next slot is not expected to be there: it alone is asked for. */
@@ -127,9 +152,10 @@ export class SlotsAhead {
 
   /** Asks for as many slots behind the one in turn as there is room for (R1, R2). */
   #askAhead(): void {
-    const end = Math.min(this.#turn + this.#window, this.#absent);
-    for (; this.#next < end && this.#inFlight < READ_AHEAD; this.#next++) {
-      if (this.#reservedBytes + this.#likelyBytes() > READ_AHEAD_BYTES) return;
+    const { requests, bytes } = this.#limits;
+    const end = Math.min(this.#turn + this.#window, this.#absent, this.#limits.end);
+    for (; this.#next < end && this.#inFlight < requests; this.#next++) {
+      if (this.#reservedBytes + this.#likelyBytes() > bytes) return;
       this.#request(this.#next, false);
     }
   }
