@@ -7,15 +7,15 @@
 import { EMPTY_BYTES } from '../../base/index.ts';
 
 /** Long enough that a request has few of them, short enough that a digest of one, and the empty part of the last one, are nothing. */
-export const BLOCK_BYTES: number = 1024 * 1024;
+const BLOCK_BYTES: number = 1024 * 1024;
 
 export class BlockMemory {
   readonly #blockBytes: number;
   readonly #free: Uint8Array[] = [];
 
   /** `mostBytes`: of the largest body; one that is smaller than a block needs no whole block. */
-  constructor(mostBytes: number) {
-    this.#blockBytes = Math.min(BLOCK_BYTES, mostBytes);
+  constructor(mostBytes: number, blockBytes: number = BLOCK_BYTES) {
+    this.#blockBytes = Math.min(blockBytes, mostBytes);
   }
 
   /** A block with anything in it. */
