@@ -40,10 +40,15 @@ interface Place {
   readonly store: ObjectStore;
 }
 
+/** Journals of small batches are shorter: they take as many requests as they have batches. */
+const SMALL_KIB = 64;
+const bytesOf = (batchKib: number): number => (batchKib < SMALL_KIB ? bytes / 4 : bytes);
+
 /** A journal of batches of one size; every other half KiB of its content is noise. */
 async function journalOf(
   store: ObjectStore,
   batchBytes: number,
+  bytes: number,
 ): Promise<Omit<CompactionTask, 'leg' | 'url'>> {
   const journal: Journal = { store, name: `bench/compaction-${batchBytes}`, generation: 'g1' };
   const options = { compression: 'raw', flushIntervalMs: 0, maxBatchBytes: batchBytes } as const;
@@ -77,7 +82,7 @@ interface Row {
 }
 
 async function measure(place: Place, batchKib: number): Promise<readonly Row[]> {
-  const journal = await journalOf(place.store, batchKib * 1024);
+  const journal = await journalOf(place.store, batchKib * 1024, bytesOf(batchKib));
   const before = await keysOf(place.store);
   const rows = legs.split(',').map((leg): Row => ({ store: place.name, kib: batchKib, leg, results: [] }));
   for (let round = 0; round < rounds; round++) {
@@ -132,7 +137,9 @@ const overFloor = (row: Row): number => {
   const floor = floorOf(row);
   return floor ? middleRatio(all(row, 'mibPerSecond'), all(floor, 'mibPerSecond')) : Number.NaN;
 };
-console.log(`compaction of ${mib} MiB, half of it noise, in fragments of 64 MiB, ${rounds} rounds`);
+console.log(
+  `compaction of ${mib} MiB (in small batches a quarter of that), half of it noise, in fragments of 64 MiB, ${rounds} rounds`,
+);
 console.table(
   Object.fromEntries(
     rows.map((row) => [
@@ -142,19 +149,21 @@ console.table(
         from: rounded(Math.min(...all(row, 'mibPerSecond')), 0),
         to: rounded(most(row, 'mibPerSecond'), 0),
         'of the floor': overFloor(row),
-        'heap with buffers, MiB': most(row, 'heapPeak'),
-        'before it': most(row, 'heapBefore'),
+        'CPU s/GiB': middle(all(row, 'cpuSecondsPerGib')),
+        'heap + buffers, MiB': most(row, 'heapPeak'),
         'process, MiB': most(row, 'rssPeak'),
-        'pause p99, ms': middle(all(row, 'pauseP99')),
-        'longest pause, ms': middle(all(row, 'pauseMax')),
+        'late p99, ms': middle(all(row, 'pauseP99')),
+        'late max': middle(all(row, 'pauseMax')),
+        'work p99, ms': middle(all(row, 'workP99')),
+        'work max': middle(all(row, 'workMax')),
       },
     ]),
   ),
 );
 const reaches = rows.flatMap((row): readonly Reach[] => {
   const what = `${row.store} ${row.kib} KiB ${row.leg}`;
-  const pause = { figure: `${what}: longest pause, ms`, measured: middle(all(row, 'pauseMax')) };
-  const heap = { figure: `${what}: heap with buffers, MiB`, measured: most(row, 'heapPeak') };
+  const pause = { figure: `${what}: longest work at a time, ms`, measured: middle(all(row, 'workMax')) };
+  const heap = { figure: `${what}: heap and buffers, MiB`, measured: most(row, 'heapPeak') };
   return row.leg === 'floor'
     ? []
     : [

@@ -225,7 +225,7 @@ async function takeMerged(
   return undefined;
 }
 
-/** Slots [floor, end) in order, some of them read ahead. @throws DataLossError when one is missing */
+/** Slots [floor, end) in order, some of them read ahead; the memory of one is used again when the next one is asked for. @throws DataLossError when one is missing */
 async function* slotsOf(
   journal: Journal,
   floor: number,
@@ -240,10 +240,11 @@ async function* slotsOf(
     end,
   });
   for (let seq = floor; seq < end; seq++) {
-    const { slot } = await ahead.take(seq, signal);
+    const { slot, done } = await ahead.take(seq, signal);
     if (!slot)
       throw new DataLossError(journal.name, offset, undefined, `slot ${seq}, not yet compacted, is missing`);
     ahead.grow();
     yield slot;
+    done();
   }
 }

@@ -10,7 +10,7 @@
  * R3  Content is decompressed when the turn comes, DECODED_AHEAD early: a slot of a few KiB may hold MAX_PAYLOAD_BYTES.
  * R4  A damaged answer is asked for again, whole (read-slot.ts).
  */
-import { concatBytes, raceAbort, type Clock } from '../../base/index.ts';
+import { concatBytes, letGo, raceAbort, type Clock } from '../../base/index.ts';
 import type { StoredObject } from '../../store/index.ts';
 import { CorruptSlotError } from '../errors.ts';
 import { slotKey, type Journal } from '../names.ts';
@@ -58,7 +58,14 @@ const READER_LIMITS: AheadLimits = {
 export interface Asked {
   readonly slot: Slot | undefined;
   readonly askedMs: number;
+  /** For whoever holds no part of its content any longer, so that its memory is used again. It need not be called. */
+  readonly done: () => void;
 }
+
+/** A slot made ready, and what lets go of its content. */
+type Ready = Pick<Asked, 'slot' | 'done'>;
+
+const ABSENT: Ready = { slot: undefined, done: () => undefined };
 
 interface Request {
   readonly seq: number;
@@ -68,7 +75,7 @@ interface Request {
   readonly signal: AbortSignal | undefined;
   readonly answer: Promise<StoredObject | undefined>;
   /** Once it is made ready (R3). */
-  slot: Promise<Slot | undefined> | undefined;
+  slot: Promise<Ready> | undefined;
 }
 
 export class SlotsAhead {
@@ -116,7 +123,7 @@ export class SlotsAhead {
       if (next) void this.#ready(next); // seen when its turn comes
     }
     try {
-      return { slot: await raceAbort(slot, signal), askedMs: request.askedMs };
+      return { ...(await raceAbort(slot, signal)), askedMs: request.askedMs };
     } finally {
       this.#forget(request);
     }
@@ -124,7 +131,7 @@ export class SlotsAhead {
 
   /** Slot `seq` ahead of its turn; undefined when it is not there, or damaged, which is said when its turn comes. */
   async peek(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
-    return await this.#ready(this.#request(seq, true, signal)).catch(() => undefined);
+    return (await this.#ready(this.#request(seq, true, signal)).catch(() => ABSENT)).slot;
   }
 
   /** Whether slot `seq` was asked for already. */
@@ -202,7 +209,7 @@ export class SlotsAhead {
     return Math.min(MAX_SLOT_BYTES, Math.max(FIRST_BYTES, ROOM_TO_GROW * this.#slotBytes));
   }
 
-  #ready(request: Request): Promise<Slot | undefined> {
+  #ready(request: Request): Promise<Ready> {
     if (!request.slot) {
       request.slot = this.#decode(request);
       request.slot.catch(() => undefined); // seen when its turn comes
@@ -210,26 +217,37 @@ export class SlotsAhead {
     return request.slot;
   }
 
-  async #decode({ seq, answer, signal }: Request): Promise<Slot | undefined> {
+  async #decode({ seq, answer, signal }: Request): Promise<Ready> {
     const first = await answer;
-    if (!first) return undefined;
+    if (!first) return ABSENT;
     try {
-      const bytes = first.body.length < first.size ? await this.#rest(seq, first, signal) : first.body;
-      return bytes && (await this.#decodeWith(this.#journal, seq, bytes));
+      const found = first.body.length < first.size ? await this.#rest(seq, first, signal) : first;
+      return found ? ready(await this.#decodeWith(this.#journal, seq, found.body), found) : ABSENT;
     } catch (error) {
       if (!(error instanceof CorruptSlotError)) throw error;
-      return await readSlot(this.#journal, seq, signal, 1); // R4
+      return { ...ABSENT, slot: await readSlot(this.#journal, seq, signal, 1) }; // R4
     }
   }
 
   /** All of a slot of which the beginning was read; undefined when it has been removed meanwhile. */
   async #rest(
     seq: number,
-    { body, size }: StoredObject,
+    first: StoredObject,
     signal: AbortSignal | undefined,
-  ): Promise<Uint8Array | undefined> {
-    const range = { start: body.length, end: size };
+  ): Promise<Pick<StoredObject, 'body' | 'release'> | undefined> {
+    const range = { start: first.body.length, end: first.size };
     const rest = await this.#journal.store.get(slotKey(this.#journal, seq), { range, signal });
-    return rest && concatBytes([body, rest.body]);
+    if (!rest) return undefined;
+    const body = concatBytes([first.body, rest.body]);
+    first.release?.();
+    rest.release?.();
+    return { body, release: () => letGo(body) };
   }
+}
+
+/** What was decompressed has memory of its own: that of the stored bytes is free already. */
+function ready(slot: Slot, { body, release }: Pick<StoredObject, 'body' | 'release'>): Ready {
+  if (slot.payload.buffer === body.buffer) return { slot, done: () => release?.() };
+  release?.();
+  return { slot, done: () => letGo(slot.payload) };
 }

@@ -9,7 +9,7 @@
  */
 import { lstat, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorCode, raceAbort, type Logger, type Random } from '../../base/index.ts';
+import { errorCode, letGo, raceAbort, type Logger, type Random } from '../../base/index.ts';
 import { checkGet, checkList, coveredBytes } from '../arguments.ts';
 import type { Body } from '../body.ts';
 import { abortedError, closedError, StoreError } from '../errors.ts';
@@ -73,7 +73,7 @@ export class FileStore implements ObjectStore {
         const { size, mtimeMs } = await file.stat();
         const body = new Uint8Array(coveredBytes(call?.range, size));
         await readFully(file, body, call?.range?.start ?? 0);
-        return { body, size, lastModifiedMs: mtimeMs };
+        return { body, size, lastModifiedMs: mtimeMs, release: () => letGo(body) };
       } finally {
         await file.close();
       }

@@ -18,7 +18,7 @@ import {
   type GetObjectCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { deadline, EMPTY_BYTES, type Clock, type Logger, type Random } from '../../base/index.ts';
+import { deadline, EMPTY_BYTES, letGo, type Clock, type Logger, type Random } from '../../base/index.ts';
 import { checkGet, checkList } from '../arguments.ts';
 import { lengthOf, type Body } from '../body.ts';
 import { abortedError, closedError, StoreError } from '../errors.ts';
@@ -187,7 +187,7 @@ export class S3Store implements ObjectStore {
         body,
         size: promised?.size ?? body.length,
         lastModifiedMs: answer.LastModified?.getTime(),
-        release: answer.Body instanceof ObjectBody ? answer.Body.release : undefined,
+        release: answer.Body instanceof ObjectBody ? answer.Body.release : (): void => letGo(body),
       };
     } catch (thrown) {
       answer.Body.destroy(); // or the connection stays taken
