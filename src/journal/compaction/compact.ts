@@ -6,6 +6,8 @@
  * C4  Every fragment is verified before it is named: its length always, its content for the first of a process, for a taken key, and for a sample.
  * C5  The CHECKPOINT is a slot of the session: a zombie cannot publish (hazard H12). Before it nothing has changed for anybody: a crash leaves
  *     an object that nobody names.
+ * C7  Held are one fragment body, at most `fragmentBytes`, and SLOTS_AHEAD_BYTES of slots: content flows from its slots through digest and compressor into the
+ *     body (fragment-body.ts, docs/decisions/0039).
  * Small fragments at the end are merged into the new one while they are not larger than it, so their number grows with the logarithm.
  * Deletion (C6) is reclaim.ts.
  */
@@ -63,10 +65,10 @@ export const NO_INDEX: CompactionIndex = {
 /** GETs of slots at once. Compaction is never urgent, and a session has reads of its own. */
 const SLOTS_IN_FLIGHT = 8;
 /**
- * Bytes of slots that are asked for or wait for their turn: with eight of 4 MiB the next one is there when it is wanted. This, the largest slots that
- * are made ready (slots-ahead.ts R3) and one body (fragment-body.ts B1) are what a compaction holds.
+ * Bytes of slots that are asked for or wait for their turn: three of 4 MiB, for each of which twice as much is set aside. A distant store then gives them faster than
+ * they are compressed and written.
  */
-const SLOTS_AHEAD_BYTES: number = 32 * 1024 * 1024;
+const SLOTS_AHEAD_BYTES: number = 24 * 1024 * 1024;
 
 /** The trailing fragments to merge with `newBytes` of new content that begins at `begin`; pure. The rest stays. */
 export function splitForMerge(

@@ -16,13 +16,13 @@ const FRAGMENT_BYTES = 1000;
 /** A store whose creates may come to nothing, or to nobody's knowledge; it holds the bodies as it was given them. */
 class HoldingStore extends MemoryStore {
   /** Each body, as it was and as its giver holds it. */
-  readonly bodies: { readonly key: string; readonly then: Uint8Array; readonly held: Body }[] = [];
+  readonly bodies: { readonly key: string; readonly was: Uint8Array; readonly held: Body }[] = [];
   readonly gets: string[] = [];
   /** What happens to the next creates; then all is well. */
   script: ('undecided' | 'effect, undecided' | 'ok')[] = [];
 
   override async create(key: string, body: Body): Promise<CreateOutcome> {
-    this.bodies.push({ key, then: copyOf(body), held: body });
+    this.bodies.push({ key, was: copyOf(body), held: body });
     const fate = this.script.shift() ?? 'ok';
     const outcome = fate === 'undecided' ? undefined : await super.create(key, body);
     const cause = new StoreError('STORE_UNREACHABLE', 'reset', { retryable: true });
@@ -115,7 +115,7 @@ describe('memory of a body', () => {
     expect(late.map(({ key }) => key)).toEqual(
       [1, 1, 2, 2].map((i) => fragmentKey(written.journal, written.fragments[i]!)),
     );
-    for (const { then, held } of late) expect(Buffer.compare(copyOf(held), then)).toBe(0);
+    for (const { was, held } of late) expect(Buffer.compare(copyOf(held), was)).toBe(0);
   });
 });
 
