@@ -12,6 +12,8 @@ const BENCHES: Readonly<Record<string, string>> = {
   'tail-latency': 'append acknowledged to a tailing reader that has it, beside one GET',
   'read-throughput':
     'reading a compacted journal of 2 GiB onto a disk, over the best of rclone copy and bare parallel GETs',
+  compaction:
+    'compaction of 512 MiB by its owner: throughput over reading and writing the same bytes, memory, pauses',
   'open-10k': 'open and fence a log of 10,000 live slots at 5 ms a request, over bare parallel GETs',
   sqlite: 'inserts into a recorded SQLite database, over the same database without a recorder',
   'gazette-compat':
