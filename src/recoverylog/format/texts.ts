@@ -15,7 +15,7 @@ const SHORT_WORDS = SHORT_BYTES / 4;
 const NOT_ASCII = 0x8080_8080 | 0;
 
 export class Texts {
-  readonly #held: string[] = new Array<string>(SLOTS).fill('');
+  readonly #held: string[] = Array.from({ length: SLOTS }, () => '');
   /** The bytes of each, four a word. */
   readonly #words: Int32Array = new Int32Array(SLOTS * SHORT_WORDS);
   #bytes: Uint8Array = new Uint8Array(0);
