@@ -19,6 +19,10 @@ const BENCHES: Readonly<Record<string, string>> = {
   'gazette-compat':
     "logs of ours, imported, random, handed over and forked, played by Gazette's own player (HOLDFAST_GAZETTE_PLAYLOG)",
   'recoverylog-play': "playing a recovery log into a directory, over Gazette's player on the same bytes",
+  'recoverylog-memory':
+    'unpack, decode, apply and encode operations of a recovery log in memory, over the bare CRC-32C',
+  'recoverylog-hints':
+    'bytes of a log that exact hints leave to be pruned, beside those of the rule of Gazette, on the same histories',
   failover: 'the write gap that clients see, fault by fault',
 };
 
