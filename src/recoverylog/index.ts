@@ -30,6 +30,8 @@ export {
   type PlayerProgress,
   type TakenOver,
 } from './play/player.ts';
-export type { OpenOptions, RecordedFile, RecordedFs } from './record/recorded-fs.ts';
-export type { Recorder } from './record/recorder.ts';
+export type { Disk, DiskFile } from './record/disk.ts';
+export type { RecordedFile } from './record/recorded-file.ts';
+export type { OpenOptions, RecordedFs } from './record/recorded-fs.ts';
+export type { BarrierOptions, Recorder } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';

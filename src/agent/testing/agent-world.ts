@@ -21,7 +21,7 @@ import {
 } from '../../base/index.ts';
 import type { CompactorOptions } from '../../journal/index.ts';
 import { memoryHintsSlots } from '../../persistence/index.ts';
-import type { LiveDirectory, RecordedFile } from '../../recoverylog/index.ts';
+import type { Disk, LiveDirectory, RecordedFile } from '../../recoverylog/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
 import type { Application, PrimaryContext } from '../application.ts';
@@ -170,6 +170,7 @@ export class AgentWorld {
       readonly hintsIntervalMs?: number;
       readonly hintsRotationMs?: number;
       readonly fenceCheckMs?: number;
+      readonly disk?: Disk;
     } = {},
   ): TestAgent {
     const name = `pod-${this.#agents.length}`;
@@ -209,6 +210,7 @@ export class AgentWorld {
         random: systemRandom,
         log: silentLogger,
         metrics: createMetrics(),
+        disk: options.disk,
       },
       stop.signal,
     );

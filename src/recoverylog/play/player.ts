@@ -32,6 +32,7 @@ import type { FsmHints } from '../format/hints.ts';
 import { TrackedDirectory, type LiveDirectory } from './live-directory.ts';
 import type { RecordedOp } from '../format/op.ts';
 import { isPlayable, localPath, stagedPath } from '../paths.ts';
+import type { Disk } from '../record/disk.ts';
 import { RecordedFs } from '../record/recorded-fs.ts';
 import { Recorder } from '../record/recorder.ts';
 import { StagedFiles } from './staged-files.ts';
@@ -49,6 +50,8 @@ export interface PlayerOptions {
   readonly log?: Logger;
   readonly metrics?: JournalMetrics;
   readonly onProgress?: () => void;
+  /** Under the recorded files of a primary; the file system of this machine by default. */
+  readonly disk?: Disk | undefined;
 }
 
 export interface PlayerProgress {
@@ -252,7 +255,7 @@ export class Player {
       throw error;
     }
     const recorder = new Recorder({ session, fsm: this.#fsm });
-    const fs = new RecordedFs(this.#options.dir, recorder, this.#live);
+    const fs = new RecordedFs(this.#options.dir, recorder, this.#live, this.#options.disk);
     return { session, recorder, fs, fenceMs: fencedMs - startMs, replayMs: clock.monotonicMs() - fencedMs };
   }
 
