@@ -125,6 +125,16 @@ export interface TestAgent {
   shown(assignment: Assignment): void;
 }
 
+/** What may differ from agent to agent. */
+export interface AgentOptions {
+  readonly groupCommit?: Record<string, number>;
+  readonly compaction?: Partial<CompactorOptions>;
+  readonly hintsIntervalMs?: number;
+  readonly hintsRotationMs?: number;
+  readonly fenceCheckMs?: number;
+  readonly disk?: Disk;
+}
+
 export class AgentWorld {
   readonly store: FaultyStore;
   readonly hints: ReturnType<typeof memoryHintsSlots> = memoryHintsSlots();
@@ -163,16 +173,7 @@ export class AgentWorld {
   }
 
   /** Starts an agent that sees the present assignment and every later one. */
-  start(
-    options: {
-      readonly groupCommit?: Record<string, number>;
-      readonly compaction?: Partial<CompactorOptions>;
-      readonly hintsIntervalMs?: number;
-      readonly hintsRotationMs?: number;
-      readonly fenceCheckMs?: number;
-      readonly disk?: Disk;
-    } = {},
-  ): TestAgent {
+  start(options: AgentOptions = {}): TestAgent {
     const name = `pod-${this.#agents.length}`;
     const address = `127.77.0.${this.#agents.length + 1}`;
     const application = new LineApplication();
