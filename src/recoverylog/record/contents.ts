@@ -47,7 +47,7 @@ export class Contents {
   /** A file whose last name is gone is written to on the disk only: the log has no such file any more. */
   #writePart(file: LocalFile, data: Uint8Array, offset: number): void {
     if (this.#recorder.isLive(file.fnode))
-      this.#recorder.record([{ write: { fnode: file.fnode, offset, length: data.length } }], data);
+      this.#recorder.recordWrite(file.fnode, data, offset);
     else this.#recorder.check();
     if (data.length > 0) this.#local.write(file, data, offset);
   }
@@ -87,7 +87,7 @@ export class Contents {
     for (let offset = 0; offset < size; offset += MAX_WRITE_BYTES) {
       const kept = await this.#local.read(file, offset, Math.min(MAX_WRITE_BYTES, size - offset));
       await this.#recorder.whenWritable();
-      this.#recorder.record([{ write: { fnode, offset, length: kept.length } }], kept);
+      this.#recorder.recordWrite(fnode, kept, offset);
     }
     const names = [...this.#recorder.namesOf(file.fnode)];
     this.#recorder.record([

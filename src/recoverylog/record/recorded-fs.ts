@@ -39,6 +39,7 @@ export interface OpenOptions {
 const MAX_PROPERTY_BYTES: number = 64 * 1024;
 
 export class RecordedFs {
+  readonly #dir: string;
   readonly #recorder: Recorder;
   readonly #live: TrackedDirectory;
   readonly #names: Names;
@@ -47,6 +48,7 @@ export class RecordedFs {
   readonly #context: FileContext;
 
   constructor(dir: string, recorder: Recorder, live: TrackedDirectory, disk: Disk = nodeDisk) {
+    this.#dir = dir;
     this.#recorder = recorder;
     this.#live = live;
     this.#names = new Names(recorder);
@@ -61,7 +63,7 @@ export class RecordedFs {
       serial: this.#serial,
       local,
       contents: new Contents(recorder, local),
-      wrote: (fnode) => this.#tell('write', recorder.namesOf(fnode)),
+      wrote: (fnode) => (live.isFollowed ? this.#tell('write', recorder.namesOf(fnode)) : undefined),
       barrier: () => this.barrier(),
     };
     const onDisk = (path: string): boolean => {
@@ -73,6 +75,15 @@ export class RecordedFs {
       paths: () => [...recorder.links.keys()].filter(onDisk),
     });
     if (recorder.links.has(TRUNCATING)) void this.#unlink(TRUNCATING).catch(() => undefined); // a predecessor's; a failure breaks the recorder
+  }
+
+  /** For another way to change the same directory, with files of its own (sqlite/): where it is, and who is to be told. */
+  get ground(): {
+    readonly dir: string;
+    readonly recorder: Recorder;
+    readonly live: TrackedDirectory;
+  } {
+    return { dir: this.#dir, recorder: this.#recorder, live: this.#live };
   }
 
   exists(path: string): boolean {

@@ -26,6 +26,7 @@ export interface BarrierOptions {
 /** Data of one write operation at most: far below a batch, so that C1 holds. State files rely on it (statemachine/limits OPERATION_BYTES): only a multiple may replace it. */
 export const MAX_WRITE_BYTES: number = 1024 * 1024;
 
+const WRITE_FRAME_BYTES = frameBound({ write: { fnode: 0, offset: 0, length: 0 } });
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 export class Recorder {
@@ -75,6 +76,11 @@ export class Recorder {
     return this.#fsm.nextSeqNo;
   }
 
+  /** Offset in the log at which the next operation will begin. Behind what the session knows as long as that is gathered (outbox.ts O2). */
+  get end(): number {
+    return this.#outbox.end;
+  }
+
   /** Back-pressure: resolves when the log has room for more (session.ts). To be awaited before each operation with data. */
   async whenWritable(): Promise<void> {
     this.check();
@@ -101,10 +107,34 @@ export class Recorder {
       let bound = 0;
       for (const body of bodies) bound += frameBound(body);
       this.#outbox.reserve(bound, data?.length ?? 0);
-      for (const body of bodies) this.#next(body);
+      for (const body of bodies)
+        this.#next({
+          seqNo: this.#fsm.nextSeqNo,
+          checksum: this.#fsm.nextChecksum,
+          author: this.#author,
+          ...body,
+        });
       if (data && data.length > 0) this.#outbox.data(data);
     } catch (error) {
       throw this.fail('an operation could not be recorded', error);
+    }
+  }
+
+  /** Records one write (C1). `offset`: bytes into the file. As record. @throws RecorderBrokenError */
+  recordWrite(fnode: number, data: Uint8Array, offset: number): void {
+    this.check();
+    try {
+      const write = { fnode, offset, length: data.length };
+      this.#outbox.reserve(WRITE_FRAME_BYTES, data.length);
+      this.#next({
+        seqNo: this.#fsm.nextSeqNo,
+        checksum: this.#fsm.nextChecksum,
+        author: this.#author,
+        write,
+      });
+      if (data.length > 0) this.#outbox.data(data);
+    } catch (error) {
+      throw this.fail('a write could not be recorded', error);
     }
   }
 
@@ -146,16 +176,10 @@ export class Recorder {
   }
 
   /** Frames an operation and applies it (C2). */
-  #next(body: OpBody): void {
+  #next(op: RecordedOp): void {
     const outbox = this.#outbox;
-    const { write } = body;
-    if (write) checkPosition('end of a write', write.offset + write.length);
-    const op: RecordedOp = {
-      seqNo: this.#fsm.nextSeqNo,
-      checksum: this.#fsm.nextChecksum,
-      author: this.#author,
-      ...body,
-    };
+    const { write } = op;
+    if (write) checkPosition('end of a write', checkPosition('offset of a write', write.offset) + write.length);
     const { chunk, at } = outbox;
     const end = writeFrame(op, chunk, at);
     const payload = new Uint8Array(chunk.buffer, at + FRAME_HEADER_BYTES, end - at - FRAME_HEADER_BYTES);

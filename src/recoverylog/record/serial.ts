@@ -2,6 +2,8 @@
  * One thing after another, in the order asked for. What can be done at once is: as long as nothing is under way, work that needs no waiting costs no
  * turn of anything, which is most of the work of a recorder.
  */
+const DONE: Promise<unknown> = Promise.resolve();
+
 export class Serial {
   /** Settles with the last work; undefined while nothing is under way. Never rejects. */
   #last: Promise<void> | undefined;
@@ -11,7 +13,8 @@ export class Serial {
     if (this.#last) return this.#follow(this.#last.then(act));
     try {
       const result = act();
-      return result instanceof Promise ? this.#follow(result) : Promise.resolve(result);
+      if (result instanceof Promise) return this.#follow(result);
+      return result === undefined ? (DONE as Promise<T>) : Promise.resolve(result);
     } catch (error) {
       return Promise.reject(error);
     }
