@@ -101,8 +101,7 @@ export class RecordedFs {
     if (readOnly && (create || truncate || append))
       throw new RecordedFsError('EINVAL', 'open', path, 'what is read only is neither made nor changed');
     const access: Access = readOnly ? 'read' : append ? 'append' : 'write';
-    return this.#serial.run(() => {
-      this.#recorder.check();
+    return this.#run(() => {
       const held = this.#recorder.links.get(clean);
       if (held !== undefined) {
         if (exclusive) throw new RecordedFsError('EEXIST', 'open', clean);
@@ -122,7 +121,7 @@ export class RecordedFs {
   rename(from: string, to: string): Promise<void> {
     const source = this.#names.clean('rename', from);
     const target = this.#names.clean('rename', to);
-    return this.#serial.run(() => {
+    return this.#run(() => {
       const fnode = this.#names.fileAt('rename', source);
       const replaced = this.#recorder.links.get(target);
       if (replaced === fnode) return undefined; // Y3
@@ -139,7 +138,7 @@ export class RecordedFs {
   link(from: string, to: string): Promise<void> {
     const source = this.#names.clean('link', from);
     const target = this.#names.clean('link', to);
-    return this.#serial.run(() => {
+    return this.#run(() => {
       const fnode = this.#names.fileAt('link', source);
       if (this.#recorder.links.has(target)) throw new RecordedFsError('EEXIST', 'link', target);
       this.#names.checkNew('link', target);
@@ -156,7 +155,7 @@ export class RecordedFs {
   }
 
   #unlink(path: string): Promise<void> {
-    return this.#serial.run(() => {
+    return this.#run(() => {
       const fnode = this.#names.fileAt('unlink', path);
       return this.#keeping(fnode, () => {
         this.#recorder.record([{ unlink: { fnode, path } }]);
@@ -168,7 +167,7 @@ export class RecordedFs {
   /** Makes a directory and those above it (Y5). @throws RecordedFsError EEXIST, ENOTDIR, ELOOP; RecorderBrokenError */
   mkdir(path: string): Promise<void> {
     const clean = this.#names.clean('mkdir', path);
-    return this.#serial.run(() => {
+    return this.#run(() => {
       this.#names.checkDirectory('mkdir', clean);
       return this.#makeDirectory(clean);
     });
@@ -177,17 +176,25 @@ export class RecordedFs {
   /** Names in a directory, as the log has them. @throws RecordedFsError ENOENT, ENOTDIR */
   readdir(path: string): Promise<string[]> {
     const clean = path === '/' ? '/' : this.#names.clean('readdir', path);
-    return this.#serial.run(() => this.#names.readdir(clean));
+    return this.#run(() => this.#names.readdir(clean));
   }
 
   /** Resolves when everything recorded so far is durable in the log and in the local files (Y6). @throws RecorderBrokenError */
   async barrier(options?: BarrierOptions): Promise<void> {
-    const durable = await this.#serial.run(async () => {
+    const durable = await this.#run(async () => {
       const future = this.#recorder.barrier(options);
       await this.#local.settleAll();
       return { future };
     });
     await durable.future;
+  }
+
+  /** Y1; once the recorder is broken it says so, whatever is asked for. */
+  #run<T>(act: () => T | Promise<T>): Promise<T> {
+    return this.#serial.run(() => {
+      this.#recorder.check();
+      return act();
+    });
   }
 
   async #openHeld(path: string, fnode: number, access: Access, truncate: boolean): Promise<RecordedFile> {
@@ -274,14 +281,12 @@ export class RecordedFs {
   }
 
   async #makeDirectory(path: string): Promise<void> {
-    this.#recorder.check();
     await this.#local.makeDirectory(path);
     this.#names.madeDirectory(path);
   }
 
   /** Does `act`, which takes a name from a file that somebody may have open. */
   #keeping<T>(fnode: number | undefined, act: () => T | Promise<T>): T | Promise<T> {
-    this.#recorder.check();
     const kept = fnode === undefined ? undefined : this.#local.beforeLoss(fnode);
     return kept ? kept.then(act) : act();
   }

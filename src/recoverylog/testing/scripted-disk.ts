@@ -10,6 +10,8 @@ export interface ScriptedDisk {
   readonly disk: Disk;
   /** Calls so far, `open` or `file.write` and so on. */
   readonly calls: string[];
+  /** Closes what a dead process had open, as its system would. */
+  readonly release: () => Promise<void>;
 }
 
 /** `fate` is asked for each call, by its number from 0. */
@@ -28,12 +30,21 @@ export function scriptedDisk(fate: (call: number, name: string) => DiskFate): Sc
     return await never();
   }
 
-  const fileOf = (file: DiskFile): DiskFile => ({
+  const open = new Set<DiskFile>();
+  const fileOf = (file: DiskFile): DiskFile => {
+    open.add(file);
+    return scripted(file);
+  };
+  const scripted = (file: DiskFile): DiskFile => ({
     write: (parts, offset) => act('file.write', () => file.write(parts, offset)),
     read: (offset, length) => act('file.read', () => file.read(offset, length)),
     truncate: (size) => act('file.truncate', () => file.truncate(size)),
     size: () => act('file.size', () => file.size()),
-    close: () => act('file.close', () => file.close()),
+    close: () =>
+      act('file.close', async () => {
+        open.delete(file);
+        await file.close();
+      }),
   });
   const disk: Disk = {
     create: (path) => act('create', async () => fileOf(await nodeDisk.create(path))),
@@ -44,7 +55,11 @@ export function scriptedDisk(fate: (call: number, name: string) => DiskFate): Sc
     mkdir: (path) => act('mkdir', () => nodeDisk.mkdir(path)),
     realpath: (path) => act('realpath', () => nodeDisk.realpath(path)),
   };
-  return { disk, calls };
+  const release = async (): Promise<void> => {
+    for (const file of open) await file.close();
+    open.clear();
+  };
+  return { disk, calls, release };
 }
 
 /** What a call of the system throws. */

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../base/index.ts';
+import type { SessionOptions } from '../../journal/index.ts';
 import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Player, type TakenOver } from '../play/player.ts';
@@ -56,11 +57,12 @@ export async function takeOver(
   dir: string,
   term: number,
   hints?: FsmHints,
+  options: Partial<SessionOptions> = {},
 ): Promise<TakenOver & { readonly player: Player }> {
   const playing = player(log, dir, hints);
   const running = playing.run();
   await Promise.race([playing.tailing, running]);
-  return { ...(await playing.handoff({ author: authors++, term })), player: playing };
+  return { ...(await playing.handoff({ author: authors++, term, session: options })), player: playing };
 }
 
 /** Every file below `dir`: path to content. */
