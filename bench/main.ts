@@ -13,7 +13,7 @@ const BENCHES: Readonly<Record<string, string>> = {
   'read-throughput':
     'reading a compacted journal of 2 GiB onto a disk, over the best of rclone copy and bare parallel GETs',
   'open-10k': 'open and fence a log of 10,000 live slots at 5 ms a request, over bare parallel GETs',
-  'recoverylog-record': 'recording a directory: large, small and churning files, over Gazette\'s Recorder',
+  'recoverylog-record': "recording a directory: large, small and churning files, over Gazette's Recorder",
   failover: 'the write gap that clients see, fault by fault',
 };
 

@@ -62,8 +62,7 @@ async function writeRound(
     const name = `/f${String(i).padStart(3, '0')}`;
     opened.push(await fs.open(name, { create: true }));
   }
-  for (let i = 0; i < writes; i++)
-    await opened[i % files]!.write(data(i), Math.floor(i / files) * bytes);
+  for (let i = 0; i < writes; i++) await opened[i % files]!.write(data(i), Math.floor(i / files) * bytes);
   for (const file of opened) await file.close();
 }
 

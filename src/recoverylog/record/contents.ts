@@ -46,8 +46,7 @@ export class Contents {
 
   /** A file whose last name is gone is written to on the disk only: the log has no such file any more. */
   #writePart(file: LocalFile, data: Uint8Array, offset: number): void {
-    if (this.#recorder.isLive(file.fnode))
-      this.#recorder.recordWrite(file.fnode, data, offset);
+    if (this.#recorder.isLive(file.fnode)) this.#recorder.recordWrite(file.fnode, data, offset);
     else this.#recorder.check();
     if (data.length > 0) this.#local.write(file, data, offset);
   }

@@ -37,6 +37,10 @@ interface Told {
   readonly unexpected: unknown[];
 }
 
+function without(tree: Tree, gone: string): Tree {
+  return Object.fromEntries(Object.entries(tree).filter(([path]) => path !== gone));
+}
+
 /** Changes of every kind, each followed by what the files are then. */
 const STORY: readonly (readonly [(fs: RecordedFs) => Promise<unknown>, (tree: Tree) => Tree])[] = [
   [(fs) => put(fs, '/a', 'one'), (tree) => ({ ...tree, '/a': 'one' })],
@@ -47,7 +51,7 @@ const STORY: readonly (readonly [(fs: RecordedFs) => Promise<unknown>, (tree: Tr
   [(fs) => put(fs, '/id', 'me'), (tree) => ({ ...tree, '/id': 'me' })],
   [(fs) => fs.rename('/id', '/IDENTITY'), ({ '/id': id, ...tree }) => ({ ...tree, '/IDENTITY': id! })],
   [(fs) => truncate(fs, '/a', 0), (tree) => ({ ...tree, '/a': '' })],
-  [(fs) => fs.unlink('/d/c'), ({ '/d/c': _, ...tree }) => tree],
+  [(fs) => fs.unlink('/d/c'), (tree) => without(tree, '/d/c')],
 ];
 
 async function put(fs: RecordedFs, path: string, text: string): Promise<void> {
@@ -161,7 +165,7 @@ async function checkHistory({ log, told, bury }: World, root: string): Promise<v
   const to = moments.findIndex((tree) => same(tree, told.begun));
   await play(log, join(root, 'full'));
   const played = await treeOf(join(root, 'full'));
-  const { '/.truncating': _, ...visible } = played; // the next primary clears it away
+  const visible = without(played, '/.truncating'); // the next primary clears it away
   // A change of several calls may be in the log in part: a new file without its content.
   const partial = to > 0 ? partsOf(moments[to - 1]!, moments[to]!) : [];
   expect([...moments.slice(from, to + 1), ...partial]).toContainEqual(visible);
@@ -181,42 +185,50 @@ function partsOf(before: Tree, after: Tree): Tree[] {
 }
 
 function same(one: Tree, other: Tree): boolean {
-  const lines = (tree: Tree): string => JSON.stringify(Object.entries(tree).sort());
+  const lines = (tree: Tree): string =>
+    JSON.stringify(Object.entries(tree).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return lines(one) === lines(other);
+}
+
+/** Tries one number after the other until `one` says that it lies behind the end of the story; returns that. */
+async function eachUntilEnd(
+  first: number,
+  one: (number: number, root: string) => Promise<boolean>,
+): Promise<number> {
+  for (let number = first; ; number++) if (await withTempDir((root) => one(number, root))) return number;
 }
 
 describe('a call to the local disk', () => {
   test('that fails, whichever it is, breaks the recorder for good; what was acknowledged plays', async () => {
-    for (let failing = 0, ended = false; !ended; failing++)
-      await withTempDir(async (root) => {
-        const world = await primary(join(root, 'dir'), (call) =>
-          call === failing ? systemError('EIO') : 'done',
-        );
-        await world.run;
-        ended = world.calls().length <= failing;
-        expect(world.told.unexpected).toEqual([]);
-        expect(world.told.answeredAfterFailure).toBe(0);
-        expect(world.told.failures.length > 0).toBe(!ended);
-        await checkHistory(world, root);
-        if (ended) expect(failing).toBeGreaterThan(25);
-      });
+    const calls = await eachUntilEnd(0, async (failing, root) => {
+      const fate = (call: number): DiskFate => (call === failing ? systemError('EIO') : 'done');
+      const world = await primary(join(root, 'dir'), fate);
+      await world.run;
+      const isOver = world.calls().length <= failing;
+      expect(world.told.unexpected).toEqual([]);
+      expect(world.told.answeredAfterFailure).toBe(0);
+      expect(world.told.failures.length > 0).toBe(!isOver);
+      await checkHistory(world, root);
+      return isOver;
+    });
+    expect(calls).toBeGreaterThan(25);
   }, 60_000);
 
   test.each(['death before', 'death after'] as const)(
     'at which the process dies (%s), whichever it is, loses nothing that was acknowledged',
     async (death) => {
-      for (let dying = 0, ended = false; !ended; dying++)
-        await withTempDir(async (root) => {
-          const died = Promise.withResolvers<void>();
-          const world = await primary(join(root, 'dir'), (call) => {
-            if (call !== dying) return 'done';
-            died.resolve();
-            return death;
-          });
-          await Promise.race([world.run, died.promise]);
-          ended = world.calls().length <= dying;
-          await checkHistory(world, root);
+      const calls = await eachUntilEnd(0, async (dying, root) => {
+        const died = Promise.withResolvers<void>();
+        const world = await primary(join(root, 'dir'), (call) => {
+          if (call !== dying) return 'done';
+          died.resolve();
+          return death;
         });
+        await Promise.race([world.run, died.promise]);
+        await checkHistory(world, root);
+        return world.calls().length <= dying;
+      });
+      expect(calls).toBeGreaterThan(25);
     },
     60_000,
   );
@@ -224,44 +236,42 @@ describe('a call to the local disk', () => {
 
 describe('a slot', () => {
   test('that the store refuses, whichever it is, breaks the recorder for good', async () => {
-    for (let failing = 1, ended = false; !ended; failing++)
-      await withTempDir(async (root) => {
-        const world = await primary(
-          join(root, 'dir'),
-          () => 'done',
-          (log) => {
-            log.store.faults = [...Array<'ok'>(failing).fill('ok'), 'denied'];
-            return log.journal;
-          },
-        );
-        await world.run;
-        ended = world.told.failures.length === 0;
-        expect(world.told.unexpected).toEqual([]);
-        expect(world.told.answeredAfterFailure).toBe(0);
-        await checkHistory(world, root);
-        if (ended) expect(failing).toBeGreaterThan(8);
-      });
+    const slots = await eachUntilEnd(1, async (failing, root) => {
+      const world = await primary(
+        join(root, 'dir'),
+        () => 'done',
+        (log) => {
+          log.store.faults = [...Array<'ok'>(failing).fill('ok'), 'denied'];
+          return log.journal;
+        },
+      );
+      await world.run;
+      expect(world.told.unexpected).toEqual([]);
+      expect(world.told.answeredAfterFailure).toBe(0);
+      await checkHistory(world, root);
+      return world.told.failures.length === 0;
+    });
+    expect(slots).toBeGreaterThan(8);
   }, 60_000);
 
   test.each(['before the effect', 'after the effect'] as const)(
     'at which the process dies (%s), whichever it is, loses nothing that was acknowledged',
     async (when) => {
-      for (let dying = 2, ended = false; !ended; dying++)
-        await withTempDir(async (root) => {
-          let store: ReturnType<typeof mortal> | undefined;
-          const world = await primary(
-            join(root, 'dir'),
-            () => 'done',
-            (log) => {
-              store = mortal(log.store, dying, when);
-              return { ...log.journal, store: store.store };
-            },
-          );
-          await Promise.race([world.run, store!.died]);
-          ended = store!.mutations() < dying;
-          await checkHistory(world, root);
-          if (ended) expect(dying).toBeGreaterThan(8);
-        });
+      const slots = await eachUntilEnd(2, async (dying, root) => {
+        let doomed: ReturnType<typeof mortal> | undefined;
+        const world = await primary(
+          join(root, 'dir'),
+          () => 'done',
+          (log) => {
+            doomed = mortal(log.store, dying, when);
+            return { ...log.journal, store: doomed.store };
+          },
+        );
+        await Promise.race([world.run, doomed!.died]);
+        await checkHistory(world, root);
+        return doomed!.mutations() < dying;
+      });
+      expect(slots).toBeGreaterThan(8);
     },
     60_000,
   );

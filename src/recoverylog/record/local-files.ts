@@ -161,11 +161,14 @@ export class LocalFiles {
 
   /** Brings one file's disk to what was recorded of it. */
   async settle(file: LocalFile): Promise<void> {
-    if (!file.handle) await this.#bear(file);
-    if (file.waiting > 0) this.#flush(file);
-    await file.flushing;
-    this.#behind.delete(file);
-    if (file.opens === 0) await this.#close(file);
+    try {
+      if (!file.handle) await this.#bear(file);
+      if (file.waiting > 0) this.#flush(file);
+      await file.flushing;
+    } finally {
+      this.#behind.delete(file);
+      if (file.handle && file.opens === 0) await this.#close(file);
+    }
   }
 
   /** The same for all files; undefined when nothing is behind. */

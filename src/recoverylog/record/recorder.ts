@@ -179,7 +179,8 @@ export class Recorder {
   #next(op: RecordedOp): void {
     const outbox = this.#outbox;
     const { write } = op;
-    if (write) checkPosition('end of a write', checkPosition('offset of a write', write.offset) + write.length);
+    if (write)
+      checkPosition('end of a write', checkPosition('offset of a write', write.offset) + write.length);
     const { chunk, at } = outbox;
     const end = writeFrame(op, chunk, at);
     const payload = new Uint8Array(chunk.buffer, at + FRAME_HEADER_BYTES, end - at - FRAME_HEADER_BYTES);
