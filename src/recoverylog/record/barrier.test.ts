@@ -96,6 +96,23 @@ describe('a barrier', () => {
       await expect(future).rejects.toMatchObject({ code: 'RECORDER_BROKEN' });
     }));
 
+  test('that waits holds up a large write, and no longer than the log lives', () =>
+    withTempDir(async (dir) => {
+      const log = newLog();
+      const { fs, recorder, session } = await takeOver(log, dir, 1);
+      const file = await fs.open('/a', { create: true });
+      const never = new Promise<void>(() => undefined);
+      void recorder.barrier({ after: [never] });
+      let isWritten = false;
+      const writing = file.append(Buffer.alloc(1_000_000)).then(() => (isWritten = true));
+      writing.catch(() => undefined);
+      await turns();
+      expect(isWritten).toBe(false);
+      session.abandon('it is lost');
+      await expect(writing).rejects.toMatchObject({ code: 'RECORDER_BROKEN' });
+      await file.close();
+    }));
+
   test('under way when the disk fails acknowledges nothing', () =>
     withTempDir(async (dir) => {
       const log = newLog();

@@ -20,10 +20,11 @@ export interface DiskFile {
 
 /** Every path is absolute; every call throws the system's error. */
 export interface Disk {
-  /** A new, empty file. Whatever stands there that the log does not know, but for a directory, gives way to it. */
+  /** A new, empty file. What stands there is nothing that the log knows: it gives way, unless it is a directory. */
   create(path: string): Promise<DiskFile>;
   open(path: string, access: 'read' | 'write'): Promise<DiskFile>;
   rename(from: string, to: string): Promise<void>;
+  /** What stands at `to` gives way as to a new file. */
   link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   /** One directory in one that exists; no error when something of that name is there. */
@@ -80,25 +81,26 @@ function behind(parts: readonly Uint8Array[], bytes: number): readonly Uint8Arra
   return [parts[passed]!.subarray(skip), ...parts.slice(passed + 1)];
 }
 
-async function create(path: string): Promise<DiskFile> {
+/** Makes something new at `path`; what stands there is removed first, unless it is a directory. */
+async function inPlaceOf<T>(path: string, make: () => Promise<T>): Promise<T> {
   try {
-    return new NodeFile(await open(path, 'wx+'));
+    return await make();
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
     await unlink(path);
-    return new NodeFile(await open(path, 'wx+'));
+    return await make();
   }
 }
 
 /** The file system of this machine. */
 export const nodeDisk: Disk = {
-  create,
+  create: (path) => inPlaceOf(path, async () => new NodeFile(await open(path, 'wx+'))),
   open: async (path, access) => {
     const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
     return new NodeFile(await open(path, flags | constants.O_NOFOLLOW));
   },
   rename,
-  link,
+  link: (from, to) => inPlaceOf(to, () => link(from, to)),
   unlink,
   mkdir: async (path) => {
     await mkdir(path).catch((error: unknown) => {

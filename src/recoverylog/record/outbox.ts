@@ -47,6 +47,8 @@ export class Outbox {
   #end: number;
   #isScheduled = false;
   #isStopped = false;
+  /** Resolves when it is stopped; never rejects. */
+  readonly #stopped = Promise.withResolvers<void>();
   /** Held up by the dependencies of the first of them (O3). */
   readonly #held: (HeldBytes | HeldBarrier)[] = [];
   #heldBytes = 0;
@@ -114,13 +116,14 @@ export class Outbox {
   /** Resolves when the log has room for more. */
   async whenWritable(): Promise<void> {
     this.flush();
-    await this.#releasing;
+    if (this.#releasing) await Promise.race([this.#releasing, this.#stopped.promise]);
     await this.#session.whenWritable();
   }
 
   /** O5 */
   stop(error: HoldfastError): void {
     this.#isStopped = true;
+    this.#stopped.resolve();
     this.at = this.#from;
     for (const held of this.#held.splice(0)) if (held.kind === 'barrier') held.reject(error);
   }

@@ -333,12 +333,16 @@ describe('a symbolic link inside the directory', () => {
       expect(await replayed()).toEqual({ '/a': 'a' });
     }));
 
-  test('gives way to a file of its name', () =>
+  test('gives way to a file of its name, whichever way that gets it', () =>
     scene(async ({ dir, outside, fs, replayed }) => {
       await writeFile(join(outside, 'precious'), 'as it was');
-      await symlink(join(outside, 'precious'), join(dir, 'a'));
-      await put(fs, '/a', 'recorded');
-      expect(await replayed()).toEqual({ '/a': 'recorded' });
+      for (const name of ['a', 'b', 'c']) await symlink(join(outside, 'precious'), join(dir, name));
+      await put(fs, '/x', 'recorded');
+      await fs.barrier();
+      await fs.link('/x', '/a');
+      await fs.rename('/x', '/b');
+      await put(fs, '/c', 'too');
+      expect(await replayed()).toEqual({ '/a': 'recorded', '/b': 'recorded', '/c': 'too' });
       expect(await readFile(join(outside, 'precious'), 'utf8')).toBe('as it was');
     }));
 

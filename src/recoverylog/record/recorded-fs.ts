@@ -68,7 +68,7 @@ export class RecordedFs {
     };
     const onDisk = (path: string): boolean => {
       const fnode = recorder.links.get(path);
-      return fnode !== undefined && local.isOnDisk(fnode);
+      return fnode !== undefined && path !== TRUNCATING && local.isOnDisk(fnode);
     };
     live.switchTo({
       resolve: (path) => (onDisk(path) ? localPath(dir, path) : undefined),
