@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, string>> = {
     'unpack, decode, apply and encode operations of a recovery log in memory, over the bare CRC-32C',
   'recoverylog-hints':
     'bytes of a log that exact hints leave to be pruned, beside those of the rule of Gazette, on the same histories',
+  'recoverylog-record': "recording a directory: large, small and churning files, over Gazette's Recorder",
   failover: 'the write gap that clients see, fault by fault',
 };
 

@@ -31,7 +31,7 @@ import {
   type SessionEnd,
 } from '../journal/index.ts';
 import type { HintsSlots } from '../persistence/index.ts';
-import { Player } from '../recoverylog/index.ts';
+import { Player, type Disk } from '../recoverylog/index.ts';
 import { requireFitStore, StoreError, type ObjectStore } from '../store/index.ts';
 import type { Application } from './application.ts';
 import type { AgentConfig } from './config.ts';
@@ -65,6 +65,8 @@ export interface AgentParts {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Of a primary's recorded files; the file system of this machine by default. */
+  readonly disk?: Disk | undefined;
 }
 
 /** Between attempts to reach the store or the API server at start. */
@@ -160,7 +162,7 @@ class Agent {
   }
 
   async #restore(): Promise<void> {
-    const { config, store, clock, random, application } = this.#parts;
+    const { config, store, clock, random, application, disk } = this.#parts;
     const { signal } = this.#over;
     this.#fit = this.#patiently('the store', async () => {
       await requireFitStore(store, { clock, random, signal });
@@ -183,6 +185,7 @@ class Agent {
             random,
             log: this.#log,
             metrics: this.#journalMetrics,
+            disk,
           }),
         directory,
         onAttempt: (...attempt) => this.#restoring(...attempt),

@@ -93,15 +93,30 @@ export class RecorderBrokenError extends HoldfastError {
   }
 }
 
+/** What a request to the recorded file system can be refused for, and what that means. */
+const REFUSALS = {
+  ENOENT: 'there is no such file in the log',
+  EEXIST: 'it exists already',
+  EINVAL: 'this cannot be asked for',
+  EISDIR: 'it is a directory, which has no record of its own; rename or remove the files in it',
+  ENOTDIR: 'a part of the path is a file',
+  ENAMETOOLONG: 'a name has at most 255 bytes and a path at most 3,072',
+  EPERM: 'it is a property of the log; a file that is renamed to it replaces its content',
+  EBADF: 'the file is closed, or open for reading only',
+  ELOOP: 'a symbolic link leads out of the directory',
+} as const;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
 /** A request that the recorded file system does not offer or that names nothing; nothing was changed. */
 export class RecordedFsError extends HoldfastError {
-  constructor(code: 'ENOENT' | 'EEXIST' | 'EINVAL' | 'EISDIR', operation: string, path: string) {
-    super(
-      code,
-      `${operation} of ${path}: ${{ ENOENT: 'there is no such file', EEXIST: 'it exists already', EINVAL: 'the path is not allowed', EISDIR: 'it is a directory' }[code]}.`,
-      {
-        fields: { operation, path },
-      },
-    );
+  constructor(code: RefusalCode, operation: string, path: string, why?: string) {
+    const shown = path.length > SHOWN_PATH ? `${path.slice(0, SHOWN_PATH)}…` : path;
+    super(code, `${operation} of ${JSON.stringify(shown)}: ${why ?? REFUSALS[code]}.`, {
+      fields: { operation, path: shown },
+    });
   }
 }
+
+/** UTF-16 units of a path that a message shows: enough to find it. */
+const SHOWN_PATH = 300;

@@ -45,8 +45,10 @@ export {
   type ImportOptions,
 } from './record/import-directory.ts';
 export { LogNotNewError, openNewLog, type NewLogOptions } from './record/new-log.ts';
-export type { OpenOptions, RecordedFile, RecordedFs } from './record/recorded-fs.ts';
-export { Recorder } from './record/recorder.ts';
+export type { Disk, DiskFile } from './record/disk.ts';
+export type { RecordedFile } from './record/recorded-file.ts';
+export type { OpenOptions, RecordedFs } from './record/recorded-fs.ts';
+export { Recorder, type BarrierOptions } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';
 export {
   openSqliteCopy,

@@ -1,11 +1,11 @@
 /**
  * What a primary does when its disk, its machine or its caller lets it down, and what it says after its end.
  */
-import { mkdir, readdir, readlink } from 'node:fs/promises';
+import { mkdir, readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
-import { NEXT } from './paths.ts';
+import { CURRENT, NEXT } from './paths.ts';
 import { until, withReplicas, type TestReplica } from './testing/index.ts';
 
 const propose = (replica: TestReplica, text: string): Promise<{ value: number }> =>
@@ -52,7 +52,8 @@ describe('a checkpoint', () => {
       const primary = await start();
       const runtime = await primary.promote(1);
       await propose(primary, 'a');
-      await mkdir(join(primary.dir, NEXT)); // the name is taken by something that is no file
+      await rm(join(primary.dir, CURRENT)); // in its place something that a snapshot cannot replace
+      await mkdir(join(primary.dir, CURRENT));
       await expect(runtime.checkpoint()).rejects.toMatchObject({ code: 'RECORDER_BROKEN' });
       expect(await runtime.halted).toMatchObject({ code: 'SHARD_HALTED' });
       expect(() => runtime.lookup()).toThrow(expect.objectContaining({ code: 'SHARD_HALTED' }));

@@ -21,7 +21,7 @@ import {
 } from '../../base/index.ts';
 import type { CompactorOptions } from '../../journal/index.ts';
 import { memoryHintsSlots, type HintsSlots, type MemoryHintsSlots } from '../../persistence/index.ts';
-import type { LiveDirectory, RecordedFile } from '../../recoverylog/index.ts';
+import type { Disk, LiveDirectory, RecordedFile } from '../../recoverylog/index.ts';
 import type { ObjectStore } from '../../store/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
 import type { Application, PrimaryContext } from '../application.ts';
@@ -125,6 +125,16 @@ export interface TestAgent {
   shown(assignment: Assignment): void;
 }
 
+/** What may differ from agent to agent. */
+export interface AgentOptions {
+  readonly groupCommit?: Record<string, number>;
+  readonly compaction?: Partial<CompactorOptions>;
+  readonly hintsIntervalMs?: number;
+  readonly hintsRotationMs?: number;
+  readonly fenceCheckMs?: number;
+  readonly disk?: Disk;
+}
+
 export class AgentWorld {
   readonly store: FaultyStore;
   /** In memory; not in use when others were given. */
@@ -173,15 +183,7 @@ export class AgentWorld {
   }
 
   /** Starts an agent that sees the present assignment and every later one. */
-  start(
-    options: {
-      readonly groupCommit?: Record<string, number>;
-      readonly compaction?: Partial<CompactorOptions>;
-      readonly hintsIntervalMs?: number;
-      readonly hintsRotationMs?: number;
-      readonly fenceCheckMs?: number;
-    } = {},
-  ): TestAgent {
+  start(options: AgentOptions = {}): TestAgent {
     const name = `pod-${this.#agents.length}`;
     const address = `127.77.0.${this.#agents.length + 1}`;
     const application = new LineApplication();
@@ -219,6 +221,7 @@ export class AgentWorld {
         random: systemRandom,
         log: silentLogger,
         metrics: createMetrics(),
+        disk: options.disk,
       },
       stop.signal,
     );

@@ -149,6 +149,11 @@ export class Session {
     return this.#cursor;
   }
 
+  /** Appends up to this size lie in one slot, bytes. */
+  get maxBatchBytes(): number {
+    return this.#options.maxBatchBytes;
+  }
+
   /** End of the content appended so far, confirmed or not. */
   get appendedHead(): number {
     return this.#buffer.end;

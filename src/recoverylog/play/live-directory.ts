@@ -39,6 +39,11 @@ export class TrackedDirectory implements LiveDirectory {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Whether anybody listens. */
+  get isFollowed(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   /** From now on files are found this way. */
   switchTo(lookup: { resolve(path: string): string | undefined; paths(): readonly string[] }): void {
     this.#lookup = lookup;

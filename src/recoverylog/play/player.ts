@@ -35,6 +35,7 @@ import { checkPlayable, Operations, type FileChange } from './operations.ts';
 import { localPath, stagedPath } from '../paths.ts';
 import { openLogs, planWith, type OpenLog } from './plan-restore.ts';
 import { ReadProgress, type PlayerProgress } from './progress.ts';
+import type { Disk } from '../record/disk.ts';
 import { RecordedFs } from '../record/recorded-fs.ts';
 import { Recorder } from '../record/recorder.ts';
 import { checkReaches, prunedError, wantedParts, type WantedPart } from './restore-plan.ts';
@@ -60,6 +61,8 @@ export interface PlayerOptions {
   /** What a restore may hold back (WINDOW_LIMITS). */
   readonly window?: WindowLimits;
   readonly fs?: LocalFs;
+  /** Under the recorded files of a primary; the file system of this machine by default. */
+  readonly disk?: Disk | undefined;
 }
 
 export interface TakenOver {
@@ -248,7 +251,7 @@ export class Player {
       await this.#replayTo(session, signal);
       await this.#goLive(false, this.#recordHandoff(session), signal);
       const recorder = new Recorder({ session, fsm: this.#fsm });
-      const fs = new RecordedFs(this.#options.dir, recorder, this.#live);
+      const fs = new RecordedFs(this.#options.dir, recorder, this.#live, this.#options.disk);
       return { session, recorder, fs, fenceMs: fencedMs - startMs, replayMs: clock.monotonicMs() - fencedMs };
     } catch (error) {
       session?.abandon('the takeover failed after the fence');

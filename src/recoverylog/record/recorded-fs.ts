@@ -1,58 +1,80 @@
 /**
- * A file system whose every change is also in the log: the local call first, then its record (DESIGN §4.2).
+ * A file system whose every change is in the log (DESIGN §4.2): the log first, then the disk, which follows at a short distance as a standby's does
+ * (docs/decisions/0034).
  *
- * Y1  Operations happen one after another, and are recorded in the order in which they happened.
- * Y2  Truncation is a new file: the path is unlinked and created again, on disk as in the log. (Gazette truncates on disk and records a new file,
- *     which differs from the disk when the file has other links: golden scenario flaw-truncate-hardlink.)
- * Y3  What POSIX allows is no failure: a rename onto itself, a write to a file whose last name is gone (it is done, and not recorded: the log has no
- *     such file any more).
- * Y4  A request that cannot be is refused before anything changed. A local call that fails half-way breaks the recorder for good.
- * Y5  Directories are not recorded; they come into being with the files in them.
- * Y6  Writes go no faster than the log takes them: memory holds what the session may buffer and one write, however slow the store is.
+ * Y1  Operations happen one after another, and are recorded in the order in which they were asked for.
+ * Y2  A request that cannot be is refused before anything changed (names.ts). What fails after that breaks the recorder for good.
+ * Y3  What POSIX allows is no failure: a rename onto itself or onto a second name of the same file does nothing; a file whose last name is gone can be
+ *     written to, by whoever has it open, and is not recorded any more.
+ * Y4  A file that is renamed to a property becomes one: its content is recorded, its history is not (gazette.md §4.3).
+ * Y5  Directories are not recorded; they come into being with the files in them. They cannot be renamed or removed.
+ * Y6  What was synced is in the log and in the local files.
  */
-import { link, mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { fromUtf8 } from '../../base/index.ts';
 import { RecordedFsError } from '../errors.ts';
-import type { TrackedDirectory } from '../play/live-directory.ts';
-import { cleanPath, localPath, STAGING } from '../paths.ts';
-import { MAX_WRITE_BYTES, type OpBody, type Recorder } from './recorder.ts';
+import type { DirectoryChange, TrackedDirectory } from '../play/live-directory.ts';
+import { localPath } from '../paths.ts';
+import { Contents } from './contents.ts';
+import { nodeDisk, type Disk } from './disk.ts';
+import { LocalFiles, type LocalFile } from './local-files.ts';
+import { Names, parentOf, TRUNCATING } from './names.ts';
+import { OpenFile, type Access, type FileContext, type RecordedFile } from './recorded-file.ts';
+import type { BarrierOptions, OpBody, Recorder } from './recorder.ts';
+import { Serial } from './serial.ts';
 
 export interface OpenOptions {
   /** Make the file when it does not exist. */
   readonly create?: boolean;
   /** Refuse when it exists. */
   readonly exclusive?: boolean;
-  /** Begin with an empty, new file (Y2). */
+  /** Begin with an empty file, under all its names. */
   readonly truncate?: boolean;
+  /** Every write goes to the end of the file. */
+  readonly append?: boolean;
+  /** For reading only; also a property can be opened so. */
+  readonly readOnly?: boolean;
 }
 
-export interface RecordedFile {
-  readonly path: string;
-  /** Bytes. */
-  size(): number;
-  /** Bytes of the local file; fewer at its end. */
-  read(offset: number, length: number): Promise<Uint8Array>;
-  /** Writes and records. The data must not change until it is durable. */
-  write(data: Uint8Array, offset: number): Promise<void>;
-  /** Resolves when everything recorded so far is durable in the log. */
-  sync(): Promise<void>;
-  close(): Promise<void>;
-}
+/** Longest content of a property, bytes: an identity, not a file. */
+const MAX_PROPERTY_BYTES: number = 64 * 1024;
 
 export class RecordedFs {
   readonly #dir: string;
   readonly #recorder: Recorder;
   readonly #live: TrackedDirectory;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #names: Names;
+  readonly #local: LocalFiles;
+  readonly #serial = new Serial();
+  readonly #context: FileContext;
 
-  constructor(dir: string, recorder: Recorder, live: TrackedDirectory) {
+  constructor(dir: string, recorder: Recorder, live: TrackedDirectory, disk: Disk = nodeDisk) {
     this.#dir = dir;
     this.#recorder = recorder;
     this.#live = live;
-    live.switchTo({
-      resolve: (path) => (recorder.links.has(path) ? localPath(dir, path) : undefined),
-      paths: () => [...recorder.links.keys()],
+    this.#names = new Names(recorder);
+    const local = new LocalFiles({
+      dir,
+      disk,
+      namesOf: (fnode) => recorder.namesOf(fnode),
+      fail: (what, cause) => recorder.fail(what, cause),
     });
+    this.#local = local;
+    this.#context = {
+      serial: this.#serial,
+      local,
+      contents: new Contents(recorder, local),
+      wrote: (fnode) => (live.isFollowed ? this.#tell('write', recorder.namesOf(fnode)) : undefined),
+      barrier: () => this.barrier(),
+    };
+    const onDisk = (path: string): boolean => {
+      const fnode = recorder.links.get(path);
+      return fnode !== undefined && path !== TRUNCATING && local.isOnDisk(fnode);
+    };
+    live.switchTo({
+      resolve: (path) => (onDisk(path) ? localPath(dir, path) : undefined),
+      paths: () => [...recorder.links.keys()].filter(onDisk),
+    });
+    if (recorder.links.has(TRUNCATING)) void this.#unlink(TRUNCATING).catch(() => undefined); // a predecessor's; a failure breaks the recorder
   }
 
   /** For another way to change the same directory, with files of its own (sqlite/): where it is, and who is to be told. */
@@ -65,180 +87,224 @@ export class RecordedFs {
   }
 
   exists(path: string): boolean {
-    return this.#recorder.links.has(this.#clean('exists', path));
+    const clean = this.#names.clean('exists', path);
+    return this.#recorder.links.has(clean) || this.#recorder.properties.has(clean);
   }
 
-  /** Opens a file for reading and writing. @throws RecordedFsError ENOENT, EEXIST; RecorderBrokenError */
+  /**
+   * Opens a file for reading and writing, unless the options say otherwise. Files that the log does not know are not there, whatever lies on the disk.
+   * @throws RecordedFsError ENOENT, EEXIST, EISDIR, ENOTDIR, EPERM, EINVAL, ELOOP; RecorderBrokenError
+   */
   open(path: string, options: OpenOptions = {}): Promise<RecordedFile> {
-    const clean = this.#clean('open', path);
-    return this.#serially(async () => {
+    const clean = this.#names.clean('open', path);
+    const { create, exclusive, truncate, append, readOnly } = options;
+    if (readOnly && (create || truncate || append))
+      throw new RecordedFsError('EINVAL', 'open', path, 'what is read only is neither made nor changed');
+    const access: Access = readOnly ? 'read' : append ? 'append' : 'write';
+    return this.#run(() => {
       const held = this.#recorder.links.get(clean);
-      if (held !== undefined && options.exclusive) throw new RecordedFsError('EEXIST', 'open', clean);
-      if (held === undefined && !options.create) throw new RecordedFsError('ENOENT', 'open', clean);
-      if (held !== undefined && !options.truncate) return await this.#handle(clean, held, 'r+');
-      return await this.#createNew(clean, held);
+      if (held !== undefined) {
+        if (exclusive) throw new RecordedFsError('EEXIST', 'open', clean);
+        return this.#openHeld(clean, held, access, truncate === true);
+      }
+      if (readOnly && this.#recorder.properties.has(clean)) return this.#openProperty(clean);
+      if (!create) throw this.#absent('open', clean);
+      this.#names.checkNew('open', clean);
+      return this.#inDirectory(clean, () => this.#create(clean, access));
     });
   }
 
-  /** Renames a file over whatever has the new name. @throws RecordedFsError ENOENT */
+  /**
+   * Renames a file over whatever file has the new name. To a property: replaces its content.
+   * @throws RecordedFsError ENOENT, EISDIR, ENOTDIR, EPERM, EINVAL, ELOOP; RecorderBrokenError
+   */
   rename(from: string, to: string): Promise<void> {
-    const [source, target] = [this.#clean('rename', from), this.#clean('rename', to)];
-    return this.#serially(async () => {
-      const fnode = this.#fnodeOf('rename', source);
+    const source = this.#names.clean('rename', from);
+    const target = this.#names.clean('rename', to);
+    return this.#run(() => {
+      const fnode = this.#names.fileAt('rename', source);
       const replaced = this.#recorder.links.get(target);
-      if (replaced === fnode) return; // Y3: two names of one file, or one name twice: POSIX does nothing
-      await this.#local('rename', async () => {
-        await mkdir(dirname(localPath(this.#dir, target)), { recursive: true });
-        await rename(localPath(this.#dir, source), localPath(this.#dir, target));
+      if (replaced === fnode) return undefined; // Y3
+      this.#names.checkPlace('rename', target);
+      const isProperty = this.#names.isProperty(target);
+      return this.#inDirectory(target, () => {
+        if (isProperty) return this.#becomeProperty(fnode, source, target);
+        return this.#keeping(replaced, () => this.#rename(fnode, source, target, replaced));
       });
-      const over: OpBody[] = replaced === undefined ? [] : [{ unlink: { fnode: replaced, path: target } }];
-      this.#recorder.record([
-        ...over,
-        { link: { fnode, path: target } },
-        { unlink: { fnode, path: source } },
-      ]);
-      this.#live.notify('link', [target]);
-      this.#live.notify('unlink', [source]);
     });
   }
 
-  /** Gives a file a second name. @throws RecordedFsError ENOENT, EEXIST */
+  /** Gives a file a second name. @throws RecordedFsError ENOENT, EEXIST, EISDIR, ENOTDIR, EPERM, ELOOP; RecorderBrokenError */
   link(from: string, to: string): Promise<void> {
-    const [source, target] = [this.#clean('link', from), this.#clean('link', to)];
-    return this.#serially(async () => {
-      const fnode = this.#fnodeOf('link', source);
+    const source = this.#names.clean('link', from);
+    const target = this.#names.clean('link', to);
+    return this.#run(() => {
+      const fnode = this.#names.fileAt('link', source);
       if (this.#recorder.links.has(target)) throw new RecordedFsError('EEXIST', 'link', target);
-      await this.#local('link', async () => {
-        await mkdir(dirname(localPath(this.#dir, target)), { recursive: true });
-        await link(localPath(this.#dir, source), localPath(this.#dir, target));
+      this.#names.checkNew('link', target);
+      return this.#inDirectory(target, () => {
+        this.#recorder.record([{ link: { fnode, path: target } }]);
+        return this.#told(this.#local.linked(fnode, source, target), 'link', target);
       });
-      this.#recorder.record([{ link: { fnode, path: target } }]);
-      this.#live.notify('link', [target]);
     });
   }
 
-  /** Removes a name. @throws RecordedFsError ENOENT */
+  /** Removes a name. @throws RecordedFsError ENOENT, EISDIR, EPERM; RecorderBrokenError */
   unlink(path: string): Promise<void> {
-    const clean = this.#clean('unlink', path);
-    return this.#serially(async () => {
-      const fnode = this.#fnodeOf('unlink', clean);
-      await this.#local('unlink', () => unlink(localPath(this.#dir, clean)));
-      this.#recorder.record([{ unlink: { fnode, path: clean } }]);
-      this.#live.notify('unlink', [clean]);
+    return this.#unlink(this.#names.clean('unlink', path));
+  }
+
+  #unlink(path: string): Promise<void> {
+    return this.#run(() => {
+      const fnode = this.#names.fileAt('unlink', path);
+      return this.#keeping(fnode, () => {
+        this.#recorder.record([{ unlink: { fnode, path } }]);
+        return this.#told(this.#local.unlinked(fnode, path), 'unlink', path);
+      });
     });
   }
 
-  /** Makes a directory and those above it (Y5). */
-  async mkdir(path: string): Promise<void> {
-    await mkdir(localPath(this.#dir, this.#clean('mkdir', path)), { recursive: true });
-  }
-
-  /** Names in a directory. */
-  async readdir(path: string): Promise<string[]> {
-    const clean = path === '/' ? '/' : this.#clean('readdir', path);
-    const names = await readdir(localPath(this.#dir, clean));
-    return names.filter((name) => clean !== '/' || name !== STAGING).sort();
-  }
-
-  /** Resolves when everything recorded so far is durable in the log. */
-  async barrier(): Promise<void> {
-    await this.#last;
-    await this.#recorder.barrier();
-  }
-
-  async #createNew(path: string, replaced: number | undefined): Promise<RecordedFile> {
-    const local = localPath(this.#dir, path);
-    const handle = await this.#local('create', async () => {
-      if (replaced !== undefined) await unlink(local); // Y2
-      await mkdir(dirname(local), { recursive: true });
-      return await open(local, 'wx+');
+  /** Makes a directory and those above it (Y5). @throws RecordedFsError EEXIST, ENOTDIR, ELOOP; RecorderBrokenError */
+  mkdir(path: string): Promise<void> {
+    const clean = this.#names.clean('mkdir', path);
+    return this.#run(() => {
+      this.#names.checkDirectory('mkdir', clean);
+      return this.#makeDirectory(clean);
     });
-    const fnodeAt = replaced === undefined ? 0 : 1;
-    const fnode = this.#recorder.nextSeqNo + fnodeAt;
-    const over: OpBody[] = replaced === undefined ? [] : [{ unlink: { fnode: replaced, path } }];
+  }
+
+  /** Names in a directory, as the log has them. @throws RecordedFsError ENOENT, ENOTDIR */
+  readdir(path: string): Promise<string[]> {
+    const clean = path === '/' ? '/' : this.#names.clean('readdir', path);
+    return this.#run(() => this.#names.readdir(clean));
+  }
+
+  /** Resolves when everything recorded so far is durable in the log and in the local files (Y6). @throws RecorderBrokenError */
+  async barrier(options?: BarrierOptions): Promise<void> {
+    const durable = await this.#run(async () => {
+      const future = this.#recorder.barrier(options);
+      await this.#local.settleAll();
+      return { future };
+    });
+    await durable.future;
+  }
+
+  /** Y1; once the recorder is broken it says so, whatever is asked for. */
+  #run<T>(act: () => T | Promise<T>): Promise<T> {
+    return this.#serial.run(() => {
+      this.#recorder.check();
+      return act();
+    });
+  }
+
+  async #openHeld(path: string, fnode: number, access: Access, truncate: boolean): Promise<RecordedFile> {
+    const file = await this.#local.open(fnode, path);
+    if (truncate) {
+      await this.#context.contents.truncate(file, 0);
+      await this.#context.wrote(file.fnode);
+    }
+    return new OpenFile(this.#context, path, file, access);
+  }
+
+  async #openProperty(path: string): Promise<RecordedFile> {
+    return new OpenFile(this.#context, path, await this.#local.openProperty(path), 'read');
+  }
+
+  #create(path: string, access: Access): RecordedFile | Promise<RecordedFile> {
+    const fnode = this.#recorder.nextSeqNo;
+    this.#recorder.record([{ create: { path } }]);
+    const file = this.#local.create(fnode);
+    const told = this.#told(this.#local.room(file), 'link', path);
+    const opened = new OpenFile(this.#context, path, file, access);
+    return told ? told.then(() => opened) : opened;
+  }
+
+  #rename(
+    fnode: number,
+    source: string,
+    target: string,
+    replaced: number | undefined,
+  ): Promise<void> | undefined {
+    const change: OpBody[] = replaced === undefined ? [] : [{ unlink: { fnode: replaced, path: target } }];
+    change.push({ link: { fnode, path: target } }, { unlink: { fnode, path: source } });
+    this.#recorder.record(change);
+    const done = this.#local.renamed(fnode, source, target, replaced);
+    if (!this.#live.isFollowed) return done;
+    return this.#told(done, 'link', target)?.then(() => this.#tell('unlink', [source]));
+  }
+
+  /** Y4 */
+  async #becomeProperty(fnode: number, source: string, target: string): Promise<void> {
+    const file = await this.#local.open(fnode, source);
     try {
-      this.#recorder.record([...over, { create: { path } }]);
-    } catch (error) {
-      await handle.close();
-      throw error;
+      const content = await this.#propertyContent(file, source);
+      const held = this.#recorder.links.get(target); // in old logs it is a file
+      const change: OpBody[] = held === undefined ? [] : [{ unlink: { fnode: held, path: target } }];
+      change.push({ property: { path: target, content: fromUtf8(content) } });
+      this.#recorder.record([...change, { unlink: { fnode, path: source } }]);
+      await this.#local.writeProperty(target, content);
+      await this.#local.unlinked(fnode, source);
+    } finally {
+      await this.#local.close(file);
     }
-    this.#live.notify('link', [path]);
-    return this.#file(path, fnode, handle, 0);
+    await this.#tell('unlink', [source]);
   }
 
-  async #handle(path: string, fnode: number, flags: string): Promise<RecordedFile> {
-    const handle = await this.#local('open', () => open(localPath(this.#dir, path), flags));
-    const { size } = await handle.stat();
-    return this.#file(path, fnode, handle, size);
-  }
-
-  #file(path: string, fnode: number, handle: FileHandle, startSize: number): RecordedFile {
-    let size = startSize;
-    return {
-      path,
-      size: () => size,
-      read: async (offset, length) => {
-        const { buffer, bytesRead } = await handle.read({
-          buffer: new Uint8Array(length),
-          length,
-          position: offset,
-        });
-        return buffer.subarray(0, bytesRead);
-      },
-      write: (data, offset) =>
-        this.#serially(async () => {
-          await this.#local('write', () => writeAll(handle, data, offset));
-          size = Math.max(size, offset + data.length);
-          if (!this.#recorder.isLive(fnode)) return; // Y3
-          await this.#recordWrite(fnode, data, offset);
-          this.#live.notify('write', [path]);
-        }),
-      sync: () => this.barrier(),
-      close: () => handle.close(),
-    };
-  }
-
-  /** One operation for each MAX_WRITE_BYTES, so that none is ever split over slots (recorder C1); each waits until the log has room (Y6). */
-  async #recordWrite(fnode: number, data: Uint8Array, offset: number): Promise<void> {
-    for (let at = 0; at < data.length || at === 0; at += MAX_WRITE_BYTES) {
-      const part = data.subarray(at, at + MAX_WRITE_BYTES);
-      await this.#recorder.whenWritable();
-      this.#recorder.record([{ write: { fnode, offset: offset + at, length: part.length } }], part);
-    }
-  }
-
-  #clean(operation: string, path: string): string {
-    const clean = cleanPath(path);
-    if (clean === undefined) throw new RecordedFsError('EINVAL', operation, path);
-    return clean;
-  }
-
-  #fnodeOf(operation: string, path: string): number {
-    const fnode = this.#recorder.links.get(path);
-    if (fnode === undefined) throw new RecordedFsError('ENOENT', operation, path);
-    return fnode;
-  }
-
-  /** Y1. A failed operation does not keep later ones from being tried; the recorder itself refuses them when it is broken. */
-  #serially<T>(act: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(act);
-    this.#last = result.catch(() => undefined); // its own caller is told
-    return result;
-  }
-
-  /** Y4: a local call; when it fails, disk and log may differ. */
-  async #local<T>(what: string, call: () => Promise<T>): Promise<T> {
+  /** @throws RecordedFsError EINVAL when it is too long, or no text: the log could not carry it */
+  async #propertyContent(file: LocalFile, path: string): Promise<Uint8Array> {
+    const why = `a property is UTF-8 of at most ${MAX_PROPERTY_BYTES} bytes`;
+    if (file.size > MAX_PROPERTY_BYTES) throw new RecordedFsError('EINVAL', 'rename', path, why);
+    await this.#local.settle(file);
+    const content = await this.#context.contents.read(file, 0, file.size);
     try {
-      return await call();
-    } catch (error) {
-      throw this.#recorder.fail(`${what} failed on the local disk`, error);
+      fromUtf8(content);
+      return content;
+    } catch {
+      throw new RecordedFsError('EINVAL', 'rename', path, why);
     }
   }
-}
 
-async function writeAll(handle: FileHandle, data: Uint8Array, offset: number): Promise<void> {
-  for (let at = 0; at < data.length;) {
-    const { bytesWritten } = await handle.write(data, at, data.length - at, offset + at);
-    at += bytesWritten;
+  #absent(operation: string, path: string): RecordedFsError {
+    try {
+      this.#names.fileAt(operation, path);
+    } catch (error) {
+      return error as RecordedFsError;
+    }
+    throw new RecordedFsError('ENOENT', operation, path);
+  }
+
+  /** Does `act` once the directory of a path is there. */
+  #inDirectory<T>(path: string, act: () => T | Promise<T>): T | Promise<T> {
+    const directory = parentOf(path);
+    if (this.#names.isDirectory(directory)) return act();
+    return this.#makeDirectory(directory).then(act);
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    await this.#local.makeDirectory(path);
+    this.#names.madeDirectory(path);
+  }
+
+  /** Does `act`, which takes a name from a file that somebody may have open. */
+  #keeping<T>(fnode: number | undefined, act: () => T | Promise<T>): T | Promise<T> {
+    const kept = fnode === undefined ? undefined : this.#local.beforeLoss(fnode);
+    return kept ? kept.then(act) : act();
+  }
+
+  /** Tells of a change when it is done. */
+  #told(
+    done: Promise<void> | undefined,
+    kind: DirectoryChange['kind'],
+    path: string,
+  ): Promise<void> | undefined {
+    if (!this.#live.isFollowed) return done;
+    return done ? done.then(() => this.#tell(kind, [path])) : this.#tell(kind, [path]);
+  }
+
+  /** Whoever follows the directory finds on the disk what it is told of. */
+  #tell(kind: DirectoryChange['kind'], paths: Iterable<string>): Promise<void> | undefined {
+    if (!this.#live.isFollowed) return undefined;
+    const settled = this.#local.settleAll() ?? Promise.resolve();
+    return settled.then(() => this.#live.notify(kind, paths));
   }
 }

@@ -38,3 +38,4 @@ export {
 export { opsLog, workloadLog, type Workload } from './workload-log.ts';
 export { naivePlay } from './naive-play.ts';
 export { neededRanges, OpLog, type LoggedOp } from './op-log.ts';
+export { scriptedDisk, systemError, type DiskFate, type ScriptedDisk } from './scripted-disk.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorCode, type Clock, type Random } from '../../base/index.ts';
-import { openSession, type Journal } from '../../journal/index.ts';
+import { openSession, type Journal, type SessionOptions } from '../../journal/index.ts';
 import { lastSlots, realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Player, type PlayerOptions, type TakenOver } from '../play/player.ts';
@@ -87,12 +87,15 @@ export async function takeOver(
   dir: string,
   term: number,
   hints?: FsmHints,
-  more: More = {},
+  { session, ...more }: More & { readonly session?: Partial<SessionOptions> } = {},
 ): Promise<TakenOver & { readonly player: Player }> {
   const playing = player(log, dir, hints, false, more);
   const running = playing.run();
   await Promise.race([playing.tailing, running]);
-  return { ...(await playing.handoff({ author: authors++, term })), player: playing };
+  return {
+    ...(await playing.handoff({ author: authors++, term, ...(session ? { session } : {}) })),
+    player: playing,
+  };
 }
 
 /** Every file below `dir`: path to content. */
