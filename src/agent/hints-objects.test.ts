@@ -22,7 +22,7 @@ import { hintsObjects } from './hints-objects.ts';
 
 const GRACE_MS = 15 * 60_000;
 /** Between two writes of a primary, ms. */
-const TURN_MS = 30_000;
+const TURN_MS = 60_000;
 const KEYS = { primary: 'p', 'backup-0': 'b0', 'backup-1': 'b1' } as const;
 const random = seededRandom(7);
 const FILLER = toHex(seededRandom(1).bytes(48_000)); // packed it is just longer than the share of a slot
@@ -183,7 +183,7 @@ describe('an object that no slot names any more', () => {
         bytes: utf8('x'),
       });
       const slots = process();
-      for (let n = 0; n < 80; n++) {
+      for (let n = 0; n < 40; n++) {
         await slots.write({ term: 1, value: large(0), rotate: false });
         await clock.sleep(TURN_MS);
       }
@@ -195,7 +195,7 @@ describe('an object that no slot names any more', () => {
       const slots = process();
       for (const term of [1, 2, 3]) await slots.write({ term, value: large(term), rotate: true });
       object.touch({ b1: object.annotations['b1']!.slice(1) });
-      for (let n = 0; n < 80; n++) {
+      for (let n = 0; n < 40; n++) {
         await slots.write({ term: 3, value: utf8('small'), rotate: false });
         await clock.sleep(TURN_MS);
       }
@@ -207,7 +207,7 @@ describe('an object that no slot names any more', () => {
       const slots = process();
       const refused = store.add({ operation: ['delete', 'list'], fault: { kind: 'status', status: 403 } });
       const turns = async (): Promise<void> => {
-        for (let n = 0; n < 80; n++) {
+        for (let n = 0; n < 40; n++) {
           await slots.write({ term: 1, value: large(n % 2), rotate: false });
           await clock.sleep(TURN_MS);
         }
@@ -215,7 +215,7 @@ describe('an object that no slot names any more', () => {
       await turns();
       expect((await keys()).length).toBe(2);
       refused.remove();
-      for (let n = 0; n < 80; n++) {
+      for (let n = 0; n < 40; n++) {
         await slots.write({ term: 1, value: large(3), rotate: false });
         await clock.sleep(TURN_MS);
       }

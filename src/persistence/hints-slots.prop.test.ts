@@ -31,7 +31,7 @@ const step: fc.Arbitrary<Step> = fc.record({
   term: fc.integer({ min: 1, max: 6 }),
   rotate: fc.boolean(),
   faults: fc.array(fc.constantFrom<ObjectFault>('lose-answer', 'lose-request', 'touched'), { maxLength: 3 }),
-  size: fc.constantFrom('small', 'small', 'packed', 'spilled'),
+  size: fc.constantFrom('small', 'small', 'small', 'small', 'small', 'packed', 'spilled'),
   damage: fc.option(fc.constantFrom(...HINTS_SLOTS), { nil: undefined, freq: 5 }),
 });
 

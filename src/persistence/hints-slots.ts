@@ -1,6 +1,6 @@
 /**
  * hints-slots: where the hints of a log are kept, the present ones and two older ones, and what a write makes of them (gazette.md §5; seeds.md F5.9, F5.10).
- * Pure: stored-hints.ts has the effects.
+ * Pure; the effects are in stored-hints.ts.
  *
  * H1  Hints of an earlier term never replace those of a later one, wherever the values themselves are kept (DESIGN I6).
  * H2  The older ones move in the same commit in which new ones come in: no moment without a readable slot.

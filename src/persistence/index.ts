@@ -15,6 +15,12 @@ export {
 } from './errors.ts';
 export { HINTS_SLOT_BYTES, MAX_HINTS_BYTES } from './hints-forms.ts';
 export {
+  hintsSlots,
+  memoryHintsSlots,
+  type HintsSlotsOptions,
+  type MemoryHintsSlots,
+} from './hints-places.ts';
+export {
   HINTS_SLOTS,
   readSlots,
   type AllSlots,
@@ -25,14 +31,6 @@ export {
 } from './hints-slots.ts';
 export { memoryStore } from './memory.ts';
 export { logStatePersistence, updateState, type UpdateOptions } from './persistence.ts';
-export {
-  hintsSlots,
-  memoryHintsSlots,
-  resolveSlots,
-  type HintsForm,
-  type HintsObjects,
-  type HintsSlots,
-  type HintsSlotsOptions,
-  type MemoryHintsSlots,
-} from './stored-hints.ts';
+export { resolveSlots, type HintsObjects } from './resolve-hints.ts';
+export type { HintsForm, HintsSlots } from './stored-hints.ts';
 export type { LogStatePersistence, ReadOps, RevisionStore, StoredState, WriteOps } from './types.ts';

@@ -85,7 +85,7 @@ describe('the form of a hints value', () => {
           expect(holds((await slots.readAll()).primary, value)).toBe(true);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 
