@@ -164,6 +164,7 @@ const peer = (program: string) => ({
 
 const watch = watchMemory();
 const legs = [...(gazetteBench ? [peer(gazetteBench)] : []), ours(FREE, scratch), ours(SYNCED, disk)];
+for (const name of names) await record(WORKLOADS[name]!, scratch); // the compiler's turn
 for (let block = 0; block < blocks; block++) for (const leg of turns(legs, block)) await leg.run();
 const memory = watch.stop();
 
