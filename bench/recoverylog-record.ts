@@ -1,7 +1,7 @@
 /**
  * Recording a directory: Gazette's Recorder over its in-process broker (memory and local disk) beside ours over a file:// store.
  *
- *   HOLDFAST_GAZETTE_BENCH=... npm run bench -- recoverylog-record [--blocks N] [--scratch DIR] [--disk DIR] [--json FILE]
+ *   HOLDFAST_GAZETTE_BENCH=... npm run bench -- recoverylog-record [--blocks N] [--only WORKLOAD] [--scratch DIR] [--disk DIR] [--json FILE]
  *
  * 1. A run begins with an empty directory and ends when everything is durable in the log and the directory holds it. The peer's recorder has no
  *    directory: it is told of operations and makes no file (strace shows none); ours makes them too.
@@ -81,8 +81,14 @@ const churn: Workload = async (fs) => {
 const WORKLOADS: Readonly<Record<string, Workload>> = { large, small, churn };
 const names = Object.keys(WORKLOADS).filter((name) => only === '' || only === name);
 
-/** Records one workload into a store below `where`; how long it took, ms. */
-async function record(workload: Workload, where: string): Promise<number> {
+interface Took {
+  readonly wallMs: number;
+  /** Of all threads of this process: what a busy machine does not stretch as it does the time. */
+  readonly cpuMs: number;
+}
+
+/** Records one workload into a store below `where`. */
+async function record(workload: Workload, where: string): Promise<Took> {
   const root = await mkdtemp(join(where, 'holdfast-record-'));
   const local = await mkdtemp(join(scratch, 'holdfast-local-'));
   await mkdir(join(root, 'store'));
@@ -99,10 +105,12 @@ async function record(workload: Workload, where: string): Promise<number> {
     const first = player('primary');
     await Promise.race([first.run(), first.tailing]);
     const { fs, session } = await first.handoff({ author: AUTHOR, term: 1 });
-    const tookMs = await timed(async () => {
+    const before = process.cpuUsage();
+    const wallMs = await timed(async () => {
       await workload(fs);
       await fs.barrier();
     });
+    const { user, system } = process.cpuUsage(before);
     await session.close();
     const second = player('copy');
     const running = second.run();
@@ -110,7 +118,7 @@ async function record(workload: Workload, where: string): Promise<number> {
     await running;
     const [wanted, played] = [await digest(join(local, 'primary')), await digest(join(local, 'copy'))];
     if (wanted !== played) throw new Error('the log does not give the directory back');
-    return tookMs;
+    return { wallMs, cpuMs: (user + system) / 1000 };
   } finally {
     await store.close();
     await rm(root, { recursive: true });
@@ -130,45 +138,54 @@ const FREE = 'ours, file store, fsync free';
 const SYNCED = 'ours, file store, fsync';
 
 /** Leg, then workload: ms of each block. */
-const took = new Map<string, Map<string, number[]>>();
-function note(leg: string, workload: string, ms: number): void {
-  const figures = took.get(leg) ?? new Map<string, number[]>();
-  took.set(leg, figures.set(workload, [...(figures.get(workload) ?? []), ms]));
+type Figures = Map<string, Map<string, number[]>>;
+const took: Figures = new Map();
+const processors: Figures = new Map();
+function note(where: Figures, leg: string, workload: string, ms: number): void {
+  const figures = where.get(leg) ?? new Map<string, number[]>();
+  where.set(leg, figures.set(workload, [...(figures.get(workload) ?? []), ms]));
 }
 
 const ours = (leg: string, where: string) => ({
   run: async () => {
-    for (const name of names) note(leg, name, await record(WORKLOADS[name]!, where));
+    for (const name of names) {
+      const { wallMs, cpuMs } = await record(WORKLOADS[name]!, where);
+      note(took, leg, name, wallMs);
+      note(processors, leg, name, cpuMs);
+    }
   },
 });
 const peer = (program: string) => ({
   run: async () => {
     for (const { workload, what, seconds } of await runGazetteBench(program, names, scratch))
-      if (what === 'record') note(PEER, workload, seconds * 1000);
+      if (what === 'record') note(took, PEER, workload, seconds * 1000);
   },
 });
 
 const watch = watchMemory();
 const legs = [...(gazetteBench ? [peer(gazetteBench)] : []), ours(FREE, scratch), ours(SYNCED, disk)];
+for (const name of names) await record(WORKLOADS[name]!, scratch); // the compiler's turn
 for (let block = 0; block < blocks; block++) for (const leg of turns(legs, block)) await leg.run();
 const memory = watch.stop();
 
+const seconds = (ms: number): string => (ms / 1000).toFixed(3);
+function show(figures: Figures): void {
+  const cell = (ms: readonly number[]): string => {
+    const { p50, min, max } = summarize(ms);
+    return `${seconds(p50)} (${seconds(min)} to ${seconds(max)})`;
+  };
+  const row = (each: ReadonlyMap<string, number[]>): Record<string, string> =>
+    Object.fromEntries([...each].map(([name, ms]) => [name, cell(ms)]));
+  console.table(Object.fromEntries([...figures].map(([leg, each]) => [leg, row(each)])));
+}
+
 console.log(`recording, ${blocks} blocks; seconds, median (least to most)`);
 if (!gazetteBench) console.log('peer absent: HOLDFAST_GAZETTE_BENCH names no program');
-const seconds = (ms: number): string => (ms / 1000).toFixed(3);
-console.table(
-  Object.fromEntries(
-    [...took].map(([leg, figures]) => [
-      leg,
-      Object.fromEntries(
-        [...figures].map(([name, ms]) => {
-          const { p50, min, max } = summarize(ms);
-          return [name, `${seconds(p50)} (${seconds(min)} to ${seconds(max)})`];
-        }),
-      ),
-    ]),
-  ),
-);
+show(took);
+console.log('processor seconds of ours, all threads');
+show(processors);
+const inJson = (figures: Figures): unknown =>
+  Object.fromEntries([...figures].map(([leg, each]) => [leg, Object.fromEntries(each)]));
 const reaches: Reach[] = names.flatMap((name) => {
   const theirs = took.get(PEER)?.get(name);
   if (!theirs) return [];
@@ -179,7 +196,8 @@ await conclude({
   bench: 'recoverylog-record',
   figures: {
     blocks,
-    tookMs: Object.fromEntries([...took].map(([leg, figures]) => [leg, Object.fromEntries(figures)])),
+    tookMs: inJson(took),
+    cpuMs: inJson(processors),
   },
   reaches,
   memory,

@@ -18,6 +18,7 @@ export interface ScriptedDisk {
 export function scriptedDisk(fate: (call: number, name: string) => DiskFate): ScriptedDisk {
   const calls: string[] = [];
   let isDead = false;
+  let isReleased = false;
   const never = (): Promise<never> => new Promise(() => undefined);
 
   async function act<T>(name: string, real: () => Promise<T>): Promise<T> {
@@ -31,8 +32,9 @@ export function scriptedDisk(fate: (call: number, name: string) => DiskFate): Sc
   }
 
   const open = new Set<DiskFile>();
-  const fileOf = (file: DiskFile): DiskFile => {
-    open.add(file);
+  const fileOf = async (file: DiskFile): Promise<DiskFile> => {
+    if (isReleased) await file.close();
+    else open.add(file);
     return scripted(file);
   };
   const scripted = (file: DiskFile): DiskFile => ({
@@ -47,8 +49,8 @@ export function scriptedDisk(fate: (call: number, name: string) => DiskFate): Sc
       }),
   });
   const disk: Disk = {
-    create: (path) => act('create', async () => fileOf(await nodeDisk.create(path))),
-    open: (path, access) => act('open', async () => fileOf(await nodeDisk.open(path, access))),
+    create: (path) => act('create', async () => await fileOf(await nodeDisk.create(path))),
+    open: (path, access) => act('open', async () => await fileOf(await nodeDisk.open(path, access))),
     rename: (from, to) => act('rename', () => nodeDisk.rename(from, to)),
     link: (from, to) => act('link', () => nodeDisk.link(from, to)),
     unlink: (path) => act('unlink', () => nodeDisk.unlink(path)),
@@ -56,6 +58,7 @@ export function scriptedDisk(fate: (call: number, name: string) => DiskFate): Sc
     realpath: (path) => act('realpath', () => nodeDisk.realpath(path)),
   };
   const release = async (): Promise<void> => {
+    isDead = isReleased = true;
     for (const file of open) await file.close();
     open.clear();
   };
