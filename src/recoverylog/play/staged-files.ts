@@ -122,6 +122,7 @@ export class StagedFiles {
         named.push(target);
       }
       if (sync) await eachInParallel(directories, (directory) => syncPath(this.#fs, directory));
+      await this.close(); // of files that lost their last name without an unlink, too
       await confirmed;
       signal?.throwIfAborted();
       await this.#fs.remove(join(this.dir, STAGING));
