@@ -12,11 +12,17 @@ const BENCHES: Readonly<Record<string, string>> = {
   'tail-latency': 'append acknowledged to a tailing reader that has it, beside one GET',
   'read-throughput':
     'reading a compacted journal of 2 GiB onto a disk, over the best of rclone copy and bare parallel GETs',
+  compaction:
+    'compaction of 512 MiB by its owner: throughput over reading and writing the same bytes, memory, pauses',
   'open-10k': 'open and fence a log of 10,000 live slots at 5 ms a request, over bare parallel GETs',
   sqlite: 'inserts into a recorded SQLite database, over the same database without a recorder',
   'gazette-compat':
     "logs of ours, imported, random, handed over and forked, played by Gazette's own player (HOLDFAST_GAZETTE_PLAYLOG)",
   'recoverylog-play': "playing a recovery log into a directory, over Gazette's player on the same bytes",
+  'recoverylog-memory':
+    'unpack, decode, apply and encode operations of a recovery log in memory, over the bare CRC-32C',
+  'recoverylog-hints':
+    'bytes of a log that exact hints leave to be pruned, beside those of the rule of Gazette, on the same histories',
   failover: 'the write gap that clients see, fault by fault',
 };
 

@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
+  Body,
   CreateOutcome,
   GetCall,
   ListCall,
@@ -35,7 +36,7 @@ export class SlowStore implements ObjectStore {
     return { requests: this.#requests, mostUnderWay: this.#mostUnderWay };
   }
 
-  create(key: string, body: Uint8Array, call?: StoreCall): Promise<CreateOutcome> {
+  create(key: string, body: Body, call?: StoreCall): Promise<CreateOutcome> {
     return this.#far(() => this.#inner.create(key, body, call));
   }
 

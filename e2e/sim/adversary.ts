@@ -8,7 +8,9 @@
 import type { Clock, Timer } from '../../src/base/index.ts';
 import type { SeededRandom } from '../../src/base/testing/index.ts';
 import {
+  copyOf,
   StoreError,
+  type Body,
   type CreateOutcome,
   type GetCall,
   type ListCall,
@@ -118,9 +120,9 @@ export class AdversaryStore implements ObjectStore {
     this.#pausedUntilMs = this.#clock.monotonicMs() + ms;
   }
 
-  async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
+  async create(key: string, body: Body, call: StoreCall = {}): Promise<CreateOutcome> {
     this.sent.create++;
-    const frozen = body.slice();
+    const frozen = copyOf(body);
     const effect = (): CreateOutcome =>
       this.#objects.create(key, frozen) ? { kind: 'created' } : { kind: 'exists' };
     try {

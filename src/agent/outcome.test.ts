@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { EXIT } from '../api/index.ts';
 import { HoldfastError } from '../base/index.ts';
 import { exitFor, explain, released } from './outcome.ts';
+import { RestoreError } from './restore.ts';
 
 const error = (code: string, cause?: unknown): HoldfastError =>
   new HoldfastError(code, `failed with ${code}`, { cause });
@@ -24,6 +25,15 @@ describe('how a life ends', () => {
   test('the cause that tells most decides: a broken recorder over a full disk is a full disk', () => {
     expect(exitFor(error('RECORDER_BROKEN', error('ENOSPC'))).reason).toBe('DiskFull');
     expect(exitFor(error('RECORDER_BROKEN', error('FENCED'))).reason).toBe('Fenced');
+  });
+
+  test('a restore that none of the hints could bring about is data loss, unless something else is behind it', () => {
+    const passedOver = [{ from: 'primary', error: error('HINTS_INVALID') }] as const;
+    const failed = (cause: Error): string => exitFor(new RestoreError('default/s', cause, passedOver)).reason;
+    expect(['HINTS_INVALID', 'REPLAY_FAILED', 'HISTORY_LOST'].map((code) => failed(error(code)))).toEqual(
+      Array.from({ length: 3 }, () => 'DataLoss'),
+    );
+    expect([failed(error('STORE_DENIED')), failed(error('ENOSPC'))]).toEqual(['StoreRefused', 'DiskFull']);
   });
 
   test('is explained down to the first cause, each with its code', () => {

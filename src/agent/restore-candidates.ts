@@ -14,7 +14,6 @@ import { HINTS_SLOTS, type AllSlots, type HintsRead, type HintsSlotName } from '
 import {
   HistoryLostError,
   liveLogSegments,
-  neededByHints,
   parseHints,
   type FsmHints,
   type Segment,
@@ -100,14 +99,14 @@ function candidateOf(
   if (hints.log !== log) throw new HintsOfAnotherLogError(log, hints.log);
   const { segments } = liveLogSegments(hints);
   const openEnded = segments.some(({ lastOffset }) => lastOffset === 0);
-  return { from, hints, value, openFrom: openFromOf(log, value, segments), openEnded, segments };
+  return { from, hints, value, openFrom: openFromOf(segments), openEnded, segments };
 }
 
 /** C3; hints that name no live file need everything. */
-function openFromOf(log: string, value: Uint8Array, segments: readonly Segment[]): number {
-  if (segments.length === 0) return 0;
-  const { ranges } = neededByHints(log, value);
-  return Math.min(...ranges.filter(({ end }) => end === OPEN_END).map(({ begin }) => begin));
+function openFromOf(segments: readonly Segment[]): number {
+  const last = segments.at(-1);
+  const open = segments.filter((each) => each === last || (each.lastOffset === 0 && each.log === last?.log));
+  return last ? Math.min(...open.map(({ firstOffset }) => firstOffset)) : 0;
 }
 
 /** The log reaches at least so far. */

@@ -4,9 +4,12 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { EXIT, type HeartbeatLine } from '../api/index.ts';
-import { fromUtf8, systemClock, systemRandom, utf8 } from '../base/index.ts';
+import { fromUtf8, systemClock, systemRandom, toHex, utf8 } from '../base/index.ts';
 import { findPlan, fragmentKey, listSlots, openSession, START, type Journal } from '../journal/index.ts';
+import { memoryHintsSlots } from '../persistence/index.ts';
+import { MemoryObjects } from '../persistence/testing/index.ts';
 import { encodeHintsJson, parseHints, type FsmHints, type Segment } from '../recoverylog/index.ts';
+import { StoreError } from '../store/index.ts';
 import { AgentWorld, type TestAgent } from './testing/agent-world.ts';
 
 const LOG = 'default/s';
@@ -330,6 +333,36 @@ describe('damage in a log that was compacted', () => {
 });
 
 describe('what other hints cannot mend', () => {
+  test('a store that does not give large hints out for a while is waited for; the pod says so', async () => {
+    const objects = new MemoryObjects();
+    const slots = memoryHintsSlots(objects);
+    const noise = (path: string) => ({ path, content: toHex(systemRandom.bytes(50_000)) });
+    const story = async (world: AgentWorld): Promise<void> => {
+      const first = world.start({ hintsIntervalMs: 10 });
+      world.assign(++term, first);
+      await first.reaches('serving');
+      await writes(lines(0, 3))(first);
+      const own = async (): Promise<FsmHints | undefined> => {
+        const { primary } = await slots.readAll();
+        return primary.kind === 'value' ? parseHints(primary.value) : undefined;
+      };
+      while ((await own())?.liveNodes.length !== 1) await systemClock.sleep(5);
+      first.stop();
+      await first.exit;
+      const large = { ...(await own())!, properties: [noise('/noise')] };
+      expect(await slots.write({ term, value: encodeHintsJson(large), rotate: true })).toBe('object');
+      const away = new StoreError('STORE_UNREACHABLE', 'scripted', { retryable: true });
+      objects.failures.push(away, away, away, away);
+      const second = world.start(SMALL);
+      let line = await second.status();
+      while (line?.reason === undefined && line?.state !== 'tailing') line = await second.status();
+      expect(line).toMatchObject({ state: 'starting', reason: expect.stringContaining('STORE_UNREACHABLE') });
+      expect((await second.reaches('tailing')).hints).toEqual({ from: 'primary', passedOver: [] });
+      expect(objects.failures).toEqual([]);
+    };
+    await AgentWorld.use(story, systemClock, undefined, slots);
+  });
+
   test('a store that refuses ends the restore at once, with that reason', () =>
     AgentWorld.use(async (world) => {
       const good = await life(world, writes(lines(0, 3)));

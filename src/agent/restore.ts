@@ -12,6 +12,7 @@
  * R4  Whoever follows sees one directory: what a failed attempt may have shown is taken back before the next one begins (followed-directory.ts).
  */
 import {
+  ensureError,
   equalBytes,
   errorCode,
   HoldfastError,
@@ -161,7 +162,7 @@ class Round<P extends RestoringPlayer> {
       if (isAbortOf(this.#signal, error)) throw error;
       this.#attempts.add(1, { hints: from, outcome: codeOf(error) });
       const failure = failureOf(candidate, error, player?.progress.appliedOffset ?? 0);
-      if (!failure) throw this.#failed({ from, error: error as Error });
+      if (!failure) throw this.#failed({ from, error: ensureError(error) });
       this.#tried.push(failure);
       this.#passOver(failure);
       return undefined;

@@ -2,6 +2,8 @@ import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { deadline, raceAbort } from './abort.ts';
 import { backoffMs } from './backoff.ts';
+import { Breath } from './breath.ts';
+import { letGo } from './bytes.ts';
 import { systemClock } from './clock.ts';
 import { HoldfastError } from './errors.ts';
 import { createLogger } from './log.ts';
@@ -65,6 +67,33 @@ describe('virtual clock', () => {
     const clock = new VirtualClock();
     await expect(clock.run(new Promise(() => undefined))).rejects.toBeInstanceOf(SimulationStalledError);
   });
+});
+
+test('letting go of bytes empties them, but never what shares its memory with them', () => {
+  const own = new Uint8Array(1000).fill(1);
+  letGo(own);
+  expect([own.length, own.buffer.byteLength]).toEqual([0, 0]);
+  const whole = new Uint8Array(1000).fill(1);
+  for (const part of [whole.subarray(1), whole.subarray(0, 999), whole.subarray(3, 3)]) letGo(part);
+  expect(whole.every((byte) => byte === 1)).toBe(true);
+  expect(whole.length).toBe(1000);
+  letGo(new Uint8Array(0));
+});
+
+test('work on bytes takes a breath after each MiB, and none before', async () => {
+  const breath = new Breath();
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  let isOver = false;
+  setImmediate(count);
+  for (let i = 0; i < 1023; i++) await breath.after(1024);
+  expect(turns).toBe(0);
+  for (let i = 0; i < 10; i++) await breath.after(1024 * 1024);
+  expect(turns).toBeGreaterThanOrEqual(10);
+  isOver = true;
 });
 
 describe('bounded queue', () => {

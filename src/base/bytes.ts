@@ -41,6 +41,14 @@ export function fromHex(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'hex'));
 }
 
+/**
+ * Frees the memory of bytes that nobody holds any longer: at once, and not when the next garbage collection finds that megabytes were left. They are empty
+ * afterwards. Memory that is not all theirs is left alone.
+ */
+export function letGo({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength > 0 && byteLength === buffer.byteLength && buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
 /** A DataView over exactly these bytes (which may sit inside a larger buffer). */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -3,7 +3,18 @@
  */
 export { DeadlineError, deadline, isAbortOf, raceAbort, type Deadline } from './abort.ts';
 export { backoffMs, type BackoffPolicy } from './backoff.ts';
-export { concatBytes, EMPTY_BYTES, equalBytes, fromHex, fromUtf8, toHex, utf8, viewOf } from './bytes.ts';
+export { Breath } from './breath.ts';
+export {
+  concatBytes,
+  EMPTY_BYTES,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  letGo,
+  toHex,
+  utf8,
+  viewOf,
+} from './bytes.ts';
 export { crc32c, sha1Hex, sha256Hex, xxh64Low32 } from './checksum.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';
 export {

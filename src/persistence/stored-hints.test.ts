@@ -3,6 +3,7 @@
  */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { equalBytes, sha256Hex, systemClock, systemRandom, toHex, utf8 } from '../base/index.ts';
 import { RESOURCES } from '../kube/index.ts';
 import { encodeEnvelope } from './envelope.ts';
@@ -64,6 +65,28 @@ describe('the form of a hints value', () => {
     expect(objects.all.size).toBe(form === 'object' ? 1 : 0);
     const { primary } = await slots.readAll();
     expect(holds(primary, value)).toBe(true);
+  });
+
+  test('is never larger than the share of a slot, whatever its size and its characters', async () => {
+    const parts = fc.array(fc.constantFrom('"', '\\', 'é', 'segment', '0', ' '), {
+      minLength: 1,
+      maxLength: 6,
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        parts,
+        fc.integer({ min: 20_000, max: 130_000 }),
+        fc.boolean(),
+        async (of, bytes, noisy) => {
+          const { slots, object } = made();
+          const value = noisy ? noise(bytes) : utf8(of.join('').repeat(Math.ceil(bytes / of.length)));
+          await slots.write({ term: 1, value, rotate: true });
+          expect(Buffer.byteLength(object.annotations['primary']!)).toBeLessThanOrEqual(HINTS_SLOT_BYTES);
+          expect(holds((await slots.readAll()).primary, value)).toBe(true);
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 
   test('is one that leaves room: three full slots and much of others fit, and what others take on top of it goes to the store', async () => {

@@ -1,7 +1,8 @@
 /**
  * Memory of large bodies that was given back, for the next ones of the same length. Fresh memory has to be mapped, page by page, and collected
- * afterwards: for ranges read one after another that costs as much as receiving them.
+ * afterwards: for ranges read one after another that costs as much as receiving them. What is not kept is freed at once.
  */
+import { letGo } from '../base/index.ts';
 
 /** Smaller bodies are not worth it. */
 const LEAST_BYTES: number = 1024 * 1024;
@@ -23,7 +24,7 @@ export class BodyPool {
 
   /** Nobody holds a part of `memory` any longer. */
   give(memory: Uint8Array): void {
-    if (memory.length < LEAST_BYTES || memory.length > MOST_BYTES) return;
+    if (memory.length < LEAST_BYTES || memory.length > MOST_BYTES) return letGo(memory);
     this.#free.push(memory);
     this.#bytes += memory.length;
     while (this.#bytes > MOST_BYTES) this.#bytes -= this.#free.shift()!.length; // the length of an earlier reader's ranges

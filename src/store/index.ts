@@ -12,6 +12,7 @@ export {
   type Metrics,
   type Random,
 } from '../base/index.ts';
+export { copyOf, lengthOf, piecesOf, type Body } from './body.ts';
 export { StoreError, type StoreErrorCode, type StoreErrorOptions } from './errors.ts';
 export { checkKey, compareKeys, keyProblem } from './keys.ts';
 export { openStore, type OpenStoreOptions, type StoreCredentials } from './open.ts';

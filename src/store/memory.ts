@@ -6,6 +6,7 @@
  */
 import { systemClock, type Clock } from '../base/index.ts';
 import { checkGet, checkList, cut } from './arguments.ts';
+import { copyOf, type Body } from './body.ts';
 import { abortedError, closedError, StoreError } from './errors.ts';
 import { checkKey, compareKeys } from './keys.ts';
 import type {
@@ -37,7 +38,7 @@ export class MemoryStore implements ObjectStore {
     this.#clock = options.clock ?? systemClock;
   }
 
-  async create(key: string, body: Uint8Array, call?: StoreCall): Promise<CreateOutcome> {
+  async create(key: string, body: Body, call?: StoreCall): Promise<CreateOutcome> {
     if (call?.signal?.aborted) return { kind: 'undecided', cause: abortedError('create', key, call.signal) };
     try {
       this.#check();
@@ -47,7 +48,7 @@ export class MemoryStore implements ObjectStore {
       throw error;
     }
     if (this.#entries.has(key)) return { kind: 'exists' };
-    this.#entries.set(key, { body: new Uint8Array(body), createdMs: this.#clock.wallMs() });
+    this.#entries.set(key, { body: copyOf(body), createdMs: this.#clock.wallMs() });
     this.#keys.splice(this.#after(key), 0, key);
     return { kind: 'created' };
   }

@@ -16,6 +16,7 @@ import {
   type HistogramMetric,
   type Metrics,
 } from '../base/index.ts';
+import { lengthOf, type Body } from './body.ts';
 import type {
   CreateOutcome,
   GetCall,
@@ -88,8 +89,8 @@ export class MeteredStore implements ObjectStore {
     this.#clock = clock;
   }
 
-  create(key: string, body: Uint8Array, call?: StoreCall): Promise<CreateOutcome> {
-    this.#metrics.bytes.add(body.length, { direction: 'out' });
+  create(key: string, body: Body, call?: StoreCall): Promise<CreateOutcome> {
+    this.#metrics.bytes.add(lengthOf(body), { direction: 'out' });
     const outcomeOf = (o: CreateOutcome): string => ('cause' in o ? o.cause.code : o.kind);
     return this.#observe('create', this.#inner.create(key, body, call), outcomeOf);
   }

@@ -9,6 +9,7 @@
  *     the end of a journal is found by absence.
  * S4  An object never changes once created. There is no overwrite.
  */
+import type { Body } from './body.ts';
 import type { StoreError } from './errors.ts';
 
 /** What every operation takes. */
@@ -85,10 +86,10 @@ export interface ObjectStore {
   /** Canonical, without credentials; safe to log and to show. */
   readonly url: string;
   /**
-   * Creates `key` unless it exists: one attempt (S2). Never throws. `body` must not change before the outcome, and after `undecided` not at all: it
-   * may still be on its way. After `created` the store reads it no more.
+   * Creates `key` unless it exists: one attempt (S2). Never throws. `body`, in one piece or in several, must not change before the outcome, and
+   * after `undecided` not at all: it may still be on its way. After `created` the store reads it no more.
    */
-  create(key: string, body: Uint8Array, call?: StoreCall): Promise<CreateOutcome>;
+  create(key: string, body: Body, call?: StoreCall): Promise<CreateOutcome>;
   /** The object, or undefined when the store says that there is none (S3). @throws StoreError after bounded retries; the signal's reason. */
   get(key: string, call?: GetCall): Promise<StoredObject | undefined>;
   /** Size and time of the object, or undefined (S3). @throws StoreError after bounded retries; the signal's reason. */

@@ -2,7 +2,7 @@
  * What every command on journals and logs shares: somewhere to print to, an end on request, a store, and one exit code for each way to fail.
  *
  * 1. An error is one line that says what to do: on standard error, or with --json as one object on standard output.
- * 2. The exit code is that of the first error in the chain of causes that has one.
+ * 2. The exit code is that of the deepest cause that has one: what went wrong, not what was being done.
  */
 import { EXIT } from '../../api/index.ts';
 import {
@@ -92,12 +92,10 @@ const MAX_CAUSES = 8;
 
 /** 2 */
 function exitCodeOf(thrown: unknown): number {
-  for (let at: unknown = thrown, depth = 0; Error.isError(at) && depth < MAX_CAUSES; at = at.cause, depth++) {
-    const code = errorCode(at);
-    if (at instanceof StoreError) return EXIT.storeRefused;
-    if (code !== undefined && EXIT_OF[code] !== undefined) return EXIT_OF[code];
-  }
-  return EXIT.internal;
+  let exit: number = EXIT.internal;
+  for (let at: unknown = thrown, depth = 0; Error.isError(at) && depth < MAX_CAUSES; at = at.cause, depth++)
+    exit = at instanceof StoreError ? EXIT.storeRefused : (EXIT_OF[errorCode(at) ?? ''] ?? exit);
+  return exit;
 }
 
 /** Runs a command on the store and the journal that are named; @returns the exit code. Never throws. */

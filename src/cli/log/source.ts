@@ -6,7 +6,7 @@
  * S3  Hints may begin in another log: it is looked for in the same store, or among the plain files given as NAME=FILE.
  */
 import { open, readFile, type FileHandle } from 'node:fs/promises';
-import { ensureError, errorCode, HoldfastError } from '../../base/index.ts';
+import { ensureError, HoldfastError } from '../../base/index.ts';
 import {
   findJournal,
   isJournalName,
@@ -157,9 +157,8 @@ export async function readHintsFile(file: string): Promise<FsmHints> {
   try {
     return parseHints(await readFile(file));
   } catch (error) {
-    const problem =
-      error instanceof HintsError ? String(error.fields['problem']) : ensureError(error).message;
-    throw new HintsFileError(file, problem, error);
+    if (!(error instanceof HintsError)) throw new HintsFileError(file, ensureError(error).message);
+    throw new HintsFileError(file, String(error.fields['problem']), error);
   }
 }
 
@@ -169,11 +168,10 @@ function checkLog({ file, hints }: NamedHints, log: string): void {
 }
 
 /** A file of hints that cannot be used. */
-export class HintsFileError extends HoldfastError {
-  constructor(file: string, problem: string, cause?: unknown) {
-    const code = errorCode(cause);
+class HintsFileError extends HoldfastError {
+  constructor(file: string, problem: string, cause?: HintsError) {
     super('HINTS_INVALID', `The hints in ${file} cannot be used: ${problem}.`, {
-      fields: { file, problem, ...(code === undefined ? {} : { code }) },
+      fields: { file, problem },
       cause,
     });
   }

@@ -6,11 +6,12 @@
  * C4  Every fragment is verified before it is named: its length always, its content for the first of a process, for a taken key, and for a sample.
  * C5  The CHECKPOINT is a slot of the session: a zombie cannot publish (hazard H12). Before it nothing has changed for anybody: a crash leaves
  *     an object that nobody names.
+ * C7  Held are one fragment body, at most `fragmentBytes`, and SLOTS_AHEAD_BYTES of slots: content flows from its slots through digest and compressor into the
+ *     body (fragment-body.ts, docs/decisions/0039).
  * Small fragments at the end are merged into the new one while they are not larger than it, so their number grows with the logarithm.
  * Deletion (C6) is reclaim.ts.
  */
-import { assert, backoffMs, concatBytes, sha1HexOf, type Clock, type Random } from '../../base/index.ts';
-import { compress, type Codec } from '../format/codec.ts';
+import { assert, sha1HexOf } from '../../base/index.ts';
 import {
   checkpointPayload,
   encodeIndex,
@@ -19,31 +20,22 @@ import {
   type PastFence,
 } from '../format/compaction-index.ts';
 import { advance, START, type JournalCursor } from '../read/cursor.ts';
-import { CompactionError, DataLossError } from '../errors.ts';
-import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from '../format/fragment.ts';
+import { DataLossError, type CorruptFragmentError } from '../errors.ts';
+import type { Fragment } from '../format/fragment.ts';
 import { indexKey, type Journal } from '../names.ts';
-import { MIN_SAVING } from '../session/options.ts';
+import { corrupt, passFragment } from '../read/pass-fragment.ts';
 import { floorCursor, planOf, type Plan } from '../read/plan.ts';
-import { readFragment } from '../read/read-fragment.ts';
-import { readSlot } from '../read/read-slot.ts';
-import { RETRY } from '../retry.ts';
+import { CORRUPT_ATTEMPTS } from '../read/read-fragment.ts';
+import { readSlot, slotOf } from '../read/read-slot.ts';
+import { SlotsAhead } from '../read/slots-ahead.ts';
+import { createObject } from './create-object.ts';
+import { FragmentWriter, type WriteOptions } from './fragment-writer.ts';
 import { indexesNamedBy } from './reclaim.ts';
 import type { Session } from '../session/session.ts';
 import { PUT_ID_BYTES, type Slot } from '../format/slot.ts';
 
-export interface CompactOptions {
-  /** Compression of fragments that gain from it. */
-  readonly codec: Codec;
-  /** Most content of a fragment, bytes. */
-  readonly fragmentBytes: number;
-  /** A store that stays away longer than this ends the compaction; the next one begins anew. */
-  readonly giveUpMs: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly signal?: AbortSignal | undefined;
-  /** Told of every fragment that is written and verified. */
-  readonly onFragment?: ((fragment: Fragment) => void) | undefined;
-}
+/** A store that stays away longer than `giveUpMs` ends the compaction; the next one begins anew. */
+export type CompactOptions = WriteOptions;
 
 /** What a compaction brought about. */
 export interface Compacted {
@@ -70,10 +62,13 @@ export const NO_INDEX: CompactionIndex = {
   deleted: false,
 };
 
-/** Slots read at once. */
+/** GETs of slots at once. Compaction is never urgent, and a session has reads of its own. */
 const SLOTS_IN_FLIGHT = 8;
-/** One fragment in this many is read back whole besides the first (C4). */
-const READ_BACK_ONE_IN = 100;
+/**
+ * Bytes of slots that are asked for or wait for their turn: three of 4 MiB, for each of which twice as much is set aside. A distant store then gives them faster than
+ * they are compressed and written.
+ */
+const SLOTS_AHEAD_BYTES: number = 24 * 1024 * 1024;
 
 /** The trailing fragments to merge with `newBytes` of new content that begins at `begin`; pure. The rest stays. */
 export function splitForMerge(
@@ -119,36 +114,31 @@ export async function compact(
     target.offset - index.end,
     options.fragmentBytes,
   );
-  const builder = new FragmentBuilder(journal, merged[0]?.begin ?? index.end, verified, options);
-  for (const fragment of merged) {
-    const content = await readFragment(journal, fragment, options.signal);
-    if (!content)
-      throw new DataLossError(
-        journal.name,
-        fragment.begin,
-        fragment.end,
-        'the fragment that holds it does not exist',
-      );
-    for (const { bytes } of content) await builder.push(bytes);
-  }
+  const range = { begin: merged[0]?.begin ?? index.end, end: target.offset };
+  const begin = (): FragmentWriter => new FragmentWriter(journal, range, verified, options);
+  const writer = await writerBehind(journal, merged, begin, options);
   const fences: PastFence[] = [];
   const deletable: number[] = [];
   const indexes: string[] = [];
   let cursor: JournalCursor = base ? floorCursor(base) : START;
-  for await (const slot of slotsOf(journal, index.floor, target.nextSeq, index.end, options.signal)) {
-    const step = advance(cursor, slot);
-    cursor = step.cursor;
-    if (slot.kind === 'data' || slot.kind === 'checkpoint') deletable.push(slot.seq);
-    indexes.push(...indexesNamedBy(journal, slot));
-    if (!step.live) continue;
-    if (slot.kind === 'fence') fences.push({ seq: slot.seq, offset: cursor.offset });
-    if (slot.kind === 'data') await builder.push(slot.payload);
+  try {
+    for await (const slot of slotsOf(journal, index.floor, target.nextSeq, index.end, options)) {
+      const step = advance(cursor, slot);
+      cursor = step.cursor;
+      if (slot.kind === 'data' || slot.kind === 'checkpoint') deletable.push(slot.seq);
+      indexes.push(...indexesNamedBy(journal, slot));
+      if (!step.live) continue;
+      if (slot.kind === 'fence') fences.push({ seq: slot.seq, offset: cursor.offset });
+      if (slot.kind === 'data') await writer.push(slot.payload);
+    }
+  } finally {
+    writer.stop();
   }
   assert(cursor.offset === target.offset, 'C1: the slots hold what the session confirmed', {
     slots: cursor.offset,
     session: target.offset,
   });
-  const written = await builder.finish();
+  const written = writer.finish();
   const next: CompactionIndex = {
     floor: target.nextSeq,
     end: target.offset,
@@ -194,117 +184,69 @@ export async function publish(
   return { seq, index, session: session.fenceSeq, registers: session.registers };
 }
 
-/** Slots [floor, end) in order, some of them read ahead. @throws DataLossError when one is missing */
+/**
+ * A writer that has taken the content of all fragments that are merged. All of it goes into one fragment, of which nothing is written before there is new
+ * content too: so a damaged answer costs no more than a new beginning.
+ * @throws DataLossError, CorruptFragmentError, StoreError
+ */
+async function writerBehind(
+  journal: Journal,
+  merged: readonly Fragment[],
+  begin: () => FragmentWriter,
+  options: CompactOptions,
+): Promise<FragmentWriter> {
+  for (let attempt = 1; ; attempt++) {
+    const writer = begin();
+    const damage = await takeMerged(journal, merged, writer, attempt > 1, options);
+    if (!damage) return writer;
+    writer.stop();
+    if (attempt === CORRUPT_ATTEMPTS) throw damage;
+  }
+}
+
+/** Merges fragments into a writer; what was wrong with one of them. */
+async function takeMerged(
+  journal: Journal,
+  merged: readonly Fragment[],
+  writer: FragmentWriter,
+  fresh: boolean,
+  { signal }: CompactOptions,
+): Promise<CorruptFragmentError | undefined> {
+  const into = (piece: Uint8Array): Promise<void> => writer.push(piece);
+  for (const fragment of merged) {
+    const passed = await passFragment(journal, fragment, { into, fresh, signal });
+    if (passed === 'absent')
+      throw new DataLossError(
+        journal.name,
+        fragment.begin,
+        fragment.end,
+        'the fragment that holds it does not exist',
+      );
+    if (passed !== 'right') return corrupt(journal, fragment, passed);
+  }
+  return undefined;
+}
+
+/** Slots [floor, end) in order, some of them read ahead; the memory of one is used again when the next one is asked for. @throws DataLossError when one is missing */
 async function* slotsOf(
   journal: Journal,
   floor: number,
   end: number,
   offset: number,
-  signal: AbortSignal | undefined,
+  { clock, signal }: CompactOptions,
 ): AsyncGenerator<Slot> {
-  const ahead: Promise<Slot | undefined>[] = [];
-  let next = floor;
+  const ahead = new SlotsAhead(journal, clock, slotOf, {
+    requests: SLOTS_IN_FLIGHT,
+    slots: SLOTS_IN_FLIGHT,
+    bytes: SLOTS_AHEAD_BYTES,
+    end,
+  });
   for (let seq = floor; seq < end; seq++) {
-    for (; next < end && next < seq + SLOTS_IN_FLIGHT; next++) {
-      const read = readSlot(journal, next, signal);
-      read.catch(() => undefined); // seen when its turn comes
-      ahead.push(read);
-    }
-    const slot = await ahead.shift()!;
+    const { slot, done } = await ahead.take(seq, signal);
     if (!slot)
       throw new DataLossError(journal.name, offset, undefined, `slot ${seq}, not yet compacted, is missing`);
+    ahead.grow();
     yield slot;
-  }
-}
-
-/** Cuts content into fragments and writes them. */
-class FragmentBuilder {
-  readonly #journal: Journal;
-  readonly #options: CompactOptions;
-  readonly #written: Fragment[] = [];
-  #verified: boolean;
-  #begin: number;
-  #parts: Uint8Array[] = [];
-  #bytes = 0;
-
-  constructor(journal: Journal, begin: number, verified: boolean, options: CompactOptions) {
-    assert(options.fragmentBytes > 0 && options.fragmentBytes <= MAX_FRAGMENT_BYTES, 'a fragment has a size');
-    this.#journal = journal;
-    this.#begin = begin;
-    this.#verified = verified;
-    this.#options = options;
-  }
-
-  async push(content: Uint8Array): Promise<void> {
-    for (let at = 0; at < content.length;) {
-      const part = content.subarray(at, at + this.#options.fragmentBytes - this.#bytes);
-      this.#parts.push(part);
-      this.#bytes += part.length;
-      at += part.length;
-      if (this.#bytes === this.#options.fragmentBytes) await this.#flush();
-    }
-  }
-
-  async finish(): Promise<readonly Fragment[]> {
-    if (this.#bytes > 0) await this.#flush();
-    return this.#written;
-  }
-
-  async #flush(): Promise<void> {
-    const content = concatBytes(this.#parts);
-    const begin = this.#begin;
-    this.#parts = [];
-    this.#bytes = 0;
-    this.#begin += content.length;
-    const fragment = await this.#write(begin, content);
-    this.#written.push(fragment);
-    this.#options.onFragment?.(fragment);
-  }
-
-  async #write(begin: number, content: Uint8Array): Promise<Fragment> {
-    const { codec: wanted, random } = this.#options;
-    const compressed = await compress(wanted, content);
-    const gains = compressed.length <= content.length * (1 - MIN_SAVING);
-    const stored = gains ? compressed : content;
-    const named = {
-      begin,
-      end: begin + content.length,
-      sha1: await sha1HexOf(content),
-      codec: gains ? wanted : ('raw' as const),
-    };
-    const key = fragmentKey(this.#journal, named);
-    const outcome = await createObject(this.#journal, key, stored, this.#options);
-    const info = await this.#journal.store.head(key, { signal: this.#options.signal });
-    if (!info) throw new CompactionError(this.#journal.name, `${key} was written and is not there`);
-    if (outcome === 'created' && info.size !== stored.length)
-      throw new CompactionError(
-        this.#journal.name,
-        `${key} has ${info.size} bytes, ${stored.length} were written`,
-      );
-    const fragment: Fragment = { ...named, storedBytes: info.size };
-    const readBack = !this.#verified || outcome === 'exists' || random.below(READ_BACK_ONE_IN) === 0;
-    if (readBack && !(await readFragment(this.#journal, fragment, this.#options.signal)))
-      throw new CompactionError(this.#journal.name, `${key} was written and cannot be read back`); // damage is thrown by the read
-    this.#verified = true;
-    return fragment;
-  }
-}
-
-/** Creates an object whose name stands for its content, until that is known to have happened (C3). @throws StoreError, CompactionError */
-async function createObject(
-  journal: Journal,
-  key: string,
-  body: Uint8Array,
-  { clock, random, giveUpMs, signal }: CompactOptions,
-): Promise<'created' | 'exists'> {
-  const startedMs = clock.monotonicMs();
-  for (let attempt = 0; ; attempt++) {
-    signal?.throwIfAborted();
-    const outcome = await journal.store.create(key, body, { signal, freshConnection: attempt > 0 });
-    if (outcome.kind === 'created' || outcome.kind === 'exists') return outcome.kind;
-    if (outcome.kind === 'refused') throw outcome.cause;
-    if (clock.monotonicMs() - startedMs >= giveUpMs)
-      throw new CompactionError(journal.name, `the store did not take ${key}`, outcome.cause);
-    await clock.sleep(backoffMs(RETRY, attempt, random), signal);
+    done();
   }
 }

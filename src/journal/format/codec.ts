@@ -28,7 +28,7 @@ import { assert, ensureError, errorCode, HoldfastError } from '../../base/index.
 /** How content is stored. */
 export type Codec = 'raw' | 'gzip' | 'zstd';
 
-type Compressed = Exclude<Codec, 'raw'>;
+export type Compressed = Exclude<Codec, 'raw'>;
 
 /** Stored bytes that do not decode to the content promised. */
 export class CodecError extends HoldfastError {
@@ -46,7 +46,7 @@ export const DEFAULT_LEVEL = 1;
 /** Z1: large enough that the hand-over between threads is nothing, small enough that a piece takes milliseconds. */
 const CHUNK_BYTES = 1024 * 1024;
 /** Z1: 0.2 ms to compress with zstd, 0.7 ms with gzip, as long as the event loop spends on other things. */
-const SMALL_BYTES = 64 * 1024;
+export const SMALL_BYTES: number = 64 * 1024;
 /** node:zlib accepts no smaller buffer. Also the room beyond the expected end in which too much content shows. */
 const SLACK_BYTES = 64;
 const MAX_LEVEL = { gzip: 9, zstd: 19 } as const;
@@ -72,18 +72,25 @@ export async function compress(
     codec,
     level,
   });
-  const chunkSize = Math.min(CHUNK_BYTES, content.length + SLACK_BYTES);
   const isSmall = content.length <= SMALL_BYTES;
-  if (codec === 'gzip') {
-    const options = { level, chunkSize };
-    return isSmall ? gzipSync(content, options) : await gzipAsync(content, options);
-  }
-  const options = {
+  const options = encoding(content.length, level);
+  if (codec === 'gzip')
+    return isSmall ? gzipSync(content, options.gzip) : await gzipAsync(content, options.gzip);
+  return isSmall ? zstdCompressSync(content, options.zstd) : await zstdAsync(content, options.zstd);
+}
+
+/** How content of so many bytes is compressed (Z4). */
+export function encoding(
+  contentBytes: number,
+  level: number = DEFAULT_LEVEL,
+): { readonly gzip: ZlibOptions; readonly zstd: ZstdOptions } {
+  const chunkSize = Math.min(CHUNK_BYTES, contentBytes + SLACK_BYTES);
+  const zstd = {
     chunkSize,
-    pledgedSrcSize: content.length, // readers then need no more window than there is content
+    pledgedSrcSize: contentBytes, // readers then need no more window than there is content
     params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
   };
-  return isSmall ? zstdCompressSync(content, options) : await zstdAsync(content, options);
+  return { gzip: { level, chunkSize }, zstd };
 }
 
 /**
@@ -127,11 +134,11 @@ interface Used {
   readonly content: number;
 }
 
-function wrongLength(codec: Codec, bytes: number, expectedBytes: number): CodecError {
+export function wrongLength(codec: Codec, bytes: number, expectedBytes: number): CodecError {
   return new CodecError(codec, `${bytes} bytes of content, expected ${expectedBytes}`);
 }
 
-function tooLong(codec: Codec, expectedBytes: number): CodecError {
+export function tooLong(codec: Codec, expectedBytes: number): CodecError {
   return new CodecError(codec, `more content than the ${expectedBytes} bytes expected`);
 }
 
@@ -192,7 +199,12 @@ function inflateNow(
   return { stored: decoded.engine.bytesWritten, content: decoded.buffer.length };
 }
 
-function decoding(codec: Compressed, leftBytes: number, expectedBytes: number): ZlibOptions & ZstdOptions {
+/** How content of so many bytes is decompressed, of which `leftBytes` are still to come (Z2). */
+export function decoding(
+  codec: Compressed,
+  leftBytes: number,
+  expectedBytes: number,
+): ZlibOptions & ZstdOptions {
   const chunkSize = Math.min(CHUNK_BYTES, leftBytes + SLACK_BYTES);
   if (codec === 'gzip') return { chunkSize };
   const windowLog = Math.ceil(Math.log2(Math.max(1, expectedBytes)));

@@ -36,7 +36,7 @@ export const READ_LIMITS: ReadLimits = { requests: REQUESTS, bytes: HELD_BYTES, 
 /** Ranges that are worth moving to a thread to be digested, bytes: it takes 50 µs, and they are digested at 1 to 1.5 GB/s. */
 const THREAD_BYTES: number = 1024 * 1024;
 /** A damaged answer is asked for again, on new connections, this often: a proxy may have cut it, the object may be whole. */
-const CORRUPT_ATTEMPTS = 3;
+export const CORRUPT_ATTEMPTS = 3;
 
 /** A part of a fragment's content. */
 export interface Piece {

@@ -3,14 +3,14 @@
  *
  * R1  At most READ_AHEAD of them are in flight, of the AHEAD_SLOTS after the slot in turn: whichever answer comes first makes room for the next. The more of
  *     them the longer slots are there when they are asked for: grow() after each that was, rest() when none is expected to be. Nothing is asked for behind
- *     a slot that is not there.
+ *     a slot that is not there. These are a reader's limits; a compactor has its own.
  * R2  What is asked for is reserved: reservations ahead of the turn are READ_AHEAD_BYTES at most. Ahead of its turn a slot is asked for as
  *     many bytes as are likely to be all of it, at least FIRST_BYTES: twice as many as the largest of late had. A larger one's rest is asked for when its
  *     turn comes. So small slots cost one GET, large ones one or two, and no run of small slots makes room for a flood of large ones.
  * R3  Content is decompressed when the turn comes, DECODED_AHEAD early: a slot of a few KiB may hold MAX_PAYLOAD_BYTES.
  * R4  A damaged answer is asked for again, whole (read-slot.ts).
  */
-import { concatBytes, raceAbort, type Clock } from '../../base/index.ts';
+import { concatBytes, letGo, raceAbort, type Clock } from '../../base/index.ts';
 import type { StoredObject } from '../../store/index.ts';
 import { CorruptSlotError } from '../errors.ts';
 import { slotKey, type Journal } from '../names.ts';
@@ -36,11 +36,36 @@ export const DECODED_AHEAD = 2;
 /** Bytes of the largest slot. */
 const MAX_SLOT_BYTES: number = SLOT_HEAD_BYTES + MAX_PAYLOAD_BYTES;
 
+export interface AheadLimits {
+  /** GETs in flight. */
+  readonly requests: number;
+  /** Slots that may be asked for or wait for their turn. */
+  readonly slots: number;
+  /** Bytes that may be in flight or wait for their turn. */
+  readonly bytes: number;
+  /** Nobody wants this slot and those behind it. */
+  readonly end: number;
+}
+
+const READER_LIMITS: AheadLimits = {
+  requests: READ_AHEAD,
+  slots: AHEAD_SLOTS,
+  bytes: READ_AHEAD_BYTES,
+  end: Number.POSITIVE_INFINITY,
+};
+
 /** The answer to a GET that was sent at `askedMs`, monotonic. */
 export interface Asked {
   readonly slot: Slot | undefined;
   readonly askedMs: number;
+  /** For whoever holds no part of its content any longer, so that its memory is used again. It need not be called. */
+  readonly done: () => void;
 }
+
+/** A slot made ready, and what lets go of its content. */
+type Ready = Pick<Asked, 'slot' | 'done'>;
+
+const ABSENT: Ready = { slot: undefined, done: () => undefined };
 
 interface Request {
   readonly seq: number;
@@ -50,13 +75,14 @@ interface Request {
   readonly signal: AbortSignal | undefined;
   readonly answer: Promise<StoredObject | undefined>;
   /** Once it is made ready (R3). */
-  slot: Promise<Slot | undefined> | undefined;
+  slot: Promise<Ready> | undefined;
 }
 
 export class SlotsAhead {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #decodeWith: typeof slotOf;
+  readonly #limits: AheadLimits;
   readonly #requests = new Map<number, Request>();
   /** What ends the GETs under way: those of a caller who has gone must not fail the next one. */
   #signal: AbortSignal | undefined;
@@ -71,7 +97,13 @@ export class SlotsAhead {
   /** Bytes of the slots read of late, as stored: the larger of the last one and the fading memory of those before. */
   #slotBytes = 0;
 
-  constructor(journal: Journal, clock: Clock, decode: typeof slotOf = slotOf) {
+  constructor(
+    journal: Journal,
+    clock: Clock,
+    decode: typeof slotOf = slotOf,
+    limits: AheadLimits = READER_LIMITS,
+  ) {
+    this.#limits = limits;
     this.#journal = journal;
     this.#clock = clock;
     this.#decodeWith = decode;
@@ -91,7 +123,7 @@ export class SlotsAhead {
       if (next) void this.#ready(next); // seen when its turn comes
     }
     try {
-      return { slot: await raceAbort(slot, signal), askedMs: request.askedMs };
+      return { ...(await raceAbort(slot, signal)), askedMs: request.askedMs };
     } finally {
       this.#forget(request);
     }
@@ -99,7 +131,7 @@ export class SlotsAhead {
 
   /** Slot `seq` ahead of its turn; undefined when it is not there, or damaged, which is said when its turn comes. */
   async peek(seq: number, signal: AbortSignal | undefined): Promise<Slot | undefined> {
-    return await this.#ready(this.#request(seq, true, signal)).catch(() => undefined);
+    return (await this.#ready(this.#request(seq, true, signal)).catch(() => ABSENT)).slot;
   }
 
   /** Whether slot `seq` was asked for already. */
@@ -109,7 +141,7 @@ export class SlotsAhead {
 
   /** One more slot was there. */
   grow(): void {
-    this.#window = Math.min(AHEAD_SLOTS, this.#window * AHEAD_GROWTH);
+    this.#window = Math.min(this.#limits.slots, this.#window * AHEAD_GROWTH);
   }
 
   /** The next slot is not expected to be there: it alone is asked for. */
@@ -127,9 +159,10 @@ export class SlotsAhead {
 
   /** Asks for as many slots behind the one in turn as there is room for (R1, R2). */
   #askAhead(): void {
-    const end = Math.min(this.#turn + this.#window, this.#absent);
-    for (; this.#next < end && this.#inFlight < READ_AHEAD; this.#next++) {
-      if (this.#reservedBytes + this.#likelyBytes() > READ_AHEAD_BYTES) return;
+    const { requests, bytes } = this.#limits;
+    const end = Math.min(this.#turn + this.#window, this.#absent, this.#limits.end);
+    for (; this.#next < end && this.#inFlight < requests; this.#next++) {
+      if (this.#reservedBytes + this.#likelyBytes() > bytes) return;
       this.#request(this.#next, false);
     }
   }
@@ -176,7 +209,7 @@ export class SlotsAhead {
     return Math.min(MAX_SLOT_BYTES, Math.max(FIRST_BYTES, ROOM_TO_GROW * this.#slotBytes));
   }
 
-  #ready(request: Request): Promise<Slot | undefined> {
+  #ready(request: Request): Promise<Ready> {
     if (!request.slot) {
       request.slot = this.#decode(request);
       request.slot.catch(() => undefined); // seen when its turn comes
@@ -184,26 +217,37 @@ export class SlotsAhead {
     return request.slot;
   }
 
-  async #decode({ seq, answer, signal }: Request): Promise<Slot | undefined> {
+  async #decode({ seq, answer, signal }: Request): Promise<Ready> {
     const first = await answer;
-    if (!first) return undefined;
+    if (!first) return ABSENT;
     try {
-      const bytes = first.body.length < first.size ? await this.#rest(seq, first, signal) : first.body;
-      return bytes && (await this.#decodeWith(this.#journal, seq, bytes));
+      const found = first.body.length < first.size ? await this.#rest(seq, first, signal) : first;
+      return found ? ready(await this.#decodeWith(this.#journal, seq, found.body), found) : ABSENT;
     } catch (error) {
       if (!(error instanceof CorruptSlotError)) throw error;
-      return await readSlot(this.#journal, seq, signal, 1); // R4
+      return { ...ABSENT, slot: await readSlot(this.#journal, seq, signal, 1) }; // R4
     }
   }
 
   /** All of a slot of which the beginning was read; undefined when it has been removed meanwhile. */
   async #rest(
     seq: number,
-    { body, size }: StoredObject,
+    first: StoredObject,
     signal: AbortSignal | undefined,
-  ): Promise<Uint8Array | undefined> {
-    const range = { start: body.length, end: size };
+  ): Promise<Pick<StoredObject, 'body' | 'release'> | undefined> {
+    const range = { start: first.body.length, end: first.size };
     const rest = await this.#journal.store.get(slotKey(this.#journal, seq), { range, signal });
-    return rest && concatBytes([body, rest.body]);
+    if (!rest) return undefined;
+    const body = concatBytes([first.body, rest.body]);
+    first.release?.();
+    rest.release?.();
+    return { body, release: () => letGo(body) };
   }
+}
+
+/** What was decompressed has memory of its own: that of the stored bytes is free already. */
+function ready(slot: Slot, { body, release }: Pick<StoredObject, 'body' | 'release'>): Ready {
+  if (slot.payload.buffer === body.buffer) return { slot, done: () => release?.() };
+  release?.();
+  return { slot, done: () => letGo(slot.payload) };
 }

@@ -1,6 +1,7 @@
 /** What is made ready while another slot is on its way (preparer.ts). A PUT takes PUT_MS, compressing COMPRESS_MS, so that the times tell what waited for what. */
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../../base/index.ts';
+import { piecesOf } from '../../store/index.ts';
 import { compress } from '../format/codec.ts';
 import { slotKey, type OpenSession, type Session, type SessionOptions } from '../index.ts';
 import { decodeSlot, type Slot } from '../format/slot.ts';
@@ -226,7 +227,8 @@ describe('the memory of slots', () => {
     const create = calm.store.create.bind(calm.store);
     const given: (readonly [Buffer, Uint8Array])[] = [];
     calm.store.create = (key, body, call) => {
-      given.push([Buffer.from(body), body]);
+      const [held] = piecesOf(body); // a slot has one
+      given.push([Buffer.from(held!), held!]);
       return create(key, body, call);
     };
     for (const content of contents) session.append(content);

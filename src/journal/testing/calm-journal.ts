@@ -4,7 +4,9 @@
 import { systemClock, type Clock } from '../../base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../base/testing/index.ts';
 import {
+  copyOf,
   StoreError,
+  type Body,
   type CreateOutcome,
   type GetCall,
   type ListCall,
@@ -42,8 +44,9 @@ class ScriptedStore implements ObjectStore {
     this.objects = objects;
   }
 
-  async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
-    this.puts.push({ key, body: body.slice(), atMs: this.#clock.monotonicMs() });
+  async create(key: string, given: Body, call: StoreCall = {}): Promise<CreateOutcome> {
+    const body = copyOf(given);
+    this.puts.push({ key, body, atMs: this.#clock.monotonicMs() });
     const fault = this.faults.shift() ?? 'ok';
     try {
       await this.#clock.sleep(this.latencyMs, call.signal);
@@ -62,7 +65,7 @@ class ScriptedStore implements ObjectStore {
     } as const;
     if (fault === 'lost-request') return gone;
     const taken = this.objects.has(key);
-    if (!taken) this.objects.set(key, body.slice());
+    if (!taken) this.objects.set(key, body);
     if (fault === 'lost-answer') return gone;
     return { kind: taken ? 'exists' : 'created' };
   }

@@ -15,7 +15,7 @@
 import { ensureError, errorCode, fromUtf8, silentLogger, utf8 } from '../../base/index.ts';
 import { seededRandom, VirtualClock, type SeededRandom } from '../../base/testing/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
-import type { CreateOutcome } from '../../store/index.ts';
+import { copyOf, type Body, type CreateOutcome } from '../../store/index.ts';
 import { Compactor } from '../compaction/compactor.ts';
 import type { CompactorOptions } from '../compaction/compactor-options.ts';
 import { verifyJournal } from '../inspect/verify.ts';
@@ -364,10 +364,10 @@ export class Life {
 class NotingStore extends MemoryStore {
   readonly kept = new Set<string>();
 
-  override async create(key: string, body: Uint8Array): Promise<CreateOutcome> {
+  override async create(key: string, body: Body): Promise<CreateOutcome> {
     const outcome = await super.create(key, body);
     if (outcome.kind === 'created' && key.includes('/log/')) {
-      const { kind } = decodeSlotHead(body, key);
+      const { kind } = decodeSlotHead(copyOf(body), key);
       if (kind === 'fence' || kind === 'filler') this.kept.add(key);
     }
     return outcome;

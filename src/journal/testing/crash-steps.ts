@@ -75,7 +75,7 @@ class Tracker {
   }
 
   step(request: SentRequest): Step {
-    const { operation, key, ranged } = request;
+    const { operation, key, onlyHead } = request;
     const phase = request.phase as Phase;
     const session = (step: string, rest: Partial<Step> = {}): Step => ({
       request,
@@ -102,7 +102,7 @@ class Tracker {
     }
     if (phase === 'opens') return session(this.#fenced && operation === 'list' ? 'F4' : 'F3');
     if (phase === 'catches up') return session('F5');
-    return operation === 'get' && !ranged ? compactor('C1', { brings: ['C2'] }) : session('look');
+    return operation === 'get' && !onlyHead ? compactor('C1', { brings: ['C2'] }) : session('look');
   }
 
   #fragment(request: SentRequest, compactor: (step: string, rest?: Partial<Step>) => Step): Step {

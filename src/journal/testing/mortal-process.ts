@@ -8,8 +8,11 @@
  *     sender.
  */
 import { raceAbort, type Clock, type Timer } from '../../base/index.ts';
+import { SLOT_HEAD_BYTES } from '../format/slot.ts';
 import {
+  copyOf,
   StoreError,
+  type Body,
   type CreateOutcome,
   type GetCall,
   type ListCall,
@@ -30,8 +33,8 @@ export interface SentRequest {
   readonly key: string;
   /** What is created. */
   readonly body: Uint8Array | undefined;
-  /** Only a part was asked for. */
-  readonly ranged: boolean;
+  /** Only the head of a slot was asked for. */
+  readonly onlyHead: boolean;
   /** Of a create: what its sender would be told. */
   outcome: CreateOutcome['kind'] | undefined;
 }
@@ -188,28 +191,29 @@ export class MortalProcess {
       create: async (key, body, call) => await this.#create(key, body, call),
       get: (key, call: GetCall = {}): Promise<StoredObject | undefined> => {
         const { range } = call;
-        const request = { operation: 'get', key, body: undefined, ranged: range !== undefined } as const;
+        const onlyHead = range !== undefined && range.end <= SLOT_HEAD_BYTES;
+        const request = { operation: 'get', key, body: undefined, onlyHead } as const;
         return this.#send(request, call, () => inner.get(key, { range }));
       },
       head: (key, call): Promise<ObjectInfo | undefined> =>
-        this.#send({ operation: 'head', key, body: undefined, ranged: false }, call, () => inner.head(key)),
+        this.#send({ operation: 'head', key, body: undefined, onlyHead: false }, call, () => inner.head(key)),
       list: (prefix, { signal, startAfter, limit }: ListCall = {}): Promise<ListPage> => {
-        const request = { operation: 'list', key: prefix, body: undefined, ranged: false } as const;
+        const request = { operation: 'list', key: prefix, body: undefined, onlyHead: false } as const;
         return this.#send(request, { signal }, () => inner.list(prefix, { startAfter, limit }));
       },
       delete: (key, call): Promise<void> =>
-        this.#send({ operation: 'delete', key, body: undefined, ranged: false }, call, () =>
+        this.#send({ operation: 'delete', key, body: undefined, onlyHead: false }, call, () =>
           inner.delete(key),
         ),
       close: async () => undefined,
     };
   }
 
-  async #create(key: string, body: Uint8Array, call: StoreCall | undefined): Promise<CreateOutcome> {
-    const frozen = body.slice();
+  async #create(key: string, body: Body, call: StoreCall | undefined): Promise<CreateOutcome> {
+    const frozen = copyOf(body);
     try {
       return await this.#send(
-        { operation: 'create', key, body: frozen, ranged: false },
+        { operation: 'create', key, body: frozen, onlyHead: false },
         call,
         async (request) => {
           const outcome = await this.#inner.create(key, frozen);
@@ -225,7 +229,7 @@ export class MortalProcess {
   }
 
   async #send<T>(
-    asked: Pick<SentRequest, 'operation' | 'key' | 'body' | 'ranged'>,
+    asked: Pick<SentRequest, 'operation' | 'key' | 'body' | 'onlyHead'>,
     call: StoreCall | undefined,
     act: (request: SentRequest) => Promise<T>,
   ): Promise<T> {

@@ -5,9 +5,11 @@ export { contentOf, cutLog, operationEnds } from './cut-log.ts';
 export {
   encodeFrame,
   FRAME_HEADER_BYTES,
+  frameLength,
   FrameReader,
   MAX_DATA_BYTES,
   MAX_OP_BYTES,
+  putFrame,
   type Frame,
 } from '../format/frame.ts';
 export {
@@ -17,13 +19,14 @@ export {
   parseHints,
   type FsmHints,
 } from '../format/hints.ts';
-export { decodeOp, encodeOp, type RecordedOp } from '../format/op.ts';
+export { decodeOp, decodeOpAt, encodeOp, opReader, type RecordedOp } from '../format/op.ts';
 export { SegmentSet, type Segment } from '../format/segment.ts';
 export { Fsm, type Rejection } from '../fsm.ts';
 export { Player } from '../play/player.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
 export {
   codeOf,
+  logHolding,
   newLog,
   play,
   takeOver,
@@ -32,5 +35,6 @@ export {
   type PlainLog,
   type TestLog,
 } from './test-log.ts';
-export { workloadLog, type Workload } from './workload-log.ts';
+export { opsLog, workloadLog, type Workload } from './workload-log.ts';
 export { naivePlay } from './naive-play.ts';
+export { neededRanges, OpLog, type LoggedOp } from './op-log.ts';

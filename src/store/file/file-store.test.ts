@@ -30,6 +30,15 @@ test('an object is a file of the same name, so that other tools can read it', as
   expect(await readdir(join(root, 'journal'))).toEqual(['0-5-abc.raw']);
 });
 
+test('memory of what was read is free as soon as its reader says so', async () => {
+  await store.create('k', new Uint8Array(100_000).fill(7));
+  const [one, other] = [(await store.get('k'))!, (await store.get('k'))!];
+  one.release!();
+  one.release!();
+  expect([one.body.length, other.body.length]).toEqual([0, 100_000]);
+  expect(other.body[99_999]).toBe(7);
+});
+
 describe('after a crash', () => {
   const temporary = (): string => join(root, '.holdfast-tmp');
 

@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path';
 import { errorCode, raceAbort, type Logger, type Random } from '../../base/index.ts';
 import { checkGet, checkList, coveredBytes } from '../arguments.ts';
 import { BodyPool } from '../body-pool.ts';
+import type { Body } from '../body.ts';
 import { abortedError, closedError, StoreError } from '../errors.ts';
 import { checkKey } from '../keys.ts';
 import type {
@@ -48,14 +49,14 @@ export class FileStore implements ObjectStore {
     this.#publisher = new Publisher({ root: location.path, ...options });
   }
 
-  async create(key: string, body: Uint8Array, call?: StoreCall): Promise<CreateOutcome> {
+  async create(key: string, body: Body, call?: StoreCall): Promise<CreateOutcome> {
     const signal = call?.signal;
     try {
       signal?.throwIfAborted();
       this.#checkOpen();
       checkKey(key);
       return {
-        kind: await raceAbort(this.#publisher.publish(join(this.#root, key), new Uint8Array(body)), signal),
+        kind: await raceAbort(this.#publisher.publish(join(this.#root, key), body), signal),
       };
     } catch (error) {
       if (signal?.aborted && error === signal.reason)

@@ -11,6 +11,7 @@
 import { link, lstat, mkdir, open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ensureError, errorCode, toHex, type Logger, type Random } from '../../base/index.ts';
+import { piecesOf, type Body } from '../body.ts';
 import { StoreError } from '../errors.ts';
 import { RESERVED_SEGMENT } from '../keys.ts';
 import { belowError, noRootError } from './file-errors.ts';
@@ -42,7 +43,7 @@ export class Publisher {
   }
 
   /** Publishes `body` at `path`, which lies under the root. @throws the system's error; a StoreError once it may be published. */
-  async publish(path: string, body: Uint8Array): Promise<'created' | 'exists'> {
+  async publish(path: string, body: Body): Promise<'created' | 'exists'> {
     await this.#makeDirectory(this.#temporary);
     const temporary = join(this.#temporary, toHex(this.#random.bytes(TEMP_NAME_BYTES)));
     const writtenMs = await this.#unlessGone(writeSynced(temporary, body));
@@ -123,10 +124,10 @@ export async function checkRoot(root: string): Promise<void> {
 }
 
 /** Writes and syncs a new file; its modification time by the file system's clock, ms. A failure removes the file. */
-async function writeSynced(path: string, body: Uint8Array): Promise<number> {
+async function writeSynced(path: string, body: Body): Promise<number> {
   const file = await open(path, 'wx');
   try {
-    await file.writeFile(body);
+    for (const piece of piecesOf(body)) await file.writeFile(piece); // each from where the last one ended
     await file.sync();
     return (await file.stat()).mtimeMs;
   } catch (error) {

@@ -48,6 +48,7 @@ export function s3Clients(
   const region = location.region ?? (custom ? CUSTOM_ENDPOINT_REGION : undefined);
   const shared: S3ClientConfig = {
     maxAttempts: 1, // 2
+    logger: quietLogger(log),
     forcePathStyle: location.forcePathStyle,
     expectContinueHeader: false, // 4
     ...(location.endpoint === undefined ? {} : { endpoint: location.endpoint }),
@@ -67,6 +68,14 @@ export function s3Clients(
 }
 
 type ClientHandler = ReturnType<typeof asRequestHandler>;
+
+/** The SDK warns on the console that it does not repeat a failed upload, which is as it should be (2). */
+function quietLogger(log: Logger): NonNullable<S3ClientConfig['logger']> {
+  const quiet = (): void => undefined;
+  const warn = (...words: unknown[]): void =>
+    log.debug('the S3 client has remarked', { words: words.map(String).join(' ') });
+  return { trace: quiet, debug: quiet, info: quiet, warn, error: quiet };
+}
 
 function plain(credentials: S3Credentials): {
   accessKeyId: string;

@@ -15,12 +15,12 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
   type GetObjectCommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { deadline, EMPTY_BYTES, type Clock, type Logger, type Random } from '../../base/index.ts';
+import { deadline, EMPTY_BYTES, letGo, type Clock, type Logger, type Random } from '../../base/index.ts';
 import { checkGet, checkList } from '../arguments.ts';
+import { lengthOf, type Body } from '../body.ts';
 import { abortedError, closedError, StoreError } from '../errors.ts';
 import { checkKey } from '../keys.ts';
 import type {
@@ -47,6 +47,7 @@ import {
 } from './clients.ts';
 import { checkOrder, checkRangeAnswer, sizeFromRange } from './answers.ts';
 import { ObjectBody } from './object-body.ts';
+import { putCommand } from './put-body.ts';
 import { readBody } from './read-body.ts';
 import type { OnSent, SendOptions } from './fresh-connections.ts';
 import { withRetries, type Attempt } from './read-retry.ts';
@@ -89,11 +90,11 @@ export class S3Store implements ObjectStore {
     this.#clients = s3Clients(location, options.credentials, options.log, options.onSent);
   }
 
-  async create(key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
+  async create(key: string, body: Body, call: StoreCall = {}): Promise<CreateOutcome> {
     const { signal } = call;
     try {
       const Key = this.#fullKey(key);
-      if (body.length <= SLOT_BYTES) return await this.#put(this.#clients.append, Key, body, call);
+      if (lengthOf(body) <= SLOT_BYTES) return await this.#put(this.#clients.append, Key, body, call);
       const giveBack = await this.#uploads.take(signal); // T1: the wait for it is not the store's time
       try {
         return await this.#put(this.#clients.upload, Key, body, call);
@@ -108,20 +109,20 @@ export class S3Store implements ObjectStore {
   }
 
   /** The one attempt (1). @throws whatever is not `created`, or `exists` as the answer to the question (4). */
-  async #put(client: S3Client, Key: string, body: Uint8Array, call: StoreCall): Promise<CreateOutcome> {
+  async #put(client: S3Client, Key: string, body: Body, call: StoreCall): Promise<CreateOutcome> {
     const { signal, freshConnection = false } = call;
     signal?.throwIfAborted();
-    const { bucket: Bucket } = this.#location;
-    const limitMs = CREATE_LIMIT_MS + body.length / SLOWEST_BYTES_PER_MS;
+    const { bucket: Bucket, endpoint } = this.#location;
+    const bytes = lengthOf(body);
+    const limitMs = CREATE_LIMIT_MS + bytes / SLOWEST_BYTES_PER_MS;
     const limit = deadline(this.#options.clock, limitMs, `create of ${Key}`, signal);
     try {
       const send: SendOptions = { abortSignal: limit.signal, freshConnection };
-      if (freshConnection && body.length >= LARGE_BYTES && (await this.#isTaken(Key, send)))
+      if (freshConnection && bytes >= LARGE_BYTES && (await this.#isTaken(Key, send)))
         return { kind: 'exists' };
-      const sent = await client.send(
-        new PutObjectCommand({ Bucket, Key, Body: body, IfNoneMatch: '*' }),
-        send,
-      );
+      const checksums = endpoint === undefined; // clients.ts 3
+      const put = await putCommand({ Bucket, Key, IfNoneMatch: '*' }, body, checksums);
+      const sent = await client.send(put, send);
       this.#decided(Key, 'created', sent.$metadata.requestId);
       return { kind: 'created' };
     } catch (thrown) {
@@ -186,7 +187,8 @@ export class S3Store implements ObjectStore {
         body,
         size: promised?.size ?? body.length,
         lastModifiedMs: answer.LastModified?.getTime(),
-        release: answer.Body instanceof ObjectBody ? answer.Body.release : undefined,
+        release:
+          answer.Body instanceof ObjectBody ? answer.Body.release : (memory = body): void => letGo(memory),
       };
     } catch (thrown) {
       answer.Body.destroy(); // or the connection stays taken

@@ -7,10 +7,13 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
+import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLogger, createMetrics, systemClock, utf8, type Clock } from '../../base/index.ts';
 import { openStore, type ObjectStore, type OpenStoreOptions } from '../index.ts';
+import { putCommand } from './put-body.ts';
 
 const FASTER = 50;
 const fastClock = (times: number): Clock => ({
@@ -103,6 +106,51 @@ describe('a create on the wire', () => {
       Object.keys(put!.headers).filter((name) => /^expect$|checksum|trailer|transfer-encoding/.test(name)),
     ).toEqual([]);
     expect(put?.body.equals(body)).toBe(true);
+  });
+
+  test('sends what comes in pieces in their order, one after another, under their digest; a repetition sends the same', async () => {
+    const whole = Buffer.alloc(9 * 1024 * 1024 + 3, 'all of it; ');
+    const pieces = [
+      whole.subarray(0, 5),
+      whole.subarray(5, 5),
+      whole.subarray(5, 1_000_000),
+      whole.subarray(1_000_000),
+    ];
+    scripts = [fail(503, 'SlowDown'), fail(404, 'NotFound'), reply(200)];
+    expect((await store.create('log/f', pieces)).kind).toBe('undecided');
+    expect(await store.create('log/f', pieces, { freshConnection: true })).toEqual({ kind: 'created' });
+    const puts = seen.filter(({ method }) => method === 'PUT');
+    expect(puts.length).toBe(2);
+    for (const put of puts) {
+      expect(put.headers).toMatchObject({
+        'if-none-match': '*',
+        'content-length': String(whole.length),
+        'x-amz-content-sha256': createHash('sha256').update(whole).digest('hex'),
+      });
+      const others = Object.keys(put.headers).filter((name) =>
+        /^expect$|checksum|trailer|transfer-encoding|content-encoding/.test(name),
+      );
+      expect(others).toEqual([]);
+      expect(put.body.equals(whole)).toBe(true);
+    }
+  });
+
+  test('gives the digest of pieces as the checksum where the client would add one: no chunks, no trailer', async () => {
+    const whole = Buffer.alloc(300_000, 'all of it; ');
+    const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+    const pieces = [whole.subarray(0, 100_000), whole.subarray(100_000)];
+    await client.send(await putCommand({ Bucket: 'bucket', Key: 'k' }, pieces, true));
+    client.destroy();
+    const sha256 = createHash('sha256').update(whole).digest();
+    expect(seen[0]!.headers).toMatchObject({
+      'content-length': String(whole.length),
+      'x-amz-content-sha256': sha256.toString('hex'),
+      'x-amz-checksum-sha256': sha256.toString('base64'),
+    });
+    expect(
+      Object.keys(seen[0]!.headers).filter((name) => /trailer|transfer-encoding|content-encoding/.test(name)),
+    ).toEqual([]);
+    expect(seen[0]!.body.equals(whole)).toBe(true);
   });
 
   test.each<[string, Script, object]>([

@@ -4,16 +4,19 @@
  * Each case uses keys below a prefix of its own, so that cases may share a store. Made of plain functions: the test framework is handed in.
  */
 import assert from 'node:assert/strict';
-import { utf8 } from '../../base/index.ts';
-import { StoreError } from '../errors.ts';
-import { compareKeys } from '../keys.ts';
-import type { CreateOutcome, ListPage, ObjectStore, StoredObject } from '../types.ts';
-
-export interface ContractCase {
-  readonly title: string;
-  /** `at`: a prefix ending with a slash, under which nothing exists. @throws AssertionError */
-  readonly run: (store: ObjectStore, at: string) => Promise<void>;
-}
+import { EMPTY_BYTES, utf8 } from '../../base/index.ts';
+import type { ObjectStore } from '../types.ts';
+import {
+  createAgain,
+  creates,
+  MIB,
+  names,
+  pattern,
+  refusedWith,
+  text,
+  type ContractCase,
+} from './contract-case.ts';
+import { listing } from './contract-listing.ts';
 
 /** The part of a test framework that storeContract needs. */
 export interface TestFramework {
@@ -31,34 +34,6 @@ export function storeContract(
     for (const [number, { title, run }] of STORE_CONTRACT.entries())
       framework.test(title, async () => await run(await makeStore(), `contract-${number}/`));
   });
-}
-
-const text = (object: StoredObject | undefined): string | undefined =>
-  object && Buffer.from(object.body).toString();
-const names = (page: ListPage, at: string): string[] => page.objects.map(({ key }) => key.slice(at.length));
-
-const MIB = 1024 * 1024;
-
-/** `size` bytes, a multiple of PAGE_BYTES, in which no two pages are alike. */
-function pattern(size: number): Uint8Array {
-  const body = Buffer.alloc(size, 'Holdfast tests large objects with this text. ');
-  for (let at = 0; at < size; at += PAGE_BYTES) body.writeUInt32BE(at, at);
-  return body;
-}
-const PAGE_BYTES = 4096;
-
-function createAgain(store: ObjectStore, key: string, body: Uint8Array): Promise<CreateOutcome> {
-  return store.create(key, body, { freshConnection: true });
-}
-
-async function creates(store: ObjectStore, key: string, body: string): Promise<void> {
-  assert.deepEqual(await store.create(key, utf8(body)), { kind: 'created' });
-}
-
-function refusedWith(outcome: CreateOutcome, code: string): void {
-  assert.equal(outcome.kind, 'refused');
-  assert.ok(outcome.kind === 'refused' && outcome.cause instanceof StoreError);
-  assert.equal(outcome.cause.code, code);
 }
 
 const creating: readonly ContractCase[] = [
@@ -122,6 +97,32 @@ const creating: readonly ContractCase[] = [
         assert.equal(Buffer.compare(whole.body, body), 0);
         await store.delete(`${at}${size}`);
       }
+    },
+  },
+  {
+    title:
+      'an object may come in pieces of any length: it is one object with the bytes of all of them, in order',
+    async run(store, at) {
+      const large = pattern(20 * MIB);
+      const cuts = [0, 1, 1, 4096, MIB, 9 * MIB + 5, 20 * MIB];
+      const pieces = cuts.slice(1).map((cut, i) => large.subarray(cuts[i], cut)); // one of them empty
+      for (const [key, body, whole] of [
+        ['none', [], EMPTY_BYTES],
+        ['nothing', [EMPTY_BYTES, EMPTY_BYTES], EMPTY_BYTES],
+        ['one', [utf8('one')], utf8('one')],
+        ['small', [utf8('one'), utf8(''), utf8('two')], utf8('onetwo')],
+        ['large', pieces, large],
+      ] as const) {
+        assert.deepEqual(await store.create(at + key, body), { kind: 'created' });
+        const found = await store.get(at + key);
+        assert.equal(found?.size, whole.length);
+        assert.equal(Buffer.compare(found.body, whole), 0);
+        const first = await store.create(at + key, body);
+        // as below: the answer to a large body may be lost once
+        const said = first.kind === 'undecided' ? await createAgain(store, at + key, body) : first;
+        assert.deepEqual(said, { kind: 'exists' });
+      }
+      await store.delete(`${at}large`);
     },
   },
   {
@@ -235,151 +236,6 @@ const reading: readonly ContractCase[] = [
         await assert.rejects(store.get(`${at}r`, { range }), { code: 'STORE_BAD_REQUEST', retryable: false });
     },
   },
-];
-
-const listing: readonly ContractCase[] = [
-  {
-    title: 'keys are listed in the order of their bytes, across directories and beyond ASCII',
-    async run(store, at) {
-      const keys = [
-        'a-b',
-        'a/b',
-        'a/c/d',
-        'a0',
-        'B',
-        '_',
-        'a=b',
-        'é',
-        '\u{ffee}',
-        '\u{1f600}',
-        'z z',
-        'log/10',
-        'log/9',
-      ];
-      await Promise.all(keys.map((key) => creates(store, at + key, key)));
-      const page = await store.list(at);
-      assert.deepEqual(names(page, at), keys.toSorted(compareKeys));
-      assert.equal(page.truncated, false);
-      assert.equal(page.objects[0]?.size, 1);
-      for (const key of keys) assert.equal(text(await store.get(at + key)), key);
-    },
-  },
-  {
-    title: 'a prefix may end in the middle of a name',
-    async run(store, at) {
-      for (const key of ['lo', 'log/1', 'log/2', 'log0', 'login', 'm']) await creates(store, at + key, '');
-      assert.deepEqual(names(await store.list(`${at}log`), at), ['log/1', 'log/2', 'log0', 'login']);
-      assert.deepEqual(names(await store.list(`${at}log/`), at), ['log/1', 'log/2']);
-      assert.deepEqual(names(await store.list(`${at}x`), at), []);
-    },
-  },
-  {
-    title: 'a list starts strictly after a key, whether that exists or not',
-    async run(store, at) {
-      for (const key of ['d/1', 'd/3', 'e', 'f/1']) await creates(store, at + key, '');
-      const after = async (key: string): Promise<string[]> =>
-        names(await store.list(at, { startAfter: at + key }), at);
-      assert.deepEqual(await after('d/1'), ['d/3', 'e', 'f/1']);
-      assert.deepEqual(await after('d/2'), ['d/3', 'e', 'f/1']);
-      assert.deepEqual(await after('d'), ['d/1', 'd/3', 'e', 'f/1']);
-      assert.deepEqual(await after('d0'), ['e', 'f/1']);
-      assert.deepEqual(await after('f/1'), []);
-      assert.deepEqual(names(await store.list(`${at}e`, { startAfter: `${at}d/3` }), at), ['e']);
-      assert.deepEqual(names(await store.list(`${at}d/`, { startAfter: `${at}e` }), at), []);
-    },
-  },
-  {
-    title: 'pages of a limit join without gap or repetition and say when they end',
-    async run(store, at) {
-      const keys = Array.from({ length: 23 }, (_, i) => `${at}${i.toString().padStart(4, '0')}`);
-      await Promise.all(keys.map((key) => creates(store, key, '')));
-      const seen: string[] = [];
-      for (let startAfter: string | undefined, more = true; more;) {
-        const page = await store.list(at, { startAfter, limit: 5 });
-        assert.ok(page.objects.length <= 5);
-        seen.push(...page.objects.map(({ key }) => key));
-        startAfter = seen.at(-1);
-        more = page.truncated;
-      }
-      assert.deepEqual(seen, keys);
-      await assert.rejects(store.list(at, { limit: 0 }), { code: 'STORE_BAD_REQUEST' });
-      await assert.rejects(store.list(at, { limit: 1001 }), { code: 'STORE_BAD_REQUEST' });
-    },
-  },
-  {
-    title:
-      'a page is cut only when there is more: not when the rest just fits, and at the limit of a page without one',
-    async run(store, at) {
-      const keys = Array.from({ length: 1003 }, (_, i) => `${at}${i.toString().padStart(4, '0')}`);
-      for (let i = 0; i < keys.length; i += 50)
-        await Promise.all(keys.slice(i, i + 50).map((key) => creates(store, key, '')));
-      const first = await store.list(at);
-      assert.deepEqual([first.objects.length, first.truncated], [1000, true]);
-      const rest = await store.list(at, { startAfter: first.objects.at(-1)!.key });
-      assert.deepEqual([rest.objects.map(({ key }) => key), rest.truncated], [keys.slice(1000), false]);
-      const fitting = await store.list(at, { startAfter: keys[999], limit: 3 });
-      assert.deepEqual([fitting.objects.length, fitting.truncated], [3, false]);
-      const cut = await store.list(at, { startAfter: keys[999], limit: 2 });
-      assert.deepEqual([cut.objects.length, cut.truncated], [2, true]);
-      for (let i = 0; i < keys.length; i += 50)
-        await Promise.all(keys.slice(i, i + 50).map((key) => store.delete(key)));
-      assert.deepEqual((await store.list(at)).objects, []);
-    },
-  },
-  {
-    title: 'without a prefix a list covers the store, and starts where it is told',
-    async run(store, at) {
-      await creates(store, `${at}k`, '');
-      const page = await store.list('', { startAfter: at.slice(0, -1), limit: 1 });
-      assert.deepEqual(names(page, at), ['k']);
-    },
-  },
-  {
-    title: 'a key survives whatever URLs, XML and shells make of its characters',
-    async run(store, at) {
-      for (const key of AWKWARD) await creates(store, `${at}${key}`, key);
-      const listed = AWKWARD.toSorted(compareKeys);
-      assert.deepEqual(names(await store.list(at), at), listed);
-      for (const [i, key] of listed.entries()) {
-        assert.equal(text(await store.get(at + key)), key);
-        assert.equal((await store.head(at + key))?.key, at + key);
-        assert.deepEqual(await store.create(at + key, utf8('other')), { kind: 'exists' });
-        const after = await store.list(at, { startAfter: at + key });
-        assert.deepEqual(names(after, at), listed.slice(i + 1));
-        assert.deepEqual(names(await store.list(at + key, { limit: 1 }), at), [key]);
-      }
-      for (const key of AWKWARD) await store.delete(at + key);
-      assert.deepEqual((await store.list(at)).objects, []);
-    },
-  },
-];
-
-/** None continues another: a directory could not hold that. */
-const AWKWARD = [
-  '%',
-  '%2F',
-  '%41',
-  '+',
-  'a b+c',
-  '?x=1&y=2',
-  '#x',
-  '&amp;',
-  '<x>',
-  '"\'`',
-  '*',
-  '~x',
-  '...x',
-  '.x',
-  'x.',
-  '-x',
-  '$(x)',
-  '{[^|]}',
-  '=;:,@!',
-  '\u00e9', // composed
-  'e\u0301', // the same letter, decomposed: another key
-  'א',
-  '日本',
-  '\u{1f600}\u200d',
 ];
 
 const deleting: readonly ContractCase[] = [

@@ -7,6 +7,7 @@
  * N4  The wrapper fails as the port allows and adapters do: creates answer `undecided` or `refused`, others throw StoreError.
  */
 import { raceAbort, type Clock, type Random } from '../../base/index.ts';
+import { copyOf, type Body } from '../body.ts';
 import { abortedError, StoreError } from '../errors.ts';
 import { classify } from '../s3/classify.ts';
 import type {
@@ -104,7 +105,7 @@ export class FaultyStore implements ObjectStore {
     while (this.#underway.size > 0) await Promise.allSettled(this.#underway);
   }
 
-  create(key: string, body: Uint8Array, call?: StoreCall): Promise<CreateOutcome> {
+  create(key: string, body: Body, call?: StoreCall): Promise<CreateOutcome> {
     return this.#create(DEFAULT_CLIENT, key, body, call);
   }
 
@@ -132,9 +133,9 @@ export class FaultyStore implements ObjectStore {
     return this.#store.inner.close();
   }
 
-  async #create(client: string, key: string, body: Uint8Array, call: StoreCall = {}): Promise<CreateOutcome> {
+  async #create(client: string, key: string, body: Body, call: StoreCall = {}): Promise<CreateOutcome> {
     const { signal } = call;
-    const frozen = new Uint8Array(body); // a late delivery must carry the bytes of this call, whatever the caller does to its buffer
+    const frozen = copyOf(body); // a late delivery must carry the bytes of this call, whatever the caller does to its buffer
     try {
       return await this.#send({
         client,
