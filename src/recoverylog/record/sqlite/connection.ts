@@ -159,7 +159,7 @@ export class Connection {
   }
 
   #run(sql: string, parameters?: SqlParameters): { changes: number; lastInsertRowid: bigint } {
-    this.#rows(sql, parameters, 0);
+    this.#each(sql, parameters, () => true);
     const { capi } = this.#sqlite;
     const db = this.#db.pointer!;
     return {
@@ -169,13 +169,22 @@ export class Connection {
   }
 
   #rows(sql: string, parameters?: SqlParameters, most = Number.POSITIVE_INFINITY): Row[] {
+    const rows: Row[] = [];
+    this.#each(sql, parameters, (statement) => rows.push(statement.get({}) as Row) < most);
+    return rows;
+  }
+
+  /** Runs a statement, row by row as long as `take` wants more. */
+  #each(
+    sql: string,
+    parameters: SqlParameters | undefined,
+    take: (statement: PreparedStatement) => boolean,
+  ): void {
     const statement = this.#prepare(sql);
-    return this.#telling(sql, () => {
-      const rows: Row[] = [];
+    this.#telling(sql, () => {
       try {
         if (parameters) statement.bind(parameters as SqlValue[]);
-        while (statement.step() && rows.length < most) rows.push(statement.get({}) as Row);
-        return rows;
+        while (statement.step() && take(statement));
       } finally {
         statement.resetNoThrow(true);
       }
@@ -216,7 +225,7 @@ export class Connection {
   #decide(what: 'BEGIN' | 'COMMIT' | 'ROLLBACK'): void {
     this.#deciding = true;
     try {
-      this.#rows(what, undefined, 0);
+      this.#each(what, undefined, () => true);
     } finally {
       this.#deciding = false;
     }
@@ -238,6 +247,7 @@ export class Connection {
 
   /** Calls SQLite; what it throws becomes an error of ours. */
   #telling<T>(sql: string, call: () => T): T {
+    this.#vfs.takeError(); // of an earlier call that SQLite has got over
     try {
       return call();
     } catch (thrown) {

@@ -169,6 +169,9 @@ describe('a transaction', () => {
         expect(() => sql.all('SELEC')).toThrow(expect.objectContaining({ code: 'SQLITE_ERROR' }));
         expect(() => sql.run('DELETE FROM t; DELETE FROM t')).toThrow(/more than one statement/);
         expect(sql.get('SELECT count(*) AS n FROM t;')).toEqual({ n: 1 });
+        const two = "INSERT INTO t VALUES (2, 'y'), (3, 'z') RETURNING id";
+        expect(sql.get(two)).toEqual({ id: 2 });
+        expect(sql.run('DELETE FROM t WHERE id > 1 RETURNING id').changes).toBe(2);
       });
       expect(await db.query('SELECT * FROM t')).toEqual([{ id: 1, text: 'x' }]);
     }));
@@ -251,6 +254,18 @@ describe('when the recorder or the disk fails', () => {
       const db = await RecordedSqlite.open(fs, 'main.db');
       expect(await db.query('SELECT * FROM t')).toEqual([]);
       await db.close();
+    }));
+
+  test('a database that is removed under its connection ends it for good, rather than write what nobody records', () =>
+    withTempDir(async (root) => {
+      const shard = await new Shard(root).takeOver();
+      await shard.db.exec(TABLE);
+      await shard.primary.fs.unlink('/main.db');
+      await expect(shard.db.run("INSERT INTO t (text) VALUES ('x')")).rejects.toMatchObject({
+        code: 'RECORDER_BROKEN',
+      });
+      await allBroken(shard.db);
+      await shard.db.close();
     }));
 
   test('a disk that fails under a write ends it for good', () =>

@@ -85,8 +85,12 @@ describe('a snapshot', () => {
       expect(db.snapshotIsDue).toBe(false);
       await db.run("INSERT INTO item (body) VALUES ('after')");
       const { footprint } = db;
-      expect(await shard.restored(hints)).toEqual(await treeOf(shard.dir));
+      const tree = await treeOf(shard.dir);
+      expect(await shard.restored(hints)).toEqual(tree);
+      await shard.prune(hints);
+      expect(shard.storedBytes).toBeLessThan(1.3 * databaseBytes); // of more than ten times as many
       await shard.takeOver(hints);
+      expect(await treeOf(shard.dir)).toEqual(tree);
       expect(shard.db.footprint.logBytes).toBeGreaterThanOrEqual(footprint.logBytes - 100_000);
       expect(await shard.db.query("SELECT count(*) AS n FROM item WHERE body = 'after'")).toEqual([{ n: 1 }]);
       await shard.db.close();
