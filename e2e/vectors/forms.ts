@@ -110,6 +110,13 @@ export function opOf(op: OpForm): RecordedOp {
   };
 }
 
+/** An operation with the parts that it has: those that it has not may stand in it as undefined. */
+export function present(op: RecordedOp): RecordedOp {
+  return Object.fromEntries(
+    Object.entries(op).filter(([, part]) => part !== undefined),
+  ) as unknown as RecordedOp;
+}
+
 export function segmentInRange(segment: SegmentForm): boolean {
   const { firstSeqNo, firstOffset, lastSeqNo, lastOffset } = segment;
   return [firstSeqNo, firstOffset, lastSeqNo, lastOffset].every(
