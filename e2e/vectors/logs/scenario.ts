@@ -65,7 +65,7 @@ const scenarioForm = z.strictObject({
   hints: z.array(z.strictObject({ label: z.string(), madeBy: z.string(), json: z.string(), pb: z.string() })),
   /** `<path> <size> <sha256>` */
   recordedFiles: z
-    .array(z.string().regex(/^\/.* \d+ [0-9a-f]{64}$/))
+    .array(z.string().regex(/^\/[^]* \d+ [0-9a-f]{64}$/))
     .transform((lines) => lines.map(recordedFile))
     .nullable(),
   playbacks: z.array(playbackForm),
