@@ -3,21 +3,21 @@
  */
 import { readdir } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import { crc32c, errorCode, utf8 } from '../../base/index.ts';
+import { errorCode, utf8 } from '../../base/index.ts';
 import { compactJournal, openSession } from '../../journal/index.ts';
 import { lastSlots } from '../../journal/testing/index.ts';
-import { encodeFrame } from '../format/frame.ts';
-import type { RecordedOp } from '../format/op.ts';
 import { Player, type PlayerOptions, type RecordedFs } from '../index.ts';
 import { STAGING } from '../paths.ts';
 import {
   faultyFs,
+  logHolding,
   newLog,
+  opsLog,
   play,
-  type DiskFault,
   takeOver,
   treeOf,
   withTempDir,
+  type DiskFault,
   type TestLog,
 } from '../testing/index.ts';
 
@@ -161,38 +161,19 @@ test('a takeover whose no-op does not become durable leaves no name, although th
     }),
   ));
 
-/** Appends operations as they are, with checksums of their own. */
-async function appended(log: TestLog, bodies: readonly Partial<RecordedOp>[]): Promise<void> {
-  const { reader } = await lastSlots(log);
-  const { clock, random } = log;
-  const session = await openSession(log.journal, {
-    cursor: reader.cursor,
-    author: 9,
-    term: 1,
-    clock,
-    random,
-  });
-  let checksum = 0;
-  for (const [i, body] of bodies.entries()) {
-    const { frame, payload } = encodeFrame({ seqNo: i + 1, checksum, author: 9, ...body });
-    checksum = crc32c(payload, checksum);
-    session.append(frame);
-  }
-  await session.barrier();
-}
-
 test('a log in which a file is the directory of another ends with an error, and no name', () =>
   withTempDir(async (dir) => {
-    const log = newLog();
-    await appended(log, [{ create: { path: '/a' } }, { create: { path: '/a/b' } }]);
+    const log = await logHolding(
+      opsLog([{ body: { create: { path: '/a' } } }, { body: { create: { path: '/a/b' } } }]),
+    );
     await expect(play(log, dir)).rejects.toThrow();
     await checkUnfinished(dir);
   }));
 
 test('a property that leads out of the directory is not played', () =>
   withTempDir(async (dir) => {
-    const log = newLog();
-    await appended(log, [{ create: { path: '/a' } }, { property: { path: '/../b', content: 'x' } }]);
+    const property = { path: '/../b', content: 'x' };
+    const log = await logHolding(opsLog([{ body: { create: { path: '/a' } } }, { body: { property } }]));
     await expect(play(log, `${dir}/in`)).rejects.toMatchObject({ code: 'REPLAY_FAILED' });
     await checkUnfinished(`${dir}/in`);
   }));

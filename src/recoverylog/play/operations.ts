@@ -40,9 +40,9 @@ export class Operations {
       });
       return undefined;
     }
-    const { op, payload, data } = frame;
+    const { op } = frame;
     const had = op.unlink && this.#fsm.links.get(op.unlink.path);
-    const rejection = this.#fsm.apply(op, payload, { firstOffset, lastOffset, log: name });
+    const rejection = this.#fsm.apply(op, frame.payload, { firstOffset, lastOffset, log: name });
     if (rejection !== undefined) {
       this.ignored++;
       if (rejection !== 'not-tracked' && rejection !== 'wrong-seq-no' && this.#log.isDebugEnabled())
@@ -66,7 +66,7 @@ export class Operations {
       const died = had !== undefined && !this.#fsm.isLive(had) ? had : undefined;
       return { kind: 'unlink', path: op.unlink.path, died };
     }
-    if (op.write) return { kind: 'write', fnode: op.write.fnode, offset: op.write.offset, data };
+    if (op.write) return { kind: 'write', fnode: op.write.fnode, offset: op.write.offset, data: frame.data };
     return undefined;
   }
 }

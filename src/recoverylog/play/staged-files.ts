@@ -2,7 +2,7 @@
  * The local files of a log while it is played: one per live file, named by its identity, until their paths are known to be final.
  *
  * Z1  The directory is wiped first: what an earlier process left behind is never mixed with what the log says.
- * Z2  At most MAX_OPEN files are open at a time.
+ * Z2  At most MAX_OPEN files are kept open; one in use is not among them, so that it is not closed for another.
  * Z3  A directory with STAGING in it is unfinished. makeLive removes that last of all; `sync` makes files and directories durable before, and the removal
  *     after. When it fails, the names that it has given are taken back.
  */
@@ -20,7 +20,7 @@ import {
 } from './local-fs.ts';
 
 /** A log of many small live files must not exhaust the process's descriptors (1,024 is a common limit). */
-const MAX_OPEN = 256;
+export const MAX_OPEN = 256;
 
 /** What the directory is to hold. */
 export interface FinalFiles {
@@ -70,11 +70,7 @@ export class StagedFiles {
   }
 
   async write(fnode: number, data: Uint8Array, offset: number): Promise<void> {
-    let file = this.#open.get(fnode);
-    if (file) this.#open.delete(fnode);
-    else file = await this.#fs.open(stagedPath(this.dir, fnode), 'r+');
-    await this.#keep(fnode, file);
-    await writeAll(file, data, offset);
+    await this.#use(fnode, 'r+', (file) => writeAll(file, data, offset));
   }
 
   async remove(fnode: number): Promise<void> {
@@ -84,8 +80,7 @@ export class StagedFiles {
 
   /** Writes pieces that do not overlap, in ascending order; those that touch in one call. May run for several files at a time. */
   async put(fnode: number, isNew: boolean, extents: readonly Extent[]): Promise<void> {
-    const file = await this.#fs.open(stagedPath(this.dir, fnode), isNew ? 'wx' : 'r+');
-    try {
+    await this.#use(fnode, isNew ? 'wx' : 'r+', async (file) => {
       for (let from = 0; from < extents.length;) {
         const begin = extents[from]!.offset;
         const touching: Uint8Array[] = [];
@@ -97,16 +92,13 @@ export class StagedFiles {
         }
         await writeAllOf(file, touching, begin);
       }
-    } finally {
-      await file.close();
-    }
+    });
   }
 
   /** Gives the files their names (Z3). @throws errors of the local disk, what `confirmed` rejects with, the signal's reason; then no name is left */
   async makeLive({ files, properties }: FinalFiles, { sync, confirmed, signal }: MakeLive): Promise<void> {
     const named: string[] = [];
     try {
-      await this.close();
       const directories = directoriesOf(this.dir, [
         ...files.flatMap(({ links }) => links),
         ...properties.keys(),
@@ -115,7 +107,8 @@ export class StagedFiles {
       await eachInParallel(files, async ({ fnode, links }) => {
         signal?.throwIfAborted();
         const staged = stagedPath(this.dir, fnode);
-        if (sync) await syncPath(this.#fs, staged);
+        if (sync) await this.#use(fnode, 'r', (file) => file.sync());
+        await this.#close(fnode);
         for (const path of links) {
           const target = localPath(this.dir, path);
           await this.#fs.link(staged, target);
@@ -160,6 +153,23 @@ export class StagedFiles {
     } finally {
       await file.close();
     }
+  }
+
+  /** Does `work` with the file, which is open before if it was kept and is kept afterwards. */
+  async #use(
+    fnode: number,
+    flags: 'wx' | 'r+' | 'r',
+    work: (file: LocalFile) => Promise<void>,
+  ): Promise<void> {
+    const file = this.#open.get(fnode) ?? (await this.#fs.open(stagedPath(this.dir, fnode), flags));
+    this.#open.delete(fnode); // Z2
+    try {
+      await work(file);
+    } catch (error) {
+      await file.close().catch(() => undefined); // what failed first is what counts
+      throw error;
+    }
+    await this.#keep(fnode, file);
   }
 
   /** Z2 */

@@ -5,10 +5,9 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { sha256Hex, utf8 } from '../../base/index.ts';
-import { compactJournal, openSession, type Journal } from '../../journal/index.ts';
-import { lastSlots } from '../../journal/testing/index.ts';
+import { compactJournal, type Journal } from '../../journal/index.ts';
 import { parseHints, planRestore, Player, type FsmHints } from '../index.ts';
-import { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from '../testing/index.ts';
+import { logHolding, play, takeOver, treeOf, withTempDir, type TestLog } from '../testing/index.ts';
 
 interface Golden {
   readonly scenario: {
@@ -33,23 +32,8 @@ const hintsOf = (name: string): FsmHints => parseHints(utf8(golden.hints[name]!.
 
 /** A journal of ours that holds the first `end` bytes of the golden one. */
 async function journalOf(name: string, end: number): Promise<TestLog> {
-  const log = newLog(name);
-  const { reader } = await lastSlots(log);
-  const { clock, random } = log;
-  const session = await openSession(log.journal, {
-    cursor: reader.cursor,
-    author: 9,
-    term: 1,
-    clock,
-    random,
-  });
-  const bytes = Buffer.from(golden.journals[name]!, 'base64').subarray(0, end);
-  for (let at = 0; at < bytes.length; at += 100) {
-    session.append(new Uint8Array(bytes.subarray(at, at + 100)));
-    await session.barrier();
-  }
-  await session.close();
-  return log;
+  const bytes = new Uint8Array(Buffer.from(golden.journals[name]!, 'base64')).subarray(0, end);
+  return await logHolding(bytes, 100, name);
 }
 
 async function compact({ journal, clock, random }: TestLog): Promise<void> {

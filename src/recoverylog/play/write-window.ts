@@ -8,7 +8,7 @@
  * Y2  A file that dies while it is held back is never created; bytes that are overwritten meanwhile are never written (extents.ts).
  * Y3  Memory is bounded: when half of the limit waits, the files that have waited longest are written; beyond the limit whoever reads waits.
  * Y4  Memory of what was read goes back when nothing of it is to be written any more, each exactly once; also after a failure.
- * Y5  At most PARALLEL_CALLS files are open, and none when flush() or close() is through.
+ * Y5  At most PARALLEL_CALLS files are written at a time, and none when flush() or close() is through.
  */
 import { raceAbort } from '../../base/index.ts';
 import { Extents, type Extent } from './extents.ts';

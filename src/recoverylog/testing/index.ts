@@ -21,6 +21,6 @@ export { SegmentSet, type Segment } from '../format/segment.ts';
 export { Fsm, type Rejection } from '../fsm.ts';
 export { Player } from '../play/player.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
-export { codeOf, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
-export { workloadLog, type Workload } from './workload-log.ts';
+export { codeOf, logHolding, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
+export { opsLog, workloadLog, type Workload } from './workload-log.ts';
 export { naivePlay } from './naive-play.ts';

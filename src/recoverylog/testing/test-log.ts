@@ -5,7 +5,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorCode, type Clock } from '../../base/index.ts';
-import { realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
+import { openSession } from '../../journal/index.ts';
+import { lastSlots, realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Player, type PlayerOptions, type TakenOver } from '../play/player.ts';
 
@@ -13,6 +14,20 @@ export type TestLog = CalmJournal<Clock>;
 
 export function newLog(name?: string): TestLog {
   return realTimeJournal(name);
+}
+
+/** A log that holds these bytes, whatever they are, in slots of `slotBytes`. */
+export async function logHolding(bytes: Uint8Array, slotBytes = 1e6, name?: string): Promise<TestLog> {
+  const log = newLog(name);
+  const { clock, random } = log;
+  const { cursor } = (await lastSlots(log)).reader;
+  const session = await openSession(log.journal, { cursor, author: 9, term: 1, clock, random });
+  for (let at = 0; at < bytes.length; at += slotBytes) {
+    session.append(bytes.slice(at, at + slotBytes));
+    await session.barrier();
+  }
+  await session.close();
+  return log;
 }
 
 let authors = 1000;

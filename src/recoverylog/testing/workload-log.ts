@@ -73,6 +73,14 @@ function renames(log: LogWriter, count: number, names: number): void {
   }
 }
 
+/** Operations of one author, as they stand in a log. */
+export function opsLog(bodies: readonly { readonly body: Body; readonly data?: Uint8Array }[]): Uint8Array {
+  const log = new LogWriter();
+  for (const { body, data } of bodies) log.op(body, data);
+  log.end();
+  return Buffer.concat(log.batches);
+}
+
 /** Batches of whole operations. `scale`: of its size; `bytes`: content. */
 export function workloadLog(
   workload: Workload,
