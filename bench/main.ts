@@ -14,6 +14,10 @@ const BENCHES: Readonly<Record<string, string>> = {
     'reading a compacted journal of 2 GiB onto a disk, over the best of rclone copy and bare parallel GETs',
   'open-10k': 'open and fence a log of 10,000 live slots at 5 ms a request, over bare parallel GETs',
   'recoverylog-play': "playing a recovery log into a directory, over Gazette's player on the same bytes",
+  'recoverylog-memory':
+    'unpack, decode, apply and encode operations of a recovery log in memory, over the bare CRC-32C',
+  'recoverylog-hints':
+    'bytes of a log that exact hints leave to be pruned, beside those of the rule of Gazette, on the same histories',
   failover: 'the write gap that clients see, fault by fault',
 };
 

@@ -57,7 +57,7 @@ export function exactSegments(history: LogHistory): FnodeSegments[] {
 
 /** The first stretch of each file that is named, ascending: of the live ones, and of the guard. */
 function birthsOf({ files, guard }: LogHistory): Segment[] {
-  const births: Segment[] = files.map(({ history }) => history.stretches[0]!);
+  const births: Segment[] = files.map(({ history }) => history.first);
   const newest = births.at(-1);
   return guard && guard.firstSeqNo !== newest?.firstSeqNo ? [...births, guard] : births;
 }
@@ -68,7 +68,7 @@ function needed({ runs, files, guard, updates }: LogHistory, oldest: Segment): N
   const runBegin = runs.at(-1)!.firstSeqNo;
   for (const { fnode, history } of files) {
     for (const segment of history.stretches) found.push({ fnode, segment });
-    const last = history.stretches.at(-1)!;
+    const last = history.last;
     if (last.lastSeqNo < tail.firstSeqNo && history.reaches(tail.firstOffset, runBegin))
       found.push({
         fnode,

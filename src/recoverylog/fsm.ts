@@ -20,6 +20,7 @@ import type { OpFrame } from './format/frame.ts';
 import { hintsOf, liveLogSegments, type FsmHints } from './format/hints.ts';
 import type { OpPlace, RecordedOp } from './format/op.ts';
 import type { Segment } from './format/segment.ts';
+import { Names } from './names.ts';
 import { FileHistory, Runs, stretchOf, type Stretch } from './stretches.ts';
 import { Upcoming } from './upcoming.ts';
 
@@ -33,10 +34,42 @@ export type Rejection =
   | 'no-such-link'
   | 'not-tracked';
 
-interface LiveNode {
-  readonly links: Set<string>;
-  readonly history: FileHistory;
+/** A live file. Nearly every one has one name, and two while it is renamed: that takes no set. */
+class LiveNode extends FileHistory {
+  #path: string;
+  #others: string[] | undefined;
+  #links: ReadonlySet<string> | undefined;
+
+  constructor(path: string, first: Stretch) {
+    super(first);
+    this.#path = path;
+  }
+
+  get links(): ReadonlySet<string> {
+    return (this.#links ??= new Set([this.#path, ...(this.#others ?? [])]));
+  }
+
+  link(path: string): void {
+    (this.#others ??= []).push(path);
+    this.#links = undefined;
+  }
+
+  /** Takes a name away; returns how many are left, or undefined when it is none of the file's. */
+  unlink(path: string): number | undefined {
+    const others = this.#others;
+    const left = others === undefined ? 0 : others.length;
+    if (path !== this.#path) {
+      const at = others === undefined ? -1 : others.indexOf(path);
+      if (at < 0) return undefined;
+      others![at] = this.#path;
+    }
+    if (left > 0) this.#path = others!.pop()!;
+    this.#links = undefined;
+    return left;
+  }
 }
+
+const NO_LINKS: ReadonlySet<string> = new Set();
 
 export class Fsm {
   #nextSeqNo = 1;
@@ -47,10 +80,12 @@ export class Fsm {
   readonly #updates = new Map<string, Segment>();
   /** Ascending: creates come in their order. */
   readonly #nodes = new Map<number, LiveNode>();
-  readonly #links = new Map<string, number>();
+  readonly #links = new Names();
   readonly #runs = new Runs();
   /** First operation of the run that the operation belongs to which is being applied. */
   #runBegin = 0;
+  /** Begins with the create that was checked last. */
+  #created: Stretch | undefined;
   /** Begins with the newest create; none behind a hole (exact-hints E3). */
   #guard: Stretch | undefined;
   readonly #hintedSegments: Upcoming<Segment>;
@@ -109,7 +144,7 @@ export class Fsm {
 
   /** Paths of a live file. */
   linksOf(fnode: number): ReadonlySet<string> {
-    return this.#nodes.get(fnode)?.links ?? new Set();
+    return this.#nodes.get(fnode)?.links ?? NO_LINKS;
   }
 
   /** Live files ascending, with their links, and their segments as Gazette has them: one for each author and log that follow one another. */
@@ -118,10 +153,10 @@ export class Fsm {
     readonly links: readonly string[];
     readonly segments: readonly Segment[];
   }[] {
-    return [...this.#nodes].map(([fnode, { links, history }]) => ({
+    return [...this.#nodes].map(([fnode, node]) => ({
       fnode,
-      links: [...links],
-      segments: history.merged(),
+      links: [...node.links],
+      segments: node.merged(),
     }));
   }
 
@@ -129,7 +164,7 @@ export class Fsm {
   apply(op: RecordedOp, payload: Uint8Array, place: OpPlace): Rejection | undefined {
     const rejection = this.#check(op, place);
     if (rejection !== undefined && rejection !== 'not-tracked') return rejection;
-    this.#advance(op, place, crc32c(payload, this.#nextChecksum), rejection === undefined);
+    this.#advance(op, place, crc32c(payload, this.#nextChecksum));
     return rejection;
   }
 
@@ -138,7 +173,7 @@ export class Fsm {
     const { op } = frame;
     const rejection = this.#check(op, frame);
     if (rejection !== undefined && rejection !== 'not-tracked') return rejection;
-    this.#advance(op, frame, frame.checksumAfter(this.#nextChecksum), rejection === undefined);
+    this.#advance(op, frame, frame.checksumAfter(this.#nextChecksum));
     return rejection;
   }
 
@@ -150,7 +185,7 @@ export class Fsm {
     log: string,
     form: 'exact' | 'gazette' = this.#rules === 'gazette' ? 'gazette' : 'exact',
   ): FsmHints {
-    const files = [...this.#nodes].map(([fnode, { history }]) => ({ fnode, history }));
+    const files = [...this.#nodes].map(([fnode, history]) => ({ fnode, history }));
     const nodes =
       form === 'gazette'
         ? files.map(({ fnode, history }) => ({ fnode, segments: history.merged() }))
@@ -174,16 +209,15 @@ export class Fsm {
     if (this.#hintedFnodes.first === op.seqNo) return 'expected-hinted-fnode';
     if (op.link !== undefined) return this.#link(op, op.link.fnode, op.link.path, place);
     if (op.unlink !== undefined) return this.#unlink(op, op.unlink.fnode, op.unlink.path, place);
-    if (op.write !== undefined) return this.#extend(op, op.write.fnode, place);
+    if (op.write !== undefined) return this.#write(op, op.write.fnode, place);
     if (op.property !== undefined) return this.#property(op, op.property.path, op.property.content, place);
     return undefined;
   }
 
   /** The chain goes on behind an operation. */
-  #advance(op: RecordedOp, place: OpPlace, checksum: number, isTracked: boolean): void {
+  #advance(op: RecordedOp, place: OpPlace, checksum: number): void {
     if (this.#runs.extend(op, place)) this.#guard = undefined;
-    if (op.create !== undefined)
-      this.#guard = isTracked ? this.#nodes.get(op.seqNo)!.history.stretches[0]! : stretchOf(op, place);
+    if (op.create !== undefined) this.#guard = this.#created;
     this.#nextSeqNo = op.seqNo + 1;
     this.#nextChecksum = checksum;
     this.#lastLog = place.log;
@@ -201,24 +235,25 @@ export class Fsm {
 
   #create(op: RecordedOp, path: string, place: OpPlace): Rejection | undefined {
     if (!this.#isFree(path)) return 'link-exists';
-    if (this.#properties.has(path)) return 'property-exists';
+    if (this.#properties.size > 0 && this.#properties.has(path)) return 'property-exists';
+    this.#created = stretchOf(op, place);
     const expected = this.#hintedFnodes.first;
     const isHinting = this.#rules === 'holdfast' && this.#hintedSegments.first !== undefined; // M3
     if ((expected !== undefined || isHinting) && expected !== op.seqNo) return 'not-tracked';
     if (expected !== undefined) this.#hintedFnodes.shift();
-    this.#links.set(path, op.seqNo);
-    const history = new FileHistory(stretchOf(op, place));
-    this.#nodes.set(op.seqNo, { links: new Set([path]), history });
+    this.#links.add(path, op.seqNo);
+    this.#nodes.set(op.seqNo, new LiveNode(path, this.#created));
     return undefined;
   }
 
   #link(op: RecordedOp, fnode: number, path: string, place: OpPlace): Rejection | undefined {
     if (!this.#isFree(path)) return 'link-exists';
-    if (this.#properties.has(path)) return 'property-exists';
-    const rejection = this.#extend(op, fnode, place);
-    if (rejection !== undefined) return rejection;
-    this.#links.set(path, fnode);
-    this.#nodes.get(fnode)!.links.add(path);
+    if (this.#properties.size > 0 && this.#properties.has(path)) return 'property-exists';
+    const node = this.#nodes.get(fnode);
+    if (node === undefined) return 'not-tracked';
+    node.extend(op, place, this.#runBegin);
+    node.link(path);
+    this.#links.add(path, fnode);
     return undefined;
   }
 
@@ -228,24 +263,19 @@ export class Fsm {
     if (held === undefined) return true;
     if (this.#rules === 'gazette' || this.#hintedSegments.first !== undefined) return false;
     if (!this.#aliveByHints.has(held)) return false;
-    this.#dropLink(held, path);
+    if (this.#nodes.get(held)!.unlink(path) === 0) this.#nodes.delete(held);
+    this.#links.remove(path);
     return true;
-  }
-
-  #dropLink(fnode: number, path: string): void {
-    const node = this.#nodes.get(fnode)!;
-    node.links.delete(path);
-    this.#links.delete(path);
-    if (node.links.size === 0) this.#nodes.delete(fnode);
   }
 
   #unlink(op: RecordedOp, fnode: number, path: string, place: OpPlace): Rejection | undefined {
     const node = this.#nodes.get(fnode);
     if (node === undefined) return 'not-tracked';
-    if (!node.links.delete(path)) return 'no-such-link';
-    this.#links.delete(path);
-    if (node.links.size === 0) this.#nodes.delete(fnode);
-    else node.history.extend(op, place, this.#runBegin);
+    const left = node.unlink(path);
+    if (left === undefined) return 'no-such-link';
+    this.#links.remove(path);
+    if (left === 0) this.#nodes.delete(fnode);
+    else node.extend(op, place, this.#runBegin);
     return undefined;
   }
 
@@ -261,10 +291,10 @@ export class Fsm {
   }
 
   /** Notes that the file's history now reaches to this operation. */
-  #extend(op: RecordedOp, fnode: number, place: OpPlace): Rejection | undefined {
+  #write(op: RecordedOp, fnode: number, place: OpPlace): Rejection | undefined {
     const node = this.#nodes.get(fnode);
     if (node === undefined) return 'not-tracked';
-    node.history.extend(op, place, this.#runBegin);
+    node.extend(op, place, this.#runBegin);
     return undefined;
   }
 }

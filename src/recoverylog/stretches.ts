@@ -14,8 +14,8 @@ import type { Segment } from './format/segment.ts';
 
 /** Bytes that are worth a segment in the hints (some 130 bytes there). No more than the smallest fragment: less could never be pruned. */
 export const LEAST_GAP_BYTES: number = 64 * 1024;
-/** Gaps of one file before the least one is twice as large: in 16 TiB of log a file has 384 at most, some 50 KiB of hints. */
-export const GAPS_A_DOUBLING = 16;
+/** Gaps of one file before the least one is twice as large: in 16 TiB of log a file has 768 at most, some 100 KiB of hints. */
+export const GAPS_A_DOUBLING = 32;
 
 /** A segment that still grows. */
 export type Stretch = { -readonly [Field in keyof Segment]: Segment[Field] };
@@ -33,33 +33,47 @@ export function stretchOf(op: RecordedOp, place: OpPlace): Stretch {
   };
 }
 
-/** Where a file's operations lie, ascending. */
+const NONE: readonly Stretch[] = [];
+
+/** Where a file's operations lie. */
 export class FileHistory {
-  readonly stretches: Stretch[];
-  /** The last one. */
+  #earlier: Stretch[] | undefined;
   #last: Stretch;
   #gaps = 0;
   /** The gap that would be worth a stretch of its own now (S3), bytes. */
   #worthBytes: number = LEAST_GAP_BYTES;
 
   constructor(first: Stretch) {
-    this.stretches = [first];
     this.#last = first;
+  }
+
+  /** Begins with the file's create. */
+  get first(): Stretch {
+    return this.#earlier?.[0] ?? this.#last;
+  }
+
+  get last(): Stretch {
+    return this.#last;
+  }
+
+  /** Ascending. */
+  get stretches(): readonly Stretch[] {
+    return [...(this.#earlier ?? NONE), this.#last];
   }
 
   /** Notes an operation of the file, in the run that begins with operation `runBegin`. */
   extend(op: RecordedOp, place: OpPlace, runBegin: number): void {
+    const last = this.#last;
     if (this.reaches(place.firstOffset, runBegin)) {
-      this.#last.lastSeqNo = op.seqNo;
-      this.#last.lastOffset = place.lastOffset;
+      last.lastSeqNo = op.seqNo;
+      last.lastOffset = place.lastOffset;
       return;
     }
-    const { author, log } = this.#last;
     // Not "in the same run": what separates two runs of an author may be a hole that others do not have (S2).
-    if (author === op.author && log === place.log && ++this.#gaps % GAPS_A_DOUBLING === 0)
+    if (last.author === op.author && last.log === place.log && ++this.#gaps % GAPS_A_DOUBLING === 0)
       this.#worthBytes *= 2;
+    (this.#earlier ??= []).push(last);
     this.#last = stretchOf(op, place);
-    this.stretches.push(this.#last);
   }
 
   /** Whether an operation there, in the run that begins with operation `runBegin`, would belong to the last stretch. */

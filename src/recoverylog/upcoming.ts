@@ -2,6 +2,8 @@
  * A list that is gone through once. Array.shift moves all that is left when the array is long: hints of 100,000 files are.
  */
 export class Upcoming<T> {
+  /** The next one; undefined at the end. */
+  first: T | undefined;
   readonly #all: readonly T[];
   #at = 0;
   #rest: readonly T[];
@@ -9,10 +11,7 @@ export class Upcoming<T> {
   constructor(all: readonly T[]) {
     this.#all = [...all];
     this.#rest = this.#all;
-  }
-
-  get first(): T | undefined {
-    return this.#all[this.#at];
+    this.first = all[0];
   }
 
   /** What is left; made anew only after something was taken. */
@@ -23,5 +22,6 @@ export class Upcoming<T> {
 
   shift(): void {
     this.#at++;
+    this.first = this.#all[this.#at];
   }
 }

@@ -85,7 +85,7 @@ export interface Scenario extends Omit<z.infer<typeof scenarioForm>, 'journals' 
 }
 
 /** @throws MissingFile, and whatever is not of the form; content with another digest than the scenario says */
-async function loadScenario(source: VectorSource, folder: string): Promise<Scenario> {
+export async function loadScenario(source: VectorSource, folder: string): Promise<Scenario> {
   const scenario = scenarioForm.parse(await source.json(`${folder}/scenario.json`));
   const journals: GoldenJournal[] = [];
   for (const { file, journal, size, sha256 } of scenario.journals) {

@@ -21,8 +21,6 @@ const MAGIC_BYTES = Buffer.from(MAGIC);
 export const MAX_OP_BYTES: number = 1024 * 1024;
 /** Longest data of one write that is taken into memory whole. Recorders of ours write far less; Gazette's are bounded by their 64 MiB buffer. */
 export const MAX_DATA_BYTES: number = 256 * 1024 * 1024;
-/** So much is put together at least where a frame lies across two pieces: header and payload of nearly every op at once. */
-const JOIN_BYTES = 256;
 
 /** An operation as it was found in the log. */
 export class OpFrame implements OpPlace {
@@ -211,7 +209,7 @@ export class FrameReader {
   }
 
   #join(length: number): Uint8Array {
-    const joined = new Uint8Array(Math.min(this.#buffered, Math.max(length, JOIN_BYTES)));
+    const joined = new Uint8Array(length); // no more: what follows must begin in the next piece, not across an end again
     let filled = 0;
     let taken = 0;
     while (filled < joined.length) {

@@ -6,8 +6,9 @@
  * V2  A reader never looks beyond the bytes it was given, nor beyond the end of the message it is in, whatever a length says.
  * V3  Nothing is copied and nothing is allocated but the texts: a reader is set on a stretch of a larger array, again and again.
  */
-import { checkPosition, fromUtf8, positionFromBigInt, utf8 } from '../../base/index.ts';
+import { checkPosition, positionFromBigInt, utf8 } from '../../base/index.ts';
 import { WireError } from '../errors.ts';
+import { Texts } from './texts.ts';
 
 const MAX_VARINT_BYTES = 10;
 /** Bytes of a varint that 32-bit arithmetic can hold, and that a number can: longer ones are rare and go through a BigInt. */
@@ -74,12 +75,12 @@ export class WireWriter {
   }
 }
 
+const texts = new Texts();
+
 /** Reads fields one after another (V2, V3). */
 export class WireReader {
   readonly #what: string;
   #bytes: Uint8Array = new Uint8Array(0);
-  /** The same memory, for the runtime's texts; made when there is a text in it. */
-  #sameBytes: Buffer | undefined;
   #at = 0;
   /** End of the message that is being read. */
   #end = 0;
@@ -90,10 +91,7 @@ export class WireReader {
 
   /** Sets the reader on the message in [begin, end) of `bytes`. */
   set(bytes: Uint8Array, begin: number, end: number): void {
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#sameBytes = undefined;
-    }
+    this.#bytes = bytes;
     this.#at = begin;
     this.#end = end;
   }
@@ -142,11 +140,8 @@ export class WireReader {
     const begin = this.#at;
     const bytes = this.#bytes;
     this.#at = begin + length;
-    let bits = 0;
-    for (let i = begin; i < this.#at; i++) bits |= bytes[i]!;
-    if (bits < 0x80) return this.#buffer().toString('latin1', begin, this.#at);
     try {
-      return fromUtf8(bytes.subarray(begin, this.#at));
+      return texts.read(bytes, begin, this.#at);
     } catch {
       throw this.#bad(`field ${name} is not UTF-8`);
     }
@@ -235,11 +230,6 @@ export class WireReader {
   #pass(count: number): void {
     this.#need(count);
     this.#at += count;
-  }
-
-  #buffer(): Buffer {
-    const { buffer, byteOffset, byteLength } = this.#bytes;
-    return (this.#sameBytes ??= Buffer.from(buffer, byteOffset, byteLength));
   }
 
   #need(count: number): void {

@@ -4,9 +4,11 @@
 export {
   encodeFrame,
   FRAME_HEADER_BYTES,
+  frameLength,
   FrameReader,
   MAX_DATA_BYTES,
   MAX_OP_BYTES,
+  putFrame,
   type Frame,
 } from '../format/frame.ts';
 export {
@@ -16,11 +18,12 @@ export {
   parseHints,
   type FsmHints,
 } from '../format/hints.ts';
-export { decodeOp, encodeOp, type RecordedOp } from '../format/op.ts';
+export { decodeOp, decodeOpAt, encodeOp, opReader, type RecordedOp } from '../format/op.ts';
 export { SegmentSet, type Segment } from '../format/segment.ts';
 export { Fsm, type Rejection } from '../fsm.ts';
 export { Player } from '../play/player.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
 export { codeOf, logHolding, newLog, play, takeOver, treeOf, withTempDir, type TestLog } from './test-log.ts';
 export { opsLog, workloadLog, type Workload } from './workload-log.ts';
+export { neededRanges, OpLog, type LoggedOp } from './op-log.ts';
 export { naivePlay } from './naive-play.ts';

@@ -46,8 +46,11 @@ export class OpLog {
   #author = 1;
   #log = 'test/log';
   readonly #ends = new Map<string, number>();
+  readonly #keeps: boolean;
 
-  constructor(rules: 'holdfast' | 'gazette' = 'holdfast') {
+  /** `keeps`: whether operations are kept; without them nothing can be replayed. */
+  constructor(rules: 'holdfast' | 'gazette' = 'holdfast', keeps = true) {
+    this.#keeps = keeps;
     this.fsm = new Fsm({ log: this.#log, liveNodes: [], properties: [] }, rules);
   }
 
@@ -106,7 +109,7 @@ export class OpLog {
     const firstOffset = this.end;
     const lastOffset = firstOffset + FRAME_HEADER_BYTES + payload.length + (op.write?.length ?? 0);
     const logged = { op, payload, firstOffset, lastOffset, log: this.#log };
-    this.ops.push(logged);
+    if (this.#keeps) this.ops.push(logged);
     this.#ends.set(this.#log, lastOffset);
     return logged;
   }
