@@ -5,9 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { errorCode, fromHex } from '../../src/base/index.ts';
-import { VectorSource } from '../vectors/source.ts';
+import { GOLDEN } from '../vectors/golden.ts';
 
-const GOLDEN = new VectorSource(join(import.meta.dirname, '..', 'golden'));
 const KEPT = join(import.meta.dirname, 'kept');
 
 /** The bytes that `pick` finds in the rows of a golden file. */

@@ -4,7 +4,7 @@
  * E1  64-bit numbers stand as decimal strings and are kept exact. `opOf` and `segmentOf` give an operation of ours only when it is one that ours can carry.
  */
 import { z } from 'zod';
-import { fromHex } from '../../src/base/index.ts';
+import { fromHex, utf8 } from '../../src/base/index.ts';
 import type { RecordedOp, Segment } from '../../src/recoverylog/testing/index.ts';
 
 export const int64 = z
@@ -30,6 +30,7 @@ export const opForm = z.strictObject({
   firstOffset: int64.optional(),
   lastOffset: int64.optional(),
   log: z.string().optional(),
+  logHex: hex.optional(),
   create: z.strictObject(path).optional(),
   link: z.strictObject({ fnode: int64.optional(), ...path }).optional(),
   unlink: z.strictObject({ fnode: int64.optional(), ...path }).optional(),
@@ -110,6 +111,13 @@ export function opOf(op: OpForm): RecordedOp {
   };
 }
 
+/** An operation with the parts that it has: those that it has not may stand in it as undefined. */
+export function present(op: RecordedOp): RecordedOp {
+  return Object.fromEntries(
+    Object.entries(op).filter(([, part]) => part !== undefined),
+  ) as unknown as RecordedOp;
+}
+
 export function segmentInRange(segment: SegmentForm): boolean {
   const { firstSeqNo, firstOffset, lastSeqNo, lastOffset } = segment;
   return [firstSeqNo, firstOffset, lastSeqNo, lastOffset].every(
@@ -142,8 +150,8 @@ export function placeBytes(op: OpForm): Uint8Array {
     bytes.push(tag);
     varint(value);
   }
-  if (op.log) {
-    const text = new TextEncoder().encode(op.log);
+  const text = op.logHex ?? utf8(op.log ?? '');
+  if (text.length > 0) {
     bytes.push(0x5a);
     varint(BigInt(text.length));
     bytes.push(...text);

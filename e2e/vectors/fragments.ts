@@ -1,6 +1,7 @@
 /**
  * fragments/: names, keys, labels, and objects in every codec that Gazette stores them in.
  */
+import { posix } from 'node:path';
 import { z } from 'zod';
 import { sha1Hex, toHex } from '../../src/base/index.ts';
 import {
@@ -78,10 +79,10 @@ export const fragmentNaming: Category = {
       const { codec } = fragment;
       if (codec === 'raw' || codec === 'gzip' || codec === 'zstd')
         same('name as we write it', fragmentName({ ...fragment, codec }), row.contentName);
-      if (postfix === '' && isJournalName(journal) && begin <= end)
-        same('read back', parseGazetteName(row.contentName), fragment);
-      if (postfix === '')
-        same('order of begin and end', row.validateError?.includes('Begin') ?? false, begin > end);
+      if (row.validateError === null)
+        same('read back', parseGazetteName(posix.join(postfix, row.contentName)), fragment);
+      if (begin > end || !isJournalName(journal.replaceAll(/[=%]/g, '-')))
+        same('refused by Validate', row.validateError !== null, true);
     }),
 };
 

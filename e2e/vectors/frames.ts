@@ -12,7 +12,7 @@ import {
   MAX_DATA_BYTES,
 } from '../../src/recoverylog/testing/index.ts';
 import type { Category } from './category.ts';
-import { hex, inRange, isText, opForm, opOf, placeBytes, u32, type OpForm } from './forms.ts';
+import { hex, inRange, isText, opForm, opOf, placeBytes, present, u32, type OpForm } from './forms.ts';
 import { codeOf, errorOf, refusesRange, same, type Tally } from './tally.ts';
 
 const MAGIC = 0x3693_3366;
@@ -57,7 +57,7 @@ export const frames: Category = {
       same('payload in the frame', toHex(frame.subarray(FRAME_HEADER_BYTES)), toHex(payload));
       same('checksum after it', crc32c(payload, op.checksum), row.crcAfter);
       if (await refused(op, payload, tally)) return;
-      same('decoded', decodeOp(payload), opOf(op));
+      same('decoded', present(decodeOp(payload)), opOf(op));
       same('encoded', written(op), toHex(payload));
       if (placeBytes(op).length === 0) same('frame', toHex(encodeFrame(opOf(op)).frame), toHex(frame));
       await readBack(op, frame, row.dataHex ?? new Uint8Array(row.dataLen ?? 0));
@@ -80,7 +80,7 @@ async function readBack(op: OpForm, frame: Uint8Array, data: Uint8Array): Promis
     return;
   }
   if (found?.kind !== 'op') throw new Error(`read as ${found?.kind}`);
-  same('read', found.op, opOf(op));
+  same('read', present(found.op), opOf(op));
   same('end', found.lastOffset, frame.length + length);
   same('data', equalBytes(found.data, data), true);
 }
@@ -100,7 +100,7 @@ export const payloadDecode: Category = {
       }
       if (await refused(row.op, row.payloadHex, tally)) return;
       const decoded = decodeOp(row.payloadHex);
-      same('decoded', decoded, opOf(row.op));
+      same('decoded', present(decoded), opOf(row.op));
       same('encoded', toHex(concatBytes([encodeOp(decoded), placeBytes(row.op)])), toHex(row.reencodedHex));
     }),
 };

@@ -16,7 +16,7 @@ import {
   type Rejection,
 } from '../../src/recoverylog/testing/index.ts';
 import type { Category } from './category.ts';
-import { hex, hintsForm, int64, opForm, opOf, segmentForm, segmentOf } from './forms.ts';
+import { hex, hintsForm, int64, opForm, opOf, present, segmentForm, segmentOf } from './forms.ts';
 import type { VectorSource } from './source.ts';
 import { digestOf, stateLines, stateOf } from './state.ts';
 import { errorOf, isOutOfRange, same, Tally } from './tally.ts';
@@ -123,7 +123,7 @@ function step(place: Place, row: OpRow, tally: Tally): Place {
     tally.differs('operation behind one that was out of range: not reached');
     return place;
   }
-  same('operation', next.op, opOf(row.op));
+  same('operation', present(next.op), opOf(row.op));
   const { op, firstOffset, lastOffset } = next;
   const rejection = place.fsm.apply(op, row.payloadHex, { firstOffset, lastOffset, log: row.op.log ?? '' });
   const wanted = row.error === null ? undefined : REJECTIONS[row.error];

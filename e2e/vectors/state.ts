@@ -1,11 +1,8 @@
 /**
  * The state of a log as the vectors write it: lines of text, and the beginning of their digest.
- *
- * S1  Recorders and players of ours may keep a file's history in more segments than the original, so that pruning frees more. What the original would
- *     have kept follows from them: segments of one author in one log, one behind another, are one (gazette.md §2.5).
  */
 import { sha256Hex, toHex, utf8 } from '../../src/base/index.ts';
-import type { Fsm, FsmHints, Segment } from '../../src/recoverylog/testing/index.ts';
+import type { Fsm, Segment } from '../../src/recoverylog/testing/index.ts';
 
 export interface LogState {
   readonly nextSeqNo: number;
@@ -62,27 +59,4 @@ export function stateLines(state: LogState): string[] {
 
 export function digestOf(lines: readonly string[]): string {
   return sha256Hex(utf8(lines.map((line) => `${line}\n`).join(''))).slice(0, 16);
-}
-
-/** As the original would have kept it (S1). */
-export function coalesced(state: LogState): LogState {
-  return { ...state, nodes: state.nodes.map((node) => ({ ...node, segments: joined(node.segments) })) };
-}
-
-export function coalescedHints(hints: FsmHints): FsmHints {
-  return {
-    ...hints,
-    liveNodes: hints.liveNodes.map((node) => ({ ...node, segments: joined(node.segments) })),
-  };
-}
-
-function joined(segments: readonly Segment[]): readonly Segment[] {
-  const all: Segment[] = [];
-  for (const segment of segments) {
-    const last = all.at(-1);
-    if (last && last.author === segment.author && last.log === segment.log)
-      all[all.length - 1] = { ...last, lastSeqNo: segment.lastSeqNo, lastOffset: segment.lastOffset };
-    else all.push(segment);
-  }
-  return all;
 }

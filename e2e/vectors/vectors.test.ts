@@ -6,18 +6,27 @@ import { describe, expect, test } from '@jest/globals';
 import { CATEGORIES } from './categories.ts';
 import { describe as lines, runVectors, type Outcome } from './run.ts';
 
+/** Hundreds of playbacks, each with its fsyncs, on a disk that may be busy. */
+const LIMIT_MS = 300_000;
 const GOLDEN = join(import.meta.dirname, '..', 'golden');
 
-test('every vector of the original passes, in every category, and its flaws are met', async () => {
-  const outcomes: Outcome[] = [];
-  for await (const outcome of runVectors(GOLDEN)) outcomes.push(outcome);
-  expect(outcomes.filter(({ tally }) => tally.failed > 0).map(lines)).toEqual([]);
-  expect(outcomes.filter(({ tally }) => tally.passed === 0).map(({ category }) => category)).toEqual([]);
-  expect(outcomes.map(({ category }) => category)).toEqual(CATEGORIES.map(({ name }) => name));
-  const reasons = outcomes.flatMap(({ tally }) => [...tally.differences.keys()]).join('\n');
-  for (const flaw of [/^phantom file/m, /^stale property in the original/m, /^path that leads out/m])
-    expect(reasons).toMatch(flaw);
-}, 120_000);
+describe('every vector of the original passes', () => {
+  test.each(CATEGORIES.map((category) => [category.name, category] as const))(
+    '%s',
+    async (name, category) => {
+      const outcomes: Outcome[] = [];
+      for await (const outcome of runVectors(GOLDEN, [category])) outcomes.push(outcome);
+      const [{ tally }] = outcomes as [Outcome];
+      expect(outcomes.filter(() => tally.failed > 0).map(lines)).toEqual([]);
+      expect(tally.passed).toBeGreaterThan(0);
+      if (name !== 'logs playbacks') return;
+      const reasons = [...tally.differences.keys()].join('\n'); // the flaws of the original are among them, and were met
+      for (const flaw of [/^phantom file/m, /^stale property in the original/m, /^path that leads out/m])
+        expect(reasons).toMatch(flaw);
+    },
+    LIMIT_MS,
+  );
+});
 
 /** A file of each category, and how to change what the original said in it. */
 const LOG = 'logs/two-logs';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { ensureError, HoldfastError } from '../../../src/base/index.ts';
 import { FrameReader } from '../../../src/recoverylog/testing/index.ts';
 import type { Category } from '../category.ts';
-import { inRange, int64, isText, opForm, opOf } from '../forms.ts';
+import { inRange, int64, isText, opForm, opOf, present } from '../forms.ts';
 import type { VectorSource } from '../source.ts';
 import { same, type Tally } from '../tally.ts';
 import { loadOrFail, type GoldenJournal } from './scenario.ts';
@@ -40,7 +40,7 @@ function found(journal: GoldenJournal, ends: ReadonlyMap<number, number>): Map<n
     }
     if (!frame) break;
     const { firstOffset: begin, lastOffset: end } = frame;
-    if (frame.kind === 'op') all.set(begin, { kind: 'op', begin, end, op: frame.op });
+    if (frame.kind === 'op') all.set(begin, { kind: 'op', begin, end, op: present(frame.op) });
     else {
       const from = desync?.end === begin ? desync.begin : begin;
       desync = { kind: 'desync', begin: from, end };

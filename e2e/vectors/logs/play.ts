@@ -4,19 +4,19 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { concatBytes, crc32c, HoldfastError, sha256Hex } from '../../../src/base/index.ts';
+import { concatBytes, HoldfastError, sha256Hex } from '../../../src/base/index.ts';
 import { openSession, type Session } from '../../../src/journal/index.ts';
 import { lastSlots } from '../../../src/journal/testing/index.ts';
 import {
-  decodeOp,
-  FRAME_HEADER_BYTES,
   newLog,
   parseHints,
   Player,
+  type Fsm,
   type FsmHints,
   type TestLog,
 } from '../../../src/recoverylog/testing/index.ts';
-import { coalesced, coalescedHints, stateOf, type LogState } from '../state.ts';
+import { stateOf, type LogState } from '../state.ts';
+import { same } from '../tally.ts';
 import type { Scenario } from './scenario.ts';
 
 export interface PlayedFile {
@@ -88,12 +88,11 @@ export async function play(scenario: Scenario, asked: Asked): Promise<Played> {
   for (const { name, content } of scenario.journals)
     logs.set(name, await journalOf(name, content.subarray(0, asked.ends[name] ?? 0)));
   const around = await mkdtemp(join(tmpdir(), 'holdfast-vectors-'));
-  const dir = join(around, 'a', 'play');
   try {
-    await mkdir(dir, { recursive: true });
-    return await playInto(dir, logs, asked, async () => [
+    await mkdir(join(around, 'a', 'play'), { recursive: true });
+    return await playInto(around, logs, asked, async () => [
       ...(await readdir(around)).filter((name) => name !== 'a'),
-      ...(await readdir(join(around, 'a'))).filter((name) => name !== 'play'),
+      ...(await readdir(join(around, 'a'))).filter((name) => !name.startsWith('play')),
     ]);
   } finally {
     for (const { session } of logs.values()) session.abandon('the playback is over');
@@ -101,80 +100,72 @@ export async function play(scenario: Scenario, asked: Asked): Promise<Played> {
   }
 }
 
+type Held = ReadonlyMap<string, { log: TestLog; session: Session }>;
+
 async function playInto(
-  dir: string,
-  logs: ReadonlyMap<string, { log: TestLog; session: Session }>,
+  around: string,
+  logs: Held,
   asked: Asked,
   outside: () => Promise<readonly string[]>,
 ): Promise<Played> {
-  const held = logs.get(asked.log);
-  if (!held) throw new Error(`the scenario has no journal ${asked.log}`);
-  const { journal, clock, random } = held.log;
+  const dir = join(around, 'a', 'play');
   try {
-    const hints = asked.hints && parseHints(asked.hints);
-    const openLog = (name: string): TestLog['journal'] => logs.get(name)!.log.journal;
-    const player = new Player({ journal, hints, expectHistory: false, dir, clock, random, openLog });
-    const running = player.run();
     const outcome = asked.handoff
-      ? await takenOver(player, running, held, asked.handoff)
-      : await finished(player, running, asked.log);
-    return { kind: 'played', files: await filesOf(dir), ...outcome, outside: await outside() };
+      ? await takenOver(dir, logs, asked, asked.handoff)
+      : { fsm: await finished(dir, logs, asked), appended: new Uint8Array(0) };
+    const { fsm, appended } = outcome;
+    const hints = fsm.buildHints(asked.log, 'gazette');
+    return {
+      kind: 'played',
+      files: await filesOf(dir),
+      state: stateOf(fsm),
+      hints,
+      appended,
+      outside: await outside(),
+    };
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     return { kind: 'refused', error, outside: await outside() };
   }
 }
 
-type Outcome = Pick<Extract<Played, { kind: 'played' }>, 'state' | 'hints' | 'appended'>;
-
-async function finished(player: Player, running: Promise<void>, log: string): Promise<Outcome> {
-  running.catch(() => undefined); // finish tells
-  const fsm = await player.finish();
-  return {
-    state: coalesced(stateOf(fsm)),
-    hints: coalescedHints(fsm.buildHints(log)),
-    appended: new Uint8Array(0),
-  };
+/** @throws HintsError */
+function playerOf(dir: string, logs: Held, { log, hints: value }: Asked): Player {
+  const held = logs.get(log);
+  if (!held) throw new Error(`the scenario has no journal ${log}`);
+  const { journal, clock, random } = held.log;
+  const hints = value && parseHints(value);
+  const openLog = (name: string): TestLog['journal'] => logs.get(name)!.log.journal;
+  return new Player({ journal, hints, expectHistory: false, dir, clock, random, openLog });
 }
 
+async function finished(dir: string, logs: Held, asked: Asked): Promise<Fsm> {
+  const player = playerOf(dir, logs, asked);
+  player.run().catch(() => undefined); // finish tells
+  return await player.finish();
+}
+
+/** Takes the log over, then plays what that left behind once more: the new recorder and a reader of its log must stand at the same place. */
 async function takenOver(
-  player: Player,
-  running: Promise<void>,
-  { log, session: old }: { log: TestLog; session: Session },
+  dir: string,
+  logs: Held,
+  asked: Asked,
   { author, raced }: NonNullable<Asked['handoff']>,
-): Promise<Outcome> {
+): Promise<{ readonly fsm: Fsm; readonly appended: Uint8Array }> {
+  const player = playerOf(dir, logs, asked);
+  const running = player.run();
   await Promise.race([player.tailing, running]);
+  const { log, session: old } = logs.get(asked.log)!;
   const { length } = await contentOf(log);
   if (raced.length > 0) await old.append(raced, { barrier: true }).committed;
   const { recorder, session } = await player.handoff({ author, term: 2 });
-  try {
-    const built = await recorder.buildHints();
-    const hints = coalescedHints(built);
-    const appended = (await contentOf(log)).subarray(length);
-    const payload = appended.subarray(raced.length + FRAME_HEADER_BYTES);
-    const nodes = hints.liveNodes.map(({ fnode, segments }) => ({
-      fnode,
-      segments: segments.map((segment) => ({
-        ...segment,
-        log: segment.log === '' ? hints.log : segment.log,
-      })),
-    }));
-    return {
-      hints,
-      appended,
-      state: {
-        nextSeqNo: recorder.nextSeqNo,
-        nextChecksum: crc32c(payload, decodeOp(payload).checksum), // a recorder keeps it to itself; the next operation would carry it
-        lastLog: recorder.log,
-        hinted: [0, 0],
-        properties: new Map(hints.properties.map(({ path, content }) => [path, content])),
-        links: recorder.links,
-        nodes,
-      },
-    };
-  } finally {
-    session.abandon('the playback is over');
-  }
+  const hints = await recorder.buildHints();
+  session.abandon('the playback is over');
+  const fsm = await finished(`${dir}-again`, logs, asked);
+  same('next operation of the new recorder', recorder.nextSeqNo, fsm.nextSeqNo);
+  same('files of the new recorder', new Map(recorder.links), new Map(fsm.links));
+  same('hints of the new recorder', hints, fsm.buildHints(asked.log));
+  return { fsm, appended: (await contentOf(log)).subarray(length) };
 }
 
 async function contentOf(log: TestLog): Promise<Uint8Array> {

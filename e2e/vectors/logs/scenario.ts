@@ -65,7 +65,7 @@ const scenarioForm = z.strictObject({
   hints: z.array(z.strictObject({ label: z.string(), madeBy: z.string(), json: z.string(), pb: z.string() })),
   /** `<path> <size> <sha256>` */
   recordedFiles: z
-    .array(z.string().regex(/^\/.* \d+ [0-9a-f]{64}$/))
+    .array(z.string().regex(/^\/[^]* \d+ [0-9a-f]{64}$/))
     .transform((lines) => lines.map(recordedFile))
     .nullable(),
   playbacks: z.array(playbackForm),
@@ -85,7 +85,7 @@ export interface Scenario extends Omit<z.infer<typeof scenarioForm>, 'journals' 
 }
 
 /** @throws MissingFile, and whatever is not of the form; content with another digest than the scenario says */
-async function loadScenario(source: VectorSource, folder: string): Promise<Scenario> {
+export async function loadScenario(source: VectorSource, folder: string): Promise<Scenario> {
   const scenario = scenarioForm.parse(await source.json(`${folder}/scenario.json`));
   const journals: GoldenJournal[] = [];
   for (const { file, journal, size, sha256 } of scenario.journals) {

@@ -1,8 +1,6 @@
 /**
  * Segments concern by concern, as gazette.md §3 and §10.1 list them for the original (SegmentSuite). Its own cases are in the golden vectors.
  */
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { checkSegment, SegmentSet, type Segment } from './segment.ts';
@@ -114,53 +112,4 @@ test('G1: whatever parts of a history come in whatever order, the set is what th
       expect(setOf(...segments)).toEqual(begins.map((first, at) => segment(first, ends[at]!)));
     }),
   );
-});
-
-/** As the vectors have it: 64-bit numbers as decimal strings, zeros left out. */
-type Stored = { readonly [Field in keyof Segment]?: string | number };
-
-interface Row {
-  readonly id: string;
-  readonly set: readonly Stored[];
-  readonly queries: readonly {
-    readonly log: string;
-    readonly first: string;
-    readonly last: string;
-    readonly indices?: readonly number[] | null;
-    readonly panic?: string;
-  }[];
-}
-
-function rows(): readonly Row[] {
-  const file = new URL('../../../e2e/golden/recoverylog/segmentset-intersect.jsonl.gz', import.meta.url);
-  const lines = gunzipSync(readFileSync(file)).toString('utf8').split('\n').filter(Boolean);
-  return lines.filter((line) => !/"-?\d{16,}"/.test(line)).map((line) => JSON.parse(line) as Row);
-}
-
-function segmentOf(s: Stored): Segment {
-  const number = (field: Exclude<keyof Segment, 'log'>): number => Number(s[field] ?? 0);
-  return {
-    author: number('author'),
-    firstSeqNo: number('firstSeqNo'),
-    firstOffset: number('firstOffset'),
-    firstChecksum: number('firstChecksum'),
-    lastSeqNo: number('lastSeqNo'),
-    lastOffset: number('lastOffset'),
-    log: String(s.log ?? ''),
-  };
-}
-
-test('what touches a stretch of the log is told as by the Go original', () => {
-  let asked = 0;
-  for (const row of rows()) {
-    const set = new SegmentSet();
-    for (const each of row.set) set.add(segmentOf(each));
-    for (const { log, first, last, indices, panic } of row.queries) {
-      if (panic !== undefined) continue; // where the original ends its process, there is nothing to compare with
-      const found = set.intersect(log, Number(first), Number(last)).map((each) => set.segments.indexOf(each));
-      expect([row.id, first, last, found]).toEqual([row.id, first, last, indices ?? []]);
-      asked++;
-    }
-  }
-  expect(asked).toBeGreaterThan(100);
 });

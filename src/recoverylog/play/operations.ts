@@ -9,10 +9,15 @@ import type { Frame } from '../format/frame.ts';
 import type { Fsm } from '../fsm.ts';
 import { isPlayable } from '../paths.ts';
 
+/** `died`: the file that had this name as its last one; of a create or link, one that only wrong hints kept alive (fsm.ts M6). */
 export type FileChange =
-  | { readonly kind: 'create'; readonly fnode: number; readonly path: string }
-  | { readonly kind: 'link'; readonly path: string }
-  /** `died`: the file that had this name as its last one. */
+  | {
+      readonly kind: 'create';
+      readonly fnode: number;
+      readonly path: string;
+      readonly died: number | undefined;
+    }
+  | { readonly kind: 'link'; readonly path: string; readonly died: number | undefined }
   | { readonly kind: 'unlink'; readonly path: string; readonly died: number | undefined }
   /** `data` is a view of what was read. */
   | { readonly kind: 'write'; readonly fnode: number; readonly offset: number; readonly data: Uint8Array };
@@ -41,7 +46,8 @@ export class Operations {
       return undefined;
     }
     const { op } = frame;
-    const had = op.unlink && this.#fsm.links.get(op.unlink.path);
+    const path = (op.create ?? op.link ?? op.unlink)?.path;
+    const had = path === undefined ? undefined : this.#fsm.links.get(path);
     const rejection = this.#fsm.apply(op, frame.payload, { firstOffset, lastOffset, log: name });
     if (rejection !== undefined) {
       this.ignored++;
@@ -54,18 +60,16 @@ export class Operations {
       return undefined;
     }
     this.applied++;
+    const died = had !== undefined && !this.#fsm.isLive(had) ? had : undefined;
     if (op.create) {
       checkPlayable(op.create.path, name, firstOffset);
-      return { kind: 'create', fnode: op.seqNo, path: op.create.path };
+      return { kind: 'create', fnode: op.seqNo, path: op.create.path, died };
     }
     if (op.link) {
       checkPlayable(op.link.path, name, firstOffset);
-      return { kind: 'link', path: op.link.path };
+      return { kind: 'link', path: op.link.path, died };
     }
-    if (op.unlink) {
-      const died = had !== undefined && !this.#fsm.isLive(had) ? had : undefined;
-      return { kind: 'unlink', path: op.unlink.path, died };
-    }
+    if (op.unlink) return { kind: 'unlink', path: op.unlink.path, died };
     if (op.write) return { kind: 'write', fnode: op.write.fnode, offset: op.write.offset, data: frame.data };
     return undefined;
   }

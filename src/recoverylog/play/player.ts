@@ -364,6 +364,7 @@ export class Player {
   }
 
   async #do(change: FileChange): Promise<void> {
+    if (change.kind !== 'write' && change.died !== undefined) await this.#files.remove(change.died);
     switch (change.kind) {
       case 'create':
         await this.#files.create(change.fnode);
@@ -373,7 +374,6 @@ export class Player {
         this.#live.notify('link', [change.path]);
         break;
       case 'unlink':
-        if (change.died !== undefined) await this.#files.remove(change.died);
         this.#live.notify('unlink', [change.path]);
         break;
       case 'write':

@@ -123,8 +123,8 @@ export class Restorer {
 
   #change(change: FileChange): void {
     if (change.kind === 'write') this.#window.write(change.fnode, change.data, change.offset);
-    else if (change.kind === 'create') this.#window.create(change.fnode);
-    else if (change.kind === 'unlink' && change.died !== undefined) this.#window.remove(change.died);
+    else if (change.died !== undefined) this.#window.remove(change.died);
+    if (change.kind === 'create') this.#window.create(change.fnode);
   }
 }
 

@@ -1,0 +1,13 @@
+/**
+ * The repository's own vectors, for tests that look into single ones.
+ */
+import { join } from 'node:path';
+import { loadScenario, type Scenario } from './logs/scenario.ts';
+import { VectorSource } from './source.ts';
+
+export const GOLDEN: VectorSource = new VectorSource(join(import.meta.dirname, '..', 'golden'));
+
+/** A recorded log with its playbacks. */
+export function goldenScenario(name: string): Promise<Scenario> {
+  return loadScenario(GOLDEN, `logs/${name}`);
+}
