@@ -308,6 +308,18 @@ describe('holdfast log import', () => {
     expect(await readdir(out)).toEqual(['file']);
   });
 
+  test('refuses what is no directory, and one that holds the store', async () => {
+    for (const [dir, problem] of [
+      [raw, /^DIRECTORY_UNFIT: .* is no directory/],
+      [root, /^DIRECTORY_UNFIT: .* holds the store itself/],
+    ] as const)
+      expect(await log('import', dir, '--store', store[1]!, '--journal', 'shards/none')).toMatchObject({
+        code: EXIT.configuration,
+        stdout: '',
+        stderr: expect.stringMatching(problem),
+      });
+  });
+
   test('refuses a journal that has a history', async () => {
     for (const more of [[], ['--generation', 'g1']])
       expect(await log('import', source, ...store, ...more)).toMatchObject({
