@@ -81,7 +81,7 @@ beforeAll(async () => {
     options: { fragmentBytes: 65_536, compression: 'raw' },
     ...ports,
   });
-}, 60_000);
+});
 afterAll(async () => {
   await store.close();
   await server.stop();
@@ -104,7 +104,7 @@ describe('a log at a real S3 server that was imported, taken over, compacted and
     const out = join(root, 'restored');
     expect(await log('play', ...ofLog, '--hints', now, '--out', out)).toMatchObject({ code: EXIT.ok });
     expect(await treeOf(out)).toEqual(wanted);
-  }, 60_000);
+  });
 
   test('is not restored to something older, from older hints or from none', async () => {
     for (const from of [['--hints', old], []]) {
@@ -123,7 +123,7 @@ describe('a log at a real S3 server that was imported, taken over, compacted and
         { hints: old, ok: false, code: 'HISTORY_LOST' },
       ],
     });
-  }, 60_000);
+  });
 
   test('is forked without its bytes', async () => {
     const copy = join(root, 'copy.json');
@@ -134,7 +134,7 @@ describe('a log at a real S3 server that was imported, taken over, compacted and
       code: EXIT.ok,
     });
     expect(await treeOf(out)).toEqual(wanted);
-  }, 60_000);
+  });
 
   test('leaves nothing when an object is gone, and fsck names it', async () => {
     const fragments = join(server.directory, server.bucket, NAME);
@@ -150,5 +150,5 @@ describe('a log at a real S3 server that was imported, taken over, compacted and
     expect(checked.stdout).toContain(`missing-fragment: fragment (${NAME}/${last}`);
     expect(checked.stdout).toContain('problem unreadable: ');
     expect(checked.stdout).toMatch(/now\.json: DO NOT PLAY/);
-  }, 60_000);
+  });
 });

@@ -76,7 +76,7 @@ beforeAll(async () => {
   raw = join(root, 'journal.log');
   const child = startHoldfast(['journal', 'cat', url, NAME]);
   await writeFile(raw, child.stdout);
-}, 60_000);
+});
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 let out: string;
@@ -157,7 +157,7 @@ describe('holdfast log play', () => {
   test('that is called off leaves nothing', async () => {
     const big = join(root, 'big');
     await mkdir(big);
-    for (let i = 0; i < 8; i++) await writeFile(join(big, String(i)), Buffer.alloc(32_000_000, i));
+    for (let i = 0; i < 4; i++) await writeFile(join(big, String(i)), Buffer.alloc(32_000_000, i));
     const others = ['--store', store[1]!, '--journal', 'shards/big'];
     expect((await log('import', big, ...others)).code).toBe(EXIT.ok);
     const child = startHoldfast(['log', 'play', ...others, '--out', out]);
@@ -169,7 +169,7 @@ describe('holdfast log play', () => {
     ]);
     expect(code).toBe(130);
     expect(await exists(out)).toBe(false);
-  }, 60_000);
+  });
 });
 
 describe('holdfast log ops', () => {
@@ -306,6 +306,18 @@ describe('holdfast log import', () => {
     });
     await log('play', ...others, '--out', out);
     expect(await readdir(out)).toEqual(['file']);
+  });
+
+  test('refuses what is no directory, and one that holds the store', async () => {
+    for (const [dir, problem] of [
+      [raw, /^DIRECTORY_UNFIT: .* is no directory/],
+      [root, /^DIRECTORY_UNFIT: .* holds the store itself/],
+    ] as const)
+      expect(await log('import', dir, '--store', store[1]!, '--journal', 'shards/none')).toMatchObject({
+        code: EXIT.configuration,
+        stdout: '',
+        stderr: expect.stringMatching(problem),
+      });
   });
 
   test('refuses a journal that has a history', async () => {

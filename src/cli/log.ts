@@ -11,7 +11,7 @@ import type { ImportFlags } from './log/import.ts';
 import type { OpsOptions } from './log/ops.ts';
 import type { PlayOptions } from './log/play.ts';
 import type { LogOptions } from './log/source.ts';
-import { bytes, collect, whole } from './values.ts';
+import { bytes, collect, positive } from './values.ts';
 
 const STORE = 's3://bucket/prefix?endpoint=…&region=… or file:///path; credentials come from the environment';
 
@@ -94,7 +94,7 @@ export function addLogCommands(log: Command): void {
 function addWriting(log: Command): void {
   const begins = (command: Command): Command =>
     command
-      .option('--term <n>', 'term of the session that writes it; by default 1', whole)
+      .option('--term <n>', 'term of the session that writes it; by default 1', positive)
       .option('--hints-out <file>', 'write the hints to this file too');
 
   begins(log.command('import'))

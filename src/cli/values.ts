@@ -45,3 +45,8 @@ export function whole(text: string): number {
 export function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
+
+export function positive(text: string): number {
+  if (whole(text) === 0) throw new InvalidArgumentError('Give a whole number above 0.');
+  return whole(text);
+}

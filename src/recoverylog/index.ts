@@ -27,7 +27,8 @@ export {
   type FsmHints,
 } from './format/hints.ts';
 export type { DirectoryChange, LiveDirectory } from './play/live-directory.ts';
-export { LogCheck, type LogFigures, type LogFinding, type LogFindingKind } from './inspect/check.ts';
+export { LogCheck, type LogFigures } from './inspect/check.ts';
+export type { LogFinding, LogFindingKind } from './inspect/finding.ts';
 export { explainHints, type HintsExplained, type NeededOfLog } from './inspect/explain-hints.ts';
 export { replay, type Replayed, type ReplayOptions } from './inspect/replay.ts';
 export { scanLog, type LogItem, type ScanOptions } from './inspect/scan.ts';

@@ -8,13 +8,7 @@
  */
 import { EXIT } from '../../api/index.ts';
 import { ensureError, errorCode, HoldfastError, isAbortOf } from '../../base/index.ts';
-import {
-  estimateHead,
-  findingLine,
-  verifyJournal,
-  type Finding,
-  type VerifyReport,
-} from '../../journal/index.ts';
+import { estimateHead, findingLine, verifyJournal, type VerifyReport } from '../../journal/index.ts';
 import { LogCheck, scanLog, type LogFigures, type LogFinding } from '../../recoverylog/index.ts';
 import { StoreError } from '../../store/index.ts';
 import { formatBytes, formatCount, plural } from '../journal/format.ts';
@@ -22,12 +16,12 @@ import { OutputClosedError } from '../journal/output.ts';
 import { Progress } from '../journal/progress.ts';
 import { INTERRUPTED, type Context } from '../journal/run.ts';
 import { replayAndTell } from './hints.ts';
-import { runOnLog, type LogOptions, type NamedHints, type OpenedLog } from './source.ts';
+import { Findings } from './findings.ts';
+import type { NamedHints } from './hints-file.ts';
+import { runOnLog, type LogOptions, type OpenedLog } from './source.ts';
 
 /** Problems were found (3). */
 const PROBLEMS = 1;
-/** Findings of each sort that one JSON report lists; all are counted. */
-const MAX_LISTED = 10_000;
 
 /** Whether the log plays from some hints to the state that it has. */
 interface Played {
@@ -35,36 +29,6 @@ interface Played {
   readonly ok: boolean;
   readonly code?: string;
   readonly problem?: string;
-}
-
-/** What is found: printed as it comes, or kept for the JSON report. */
-class Findings {
-  readonly listed: (Finding | LogFinding)[] = [];
-  /** Aborted when nobody reads any more: no reason to go on. */
-  readonly signal: AbortSignal;
-  readonly #out: Context['out'] | undefined;
-  readonly #stop = new AbortController();
-  #printing: Promise<void> = Promise.resolve();
-
-  constructor({ out, signal }: Context, json: boolean) {
-    this.#out = json ? undefined : out;
-    this.signal = AbortSignal.any([signal, this.#stop.signal]);
-  }
-
-  add(finding: Finding | LogFinding, line: string): void {
-    if (!this.#out) {
-      if (this.listed.length < MAX_LISTED) this.listed.push(finding);
-      return;
-    }
-    const out = this.#out;
-    this.#printing = this.#printing.then(() => out.line(line));
-    this.#printing.catch((error: unknown) => this.#stop.abort(error));
-  }
-
-  /** Everything is printed. @throws as Output.line */
-  async printed(): Promise<void> {
-    await this.#printing;
-  }
 }
 
 /** @returns the exit code */

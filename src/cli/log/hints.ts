@@ -17,7 +17,8 @@ import {
 import { formatBytes, formatCount, plural } from '../journal/format.ts';
 import { Progress } from '../journal/progress.ts';
 import { run, type Context } from '../journal/run.ts';
-import { readHintsFile, runOnLog, type LogOptions, type OpenedLog } from './source.ts';
+import { readHintsFile } from './hints-file.ts';
+import { runOnLog, type LogOptions, type OpenedLog } from './source.ts';
 
 export interface HintsOptions extends LogOptions {
   /** Where the binary form goes; JSON is printed then only with --json. */

@@ -4,6 +4,7 @@
  * 1. Nothing is written before everything was looked at: what a log cannot say is refused then, or with --skip left out, each with its reason on standard error.
  * 2. The hints are printed once everything is durable.
  */
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { HoldfastError } from '../../base/index.ts';
 import {
@@ -17,7 +18,9 @@ import {
 import { formatBytes, plural } from '../journal/format.ts';
 import { Progress } from '../journal/progress.ts';
 import { runOnStore } from '../journal/run.ts';
+import { parseStoreUrl } from '../../store/index.ts';
 import { beginLog, newJournal, tellBegun, type BeginOptions } from './begin.ts';
+import { DirectoryUnfitError } from './directory.ts';
 
 export interface ImportFlags extends BeginOptions {
   readonly dir: string;
@@ -45,6 +48,7 @@ type Unrecordable = Extract<Walked, { kind: 'unrecordable' }>;
 export async function importLog(options: ImportFlags): Promise<number> {
   return await runOnStore(options, async (context) => {
     const dir = resolve(options.dir);
+    await checkSource(dir, options.store);
     const journal = await newJournal(options.journal, options.generation, context);
     const { bytes: total, skipped } = await survey(dir, options.skip ?? false, context.signal);
     const progress = new Progress(process.stderr, context.clock, 'imported');
@@ -71,6 +75,15 @@ export async function importLog(options: ImportFlags): Promise<number> {
       progress.clear();
     }
   });
+}
+
+/** @throws DirectoryUnfitError when there is no such directory, or the log would become part of what it records */
+async function checkSource(dir: string, storeUrl: string): Promise<void> {
+  const stats = await stat(dir).catch(() => undefined); // whatever it is, it is no directory that can be read
+  if (!stats?.isDirectory()) throw new DirectoryUnfitError(dir, 'is no directory', 'name the one to import');
+  const store = parseStoreUrl(storeUrl);
+  if (store.scheme === 'file' && `${store.path}/`.startsWith(`${dir}/`))
+    throw new DirectoryUnfitError(dir, 'holds the store itself', 'keep the store elsewhere');
 }
 
 /** Looks at everything (1). @throws NotRecordableError */

@@ -6,26 +6,20 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EXIT } from '../../api/index.ts';
-import { errorCode, HoldfastError } from '../../base/index.ts';
 import { Player, type Fsm } from '../../recoverylog/index.ts';
 import { formatBytes, formatDuration, plural } from '../journal/format.ts';
 import { Progress } from '../journal/progress.ts';
 import type { Context } from '../journal/run.ts';
+import { clear, prepare } from './directory.ts';
 import { runOnLog, type LogOptions, type OpenedLog } from './source.ts';
 
 export interface PlayOptions extends LogOptions {
   readonly out: string;
   /** 1 */
   readonly force?: boolean;
-}
-
-class DirectoryUnfitError extends HoldfastError {
-  constructor(dir: string, problem: string, help: string) {
-    super('DIRECTORY_UNFIT', `${dir} ${problem}: ${help}.`, { fields: { dir, problem } });
-  }
 }
 
 interface RestoredFile {
@@ -104,32 +98,6 @@ async function restore({ journal, hints, openLog }: OpenedLog, dir: string, cont
   } finally {
     progress.clear();
   }
-}
-
-/** An empty directory (1); whether it had to be made. */
-async function prepare(dir: string, force: boolean): Promise<boolean> {
-  let names: string[];
-  try {
-    names = await readdir(dir);
-  } catch (error) {
-    if (errorCode(error) === 'ENOTDIR')
-      throw new DirectoryUnfitError(dir, 'is no directory', 'name another with --out');
-    if (errorCode(error) !== 'ENOENT') throw error;
-    await mkdir(dir, { recursive: true });
-    return true;
-  }
-  if (names.length > 0 && !force)
-    throw new DirectoryUnfitError(
-      dir,
-      'is not empty',
-      'name another with --out, or have it emptied first with --force',
-    );
-  return false;
-}
-
-async function clear(dir: string, isNew: boolean): Promise<void> {
-  for (const name of await readdir(dir)) await rm(join(dir, name), { recursive: true, force: true });
-  if (isNew) await rmdir(dir);
 }
 
 async function digestOf(file: string): Promise<string> {

@@ -5,7 +5,7 @@
  * S2  Hints are of the log that is looked at; for plain bytes without --journal, the log has the name that they say.
  * S3  Hints may begin in another log: it is looked for in the same store, or among the plain files given as NAME=FILE.
  */
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { ensureError, HoldfastError } from '../../base/index.ts';
 import {
   findJournal,
@@ -15,8 +15,8 @@ import {
   type Journal,
   type PlainContent,
 } from '../../journal/index.ts';
-import { HintsError, parseHints, type FsmHints } from '../../recoverylog/index.ts';
 import { run, runOnStore, type Context } from '../journal/run.ts';
+import { readHints, type NamedHints } from './hints-file.ts';
 
 export interface LogOptions {
   readonly store?: string;
@@ -26,11 +26,6 @@ export interface LogOptions {
   readonly raw?: readonly string[];
   readonly hints?: readonly string[];
   readonly json?: boolean;
-}
-
-export interface NamedHints {
-  readonly file: string;
-  readonly hints: FsmHints;
 }
 
 /** The log of a command. */
@@ -80,8 +75,7 @@ export async function runOnLog(
     const { signal } = context;
     const openLog = (other: string): Promise<Journal> =>
       findJournal(context.store, other, undefined, { signal });
-    const hints = await readHints(options.hints ?? []);
-    for (const each of hints) checkLog(each, name);
+    const hints = await readHints(options.hints ?? [], name);
     const journal = await findJournal(context.store, name, options.generation, { signal });
     return await command({ journal, hints, openLog, isRaw: false }, context);
   });
@@ -93,9 +87,8 @@ async function onRaw(
   command: (log: OpenedLog, context: Context) => Promise<number>,
 ): Promise<number> {
   if (store !== undefined) throw new LogNotNamedError('Both a store and plain bytes are given'); // S1
-  const hints = await readHints(hintFiles);
+  const hints = await readHints(hintFiles, journal);
   const name = journal ?? hints[0]?.hints.log ?? UNNAMED; // S2
-  for (const each of hints) checkLog(each, name);
   const handles: FileHandle[] = [];
   try {
     const contents = new Map<string, PlainContent>();
@@ -143,36 +136,4 @@ async function contentOf(file: string, handle: FileHandle): Promise<PlainContent
       return bytes;
     },
   };
-}
-
-/** Stored hints from files. @throws HintsError that names the file */
-async function readHints(files: readonly string[]): Promise<readonly NamedHints[]> {
-  const read: NamedHints[] = [];
-  for (const file of files) read.push({ file, hints: await readHintsFile(file) });
-  return read;
-}
-
-/** Stored hints from a file, JSON or protobuf. @throws HintsFileError */
-export async function readHintsFile(file: string): Promise<FsmHints> {
-  try {
-    return parseHints(await readFile(file));
-  } catch (error) {
-    if (!(error instanceof HintsError)) throw new HintsFileError(file, ensureError(error).message);
-    throw new HintsFileError(file, String(error.fields['problem']), error);
-  }
-}
-
-/** S2 */
-function checkLog({ file, hints }: NamedHints, log: string): void {
-  if (hints.log !== log) throw new HintsFileError(file, `they are of log ${hints.log}, not of ${log}`);
-}
-
-/** A file of hints that cannot be used. */
-class HintsFileError extends HoldfastError {
-  constructor(file: string, problem: string, cause?: HintsError) {
-    super('HINTS_INVALID', `The hints in ${file} cannot be used: ${problem}.`, {
-      fields: { file, problem },
-      cause,
-    });
-  }
 }

@@ -6,7 +6,8 @@ import { crc32c } from '../../base/index.ts';
 import { encodeFrame } from '../format/frame.ts';
 import type { RecordedOp } from '../format/op.ts';
 import { Fsm } from '../fsm.ts';
-import { LogCheck, type LogFinding } from './check.ts';
+import { LogCheck } from './check.ts';
+import type { LogFinding } from './finding.ts';
 import type { LogItem } from './scan.ts';
 
 type Op = Extract<LogItem, { kind: 'op' }>;

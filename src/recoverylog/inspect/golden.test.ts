@@ -8,7 +8,8 @@ import { fromHex, systemClock, systemRandom, toHex, utf8 } from '../../base/inde
 import { plainJournal, plainStore, type Journal } from '../../journal/index.ts';
 import { encodeHintsProtobuf } from '../format/hints-protobuf.ts';
 import { parseHints } from '../format/hints.ts';
-import { LogCheck, type LogFinding } from './check.ts';
+import { LogCheck } from './check.ts';
+import type { LogFinding } from './finding.ts';
 import { replay } from './replay.ts';
 import { scanLog } from './scan.ts';
 
