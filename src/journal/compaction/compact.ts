@@ -65,10 +65,10 @@ export const NO_INDEX: CompactionIndex = {
 /** GETs of slots at once. Compaction is never urgent, and a session has reads of its own. */
 const SLOTS_IN_FLIGHT = 8;
 /**
- * Bytes of slots that are asked for or wait for their turn: three of 4 MiB, for each of which twice as much is set aside. A distant store then gives them faster than
- * they are compressed and written.
+ * Bytes of slots that are asked for or wait for their turn: two of 4 MiB, for each of which twice as much is set aside, or eight small ones. A distant
+ * store then gives them faster than one connection takes the fragment.
  */
-const SLOTS_AHEAD_BYTES: number = 24 * 1024 * 1024;
+const SLOTS_AHEAD_BYTES: number = 16 * 1024 * 1024;
 
 /** The trailing fragments to merge with `newBytes` of new content that begins at `begin`; pure. The rest stays. */
 export function splitForMerge(
