@@ -73,7 +73,7 @@ function long(data: Uint8Array, begin: number, end: number, state: number): numb
   return short(data, end16, end, crc);
 }
 
-/** The state after [begin, end), eight bytes a step. */
+/** The state after [begin, end), eight bytes a step, then four. */
 function short(data: Uint8Array, begin: number, end: number, state: number): number {
   const t = tables;
   let crc = state;
@@ -91,6 +91,15 @@ function short(data: Uint8Array, begin: number, end: number, state: number): num
       t[256 + data[i + 6]!]! ^
       t[data[i + 7]!]!;
     i += 8;
+  }
+  if (end - i >= 4) {
+    crc ^= data[i]! | (data[i + 1]! << 8) | (data[i + 2]! << 16) | (data[i + 3]! << 24);
+    crc =
+      t[768 + (crc & 0xff)]! ^
+      t[512 + ((crc >>> 8) & 0xff)]! ^
+      t[256 + ((crc >>> 16) & 0xff)]! ^
+      t[crc >>> 24]!;
+    i += 4;
   }
   while (i < end) crc = (crc >>> 8) ^ t[(crc ^ data[i++]!) & 0xff]!;
   return crc;

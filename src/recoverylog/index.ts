@@ -2,8 +2,8 @@
  * recoverylog: every change of a directory as operations in a journal, and the directory back from them. Wire compatible with Gazette.
  *
  * Folders: format/ (operations, frames, segments, hints: bytes and meaning), record/ (writing: recorder, recorded files, SQLite databases, imports, forks), play/
- * (restoring, following, taking over), inspect/ (looking into a log from outside). Here: fsm.ts (what belongs), needs.ts (what hints keep from being
- * pruned), paths.ts (what a path may be).
+ * (restoring, following, taking over), inspect/ (looking into a log from outside). Here: fsm.ts (what belongs), exact-hints.ts (what of the log a restore
+ * needs, from where files have their operations: stretches.ts), needs.ts (what hints keep from being pruned), paths.ts (what a path may be).
  */
 export {
   HintsError,

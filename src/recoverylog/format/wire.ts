@@ -11,8 +11,7 @@ import { WireError } from '../errors.ts';
 import { Texts } from './texts.ts';
 
 const MAX_VARINT_BYTES = 10;
-/** Bytes of a varint that 32-bit arithmetic can hold, and that a number can: longer ones are rare and go through a BigInt. */
-const INT_VARINT_BYTES = 4;
+/** Bytes of a varint that a number holds for sure: longer ones are rare and go through a BigInt. */
 const NUMBER_VARINT_BYTES = 7;
 
 /** Bytes of a position as a varint; of what is no position, any number: writing it is what refuses it. */
@@ -102,10 +101,10 @@ export class WireReader {
 
   /** The next field: its number times 8 plus its wire type. */
   tag(): number {
-    const first = this.#at < this.#end ? this.#bytes[this.#at]! : 0x80;
-    if (first < 0x80) this.#at++;
-    const tag = first < 0x80 ? first : this.#wideTag();
-    if (tag < 8 || (tag & 7) === 4) throw this.#bad(`illegal tag ${tag}`);
+    const at = this.#at;
+    const tag = at < this.#end ? this.#bytes[at]! : 0;
+    if (tag < 8 || tag >= 0x80 || (tag & 7) === 4) return this.#otherTag();
+    this.#at = at + 1;
     return tag;
   }
 
@@ -192,15 +191,35 @@ export class WireReader {
   /** A varint that a number holds; -1, and nothing taken, when it is longer or cut off. */
   #small(): number {
     const bytes = this.#bytes;
-    const start = this.#at;
+    const at = this.#at;
+    const left = this.#end - at;
+    const first = left > 0 ? bytes[at]! : 0x80;
+    if (first < 0x80) {
+      this.#at = at + 1;
+      return first;
+    }
+    const second = left > 1 ? bytes[at + 1]! : 0x80;
+    if (second < 0x80) {
+      this.#at = at + 2;
+      return (first & 0x7f) | (second << 7);
+    }
+    const third = left > 2 ? bytes[at + 2]! : 0x80;
+    if (third < 0x80) {
+      this.#at = at + 3;
+      return (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
+    }
+    return this.#long();
+  }
+
+  /** As #small, for more than three bytes. */
+  #long(): number {
     let value = 0;
     let scale = 1;
-    for (let i = 0; i < NUMBER_VARINT_BYTES && start + i < this.#end; i++) {
-      const byte = bytes[start + i]!;
-      if (i < INT_VARINT_BYTES) value |= (byte & 0x7f) << (7 * i);
-      else value += (byte & 0x7f) * scale;
+    for (let i = this.#at; i < this.#end && i < this.#at + NUMBER_VARINT_BYTES; i++) {
+      const byte = this.#bytes[i]!;
+      value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
-        this.#at = start + i + 1;
+        this.#at = i + 1;
         return value;
       }
       scale *= 0x80;
@@ -208,12 +227,13 @@ export class WireReader {
     return -1;
   }
 
-  /** Field numbers are 32-bit signed, as protobuf has them. */
-  #wideTag(): number {
+  /** A long tag, or an illegal one. Field numbers are 32-bit signed, as protobuf has them. */
+  #otherTag(): number {
     const tag = this.#wide();
     const field = Number(BigInt.asIntN(32, tag >> 3n));
-    if (field <= 0) throw this.#bad(`illegal tag ${tag}`);
-    return field * 8 + Number(tag & 7n);
+    const type = Number(tag & 7n);
+    if (field <= 0 || type === 4) throw this.#bad(`illegal tag ${tag}`);
+    return field * 8 + type;
   }
 
   #wide(): bigint {
