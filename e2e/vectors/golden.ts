@@ -7,6 +7,11 @@ import { VectorSource } from './source.ts';
 
 export const GOLDEN: VectorSource = new VectorSource(join(import.meta.dirname, '..', 'golden'));
 
+/** Names of the recorded logs. */
+export function goldenScenarios(): Promise<string[]> {
+  return GOLDEN.folders('logs');
+}
+
 /** A recorded log with its playbacks. */
 export function goldenScenario(name: string): Promise<Scenario> {
   return loadScenario(GOLDEN, `logs/${name}`);

@@ -1,10 +1,10 @@
 /**
  * Looking into logs that Gazette's Go code recorded: what is told of them, and that playing without files comes to the state that Go came to.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import { fromHex, systemClock, systemRandom, toHex, utf8 } from '../../base/index.ts';
+import { goldenScenario, goldenScenarios } from '../../../e2e/vectors/golden.ts';
+import type { Playback, Scenario } from '../../../e2e/vectors/logs/scenario.ts';
+import { systemClock, systemRandom, toHex } from '../../base/index.ts';
 import { plainJournal, plainStore, type Journal } from '../../journal/index.ts';
 import { encodeHintsProtobuf } from '../format/hints-protobuf.ts';
 import { parseHints } from '../format/hints.ts';
@@ -13,41 +13,17 @@ import type { LogFinding } from './finding.ts';
 import { replay } from './replay.ts';
 import { scanLog } from './scan.ts';
 
-interface Golden {
-  readonly scenario: {
-    readonly playbacks: readonly {
-      readonly hints: string;
-      readonly mode: string;
-      readonly error?: string;
-      readonly nextSeqNo: string;
-      readonly nextChecksum: number;
-      readonly files?: readonly { readonly path: string; readonly property?: boolean }[];
-      readonly logEndAtStart: Readonly<Record<string, number>>;
-    }[];
-  };
-  readonly journals: Readonly<Record<string, string>>;
-  readonly hints: Readonly<Record<string, { readonly json: string; readonly pbHex: string }>>;
-}
-
 const ports = { clock: systemClock, random: systemRandom };
-const FOLDER = new URL('../../../e2e/golden/recoverylog/', import.meta.url);
-const names = readdirSync(FOLDER)
-  .filter((file) => file.startsWith('log-'))
-  .map((file) => file.slice('log-'.length, -'.json.gz'.length));
-
-function load(name: string): Golden {
-  const zipped = readFileSync(new URL(`log-${name}.json.gz`, FOLDER));
-  return JSON.parse(gunzipSync(zipped).toString('utf8')) as Golden;
-}
+const names = await goldenScenarios();
 
 /** How a log of the scenario is opened, as it was when `ends` was noted. */
 function opener(
-  { journals }: Golden,
+  { journals }: Scenario,
   ends: Readonly<Record<string, number>> = {},
 ): (name: string) => Journal {
   const contents = new Map(
-    Object.entries(journals).map(([name, content]) => {
-      const bytes = new Uint8Array(Buffer.from(content, 'base64')).subarray(0, ends[name]);
+    journals.map(({ name, content }) => {
+      const bytes = content.subarray(0, ends[name]);
       const read = async (offset: number, length: number): Promise<Uint8Array> =>
         bytes.slice(offset, offset + length);
       return [name, { size: bytes.length, read }];
@@ -80,58 +56,59 @@ describe('what is told of whole logs', () => {
   };
 
   test.each(names)('%s', async (name) => {
-    const golden = load(name);
-    const found = await findingsOf(opener(golden)(Object.keys(golden.journals)[0]!));
+    const golden = await goldenScenario(name);
+    const found = await findingsOf(opener(golden)(golden.journals[0]!.name));
     expect(kinds(found, 'problem')).toEqual(PROBLEMS[name] ?? []);
     expect(kinds(found, 'warning')).toEqual(WARNINGS[name] ?? []);
   });
 
   test('a log that continues another one is told as such', async () => {
-    const golden = load('two-logs');
-    const found = await findingsOf(opener(golden)(Object.keys(golden.journals)[1]!));
+    const golden = await goldenScenario('two-logs');
+    const found = await findingsOf(opener(golden)(golden.journals[1]!.name));
     expect([kinds(found, 'problem'), kinds(found, 'warning')]).toEqual([[], ['begins-elsewhere']]);
   });
 });
+
+function wanted(playback: Playback): unknown {
+  if (playback.error !== undefined) return 'refused';
+  const { nextSeqNo, nextChecksum, files } = playback;
+  return { nextSeqNo, nextChecksum, paths: files.map(({ path }) => path).sort() };
+}
 
 describe('playing without files comes to the state of the Go player, or refuses what it refuses', () => {
   const FLAWS = ['flaw-path-escape', 'flaw-phantom-file', 'flaw-stale-property'];
 
   test.each(names.filter((name) => !FLAWS.includes(name)))('%s', async (name) => {
-    const golden = load(name);
+    const golden = await goldenScenario(name);
     let played = 0;
-    for (const playback of golden.scenario.playbacks) {
-      const stored = golden.hints[playback.hints];
+    for (const playback of golden.playbacks) {
+      const stored = golden.hints.get(playback.hints);
       if (!stored || playback.mode !== 'finishAtWriteHead') continue;
       const openLog = opener(golden, playback.logEndAtStart);
       const state = async (): Promise<unknown> => {
-        const hints = parseHints(utf8(stored.json));
+        const hints = parseHints(stored.json);
         const { fsm } = await replay({ ...ports, journal: openLog(hints.log), hints, openLog });
         const paths = [...fsm.links.keys(), ...fsm.properties.keys()].sort();
-        return { nextSeqNo: String(fsm.nextSeqNo), nextChecksum: fsm.nextChecksum, paths };
+        return { nextSeqNo: BigInt(fsm.nextSeqNo), nextChecksum: fsm.nextChecksum, paths };
       };
       const seen = await state().catch(() => 'refused');
-      const { nextSeqNo, nextChecksum, files } = playback;
-      const wanted = { nextSeqNo, nextChecksum, paths: files?.map(({ path }) => path).sort() };
-      expect([playback.hints, seen]).toEqual([
-        playback.hints,
-        playback.error === undefined ? wanted : 'refused',
-      ]);
+      expect([playback.hints, seen]).toEqual([playback.hints, wanted(playback)]);
       played++;
     }
     expect(played).toBeGreaterThan(0);
   });
 });
 
-test('hints in protobuf are the bytes that Go writes', () => {
+test('hints in protobuf are the bytes that Go writes', async () => {
   let compared = 0;
   for (const name of names)
-    for (const { json, pbHex } of Object.values(load(name).hints)) {
+    for (const { json, pb } of (await goldenScenario(name)).hints.values()) {
       try {
-        parseHints(fromHex(pbHex));
+        parseHints(pb);
       } catch {
         continue; // damaged on purpose
       }
-      expect(toHex(encodeHintsProtobuf(parseHints(utf8(json))))).toBe(pbHex);
+      expect(toHex(encodeHintsProtobuf(parseHints(json)))).toBe(toHex(pb));
       compared++;
     }
   expect(compared).toBeGreaterThan(100);

@@ -370,7 +370,7 @@ describe('a property', () => {
       expect(await replayed()).toEqual({ '/IDENTITY': 'id-1\n' });
       expect((await ops(log)).slice(2)).toEqual(['property /IDENTITY=id-1\n', 'unlink 2 /IDENTITY.dbtmp']);
       const hints = await recorder.buildHints();
-      expect([hints.properties, hints.liveNodes]).toEqual([[{ path: '/IDENTITY', content: 'id-1\n' }], []]);
+      expect(hints.properties).toEqual([{ path: '/IDENTITY', content: 'id-1\n' }]);
       const file = await fs.open('/IDENTITY', { readOnly: true });
       expect(fromUtf8(await file.readAll())).toBe('id-1\n');
       await file.close();

@@ -48,7 +48,7 @@ export class RecordingLedger implements Ledger {
   created(path: string, replaced: number | undefined): number {
     const over = unlinkOf(replaced, path);
     const file = this.#recorder.nextSeqNo + over.length;
-    const begin = this.#recorder.session.appendedHead;
+    const begin = this.#recorder.end;
     this.#recorder.record([...over, { create: { path } }]);
     this.#begins.set(file, begin);
     this.#forget(replaced);

@@ -72,6 +72,7 @@ export class RecordedSqlite {
   ): Promise<RecordedSqlite> {
     const { clock = systemClock, random = systemRandom } = options;
     const { dir, recorder, live } = fs.ground;
+    await fs.barrier(); // what was written there before is on the disk, where SQLite reads it
     const clean = databasePath(path);
     const sqlite = await loadSqlite();
     const { liveNodes } = await recorder.buildHints();
@@ -139,7 +140,7 @@ export class RecordedSqlite {
     const begins = databases.map(({ id }) => this.#ledger.beginOf(id));
     return {
       databaseBytes: databases.reduce((sum, { size }) => sum + size, 0),
-      logBytes: this.#recorder.session.appendedHead - Math.min(...begins),
+      logBytes: this.#recorder.end - Math.min(...begins),
     };
   }
 
