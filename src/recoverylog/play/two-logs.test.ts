@@ -70,6 +70,7 @@ describe('hints that begin in another log', () => {
       const more = await primary.fs.open('/more', { create: true });
       await more.write(utf8('in the child'), 0);
       await more.close();
+      await primary.fs.barrier(); // its directory too
       const hints = await primary.recorder.buildHints();
       await play(child, `${root}/b`, hints, true, { openLog });
       expect(await treeOf(`${root}/b`)).toEqual(await treeOf(`${root}/a`));
