@@ -6,6 +6,7 @@ import { crc32c } from '../../base/index.ts';
 import { encodeFrame } from '../format/frame.ts';
 import type { RecordedOp } from '../format/op.ts';
 import { Fsm } from '../fsm.ts';
+import type { Names } from '../names.ts';
 import { LogCheck } from './check.ts';
 import type { LogFinding } from './finding.ts';
 import type { LogItem } from './scan.ts';
@@ -197,7 +198,7 @@ describe('the state that hints play to', () => {
     expect(log.differsFrom(played(items))).toBeUndefined();
     expect(log.differsFrom(played(items.slice(0, 1)))).toMatch(/play to operation 1, and the log goes to 2/);
     const missing = played(items);
-    (missing.links as Map<string, number>).delete('/b');
+    (missing.links as Names).remove('/b');
     expect(log.differsFrom(missing)).toContain('"/b" differs');
   });
 });
