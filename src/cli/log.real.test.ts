@@ -47,6 +47,7 @@ async function live(): Promise<Uint8Array> {
     await next.close();
     await fs.rename('/state.next', '/state');
   }
+  await fs.barrier(); // the directory, too, is as the log has it
   const hints = encodeHintsJson(await recorder.buildHints());
   await session.close();
   wanted = await treeOf(join(root, 'primary'));
