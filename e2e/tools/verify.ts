@@ -4,8 +4,6 @@
  *
  * V1  A missing tool, a step that crashed and a suite that ran no test are failures, never skips.
  * V2  Every step runs even when an earlier one failed, so that one run tells everything; the exit code is 0 only when nothing failed.
- * V3  Unit tests run beside those with real servers: the former want the processor, the latter wait most of their time. Where both want it, real servers come
- *     first (BACKGROUND), because their stories have clocks.
  *
  *   verify.ts               everything that `npm test` promises
  *   verify.ts --only=check  one or more steps by name, separated by commas
@@ -13,7 +11,7 @@
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { constants, setPriority, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureCeph } from './ceph.ts';
 import { ensureServers } from './servers.ts';
@@ -27,8 +25,6 @@ interface StepResult {
 interface Step {
   readonly name: string;
   readonly group: 'check' | 'build' | 'unit' | 'servers' | 'real' | 'scenarios' | 'full';
-  /** V3: runs beside the steps that follow it. */
-  readonly beside?: boolean;
   readonly run: () => Promise<StepResult>;
 }
 
@@ -36,10 +32,8 @@ const ROOT = join(import.meta.dirname, '..', '..');
 const NODE_BIN = join(ROOT, 'node_modules', '.bin');
 /** A step that hangs must end well before CI's own limit. */
 const STEP_LIMIT_MS = 40 * 60_000;
-/** Priority of what runs beside (V3). */
-const BACKGROUND = constants.priority.PRIORITY_BELOW_NORMAL;
 
-function exec(command: string, args: readonly string[], priority?: number): Promise<number> {
+function exec(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: ROOT,
@@ -48,10 +42,10 @@ function exec(command: string, args: readonly string[], priority?: number): Prom
         ...process.env,
         PATH: `${NODE_BIN}:${process.env['PATH'] ?? ''}`,
         NODE_NO_WARNINGS: '1',
+        ...env,
       },
       timeout: STEP_LIMIT_MS,
     });
-    if (child.pid && priority !== undefined) setPriority(child.pid, priority);
     child.once('error', (error) => {
       console.error(`${command} could not be started: ${error.message}`);
       resolve(127);
@@ -70,11 +64,15 @@ function command(group: Step['group'], name: string, program: string, args: read
 }
 
 /** A jest project; its tests are counted one by one (V1). */
-function jest(group: Step['group'], project: string, extra: readonly string[] = [], beside = false): Step {
+function jest(
+  group: Step['group'],
+  project: string,
+  extra: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Step {
   return {
     name: `jest ${project}`,
     group,
-    beside,
     run: async () => {
       const dir = await mkdtemp(join(tmpdir(), 'holdfast-verify-'));
       try {
@@ -90,7 +88,7 @@ function jest(group: Step['group'], project: string, extra: readonly string[] = 
             `--outputFile=${outputFile}`,
             ...extra,
           ],
-          beside ? BACKGROUND : undefined,
+          env,
         );
         return countTests(code, JSON.parse(await readFile(outputFile, 'utf8')) as JestResult);
       } catch (error) {
@@ -138,7 +136,7 @@ const steps: readonly Step[] = [
   command('check', 'unused code', 'knip', []),
   command('check', 'generated files', 'node', ['e2e/tools/gen.ts', '--check']),
   command('build', 'build', 'tsc', ['-p', 'tsconfig.build.json']),
-  jest('unit', 'unit', ['--maxWorkers=2', '--testTimeout=300000'], true),
+  jest('unit', 'unit', ['--maxWorkers=2', '--testTimeout=120000']),
   {
     name: 'servers',
     group: 'servers',
@@ -159,8 +157,8 @@ const steps: readonly Step[] = [
     },
   },
   jest('full', 'full', ['--runInBand', '--testTimeout=180000']),
-  command('full', 'simulation, 5,000 seeds', 'node', ['e2e/sim/main.ts', '--seeds', '5000']),
   command('full', 'fuzzing, a minute each', 'node', ['e2e/fuzz/main.ts', 'all', '--seconds', '60']),
+  command('full', 'simulation, 5,000 seeds', 'node', ['e2e/sim/main.ts', '--seeds', '5000']),
 ];
 
 async function main(args: readonly string[]): Promise<number> {
@@ -179,7 +177,7 @@ async function main(args: readonly string[]): Promise<number> {
   let passed = 0;
   let failed = 0;
   const summary: string[] = [];
-  const take = async (step: Step): Promise<void> => {
+  for (const step of chosen) {
     const startedMs = Date.now();
     console.log(`\n── ${step.name}`);
     let result: StepResult;
@@ -195,13 +193,7 @@ async function main(args: readonly string[]): Promise<number> {
     summary.push(
       `${result.failed === 0 ? 'ok  ' : 'FAIL'} ${step.name.padEnd(26)} ${String(result.passed).padStart(5)} passed ${String(result.failed).padStart(4)} failed ${seconds.padStart(8)} s${result.note ? `  (${result.note})` : ''}`,
     );
-  };
-  const beside: Promise<void>[] = [];
-  for (const step of chosen) {
-    if (step.beside) beside.push(take(step));
-    else await take(step);
   }
-  await Promise.all(beside);
   console.log(`\n${summary.join('\n')}\n`);
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;

@@ -46,10 +46,10 @@ export interface StoredObject {
   /** By the store's clock, ms since 1970, often in whole seconds. */
   readonly lastModifiedMs: number | undefined;
   /**
-   * Where there is one, the memory of `body` is the receiver's alone, to move to another thread too. For when he holds no part of it any longer, so that it
-   * is used again; `memory`: where it is now, if it was moved. It need not be called.
+   * Where there is one, the memory of `body` is the receiver's alone. For when he holds no part of it any longer, so that it is used again. It need not
+   * be called.
    */
-  readonly release?: ((memory?: Uint8Array) => void) | undefined;
+  readonly release?: (() => void) | undefined;
 }
 
 export interface ObjectInfo {

@@ -1,5 +1,5 @@
 /**
- * Reading a large fragment from a directory: its ranges are digested on a thread, moved there and back (read-fragment.ts).
+ * Reading a large fragment from a directory, range by range, into memory that is used again (read-fragment.ts).
  */
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import type { Journal } from '../names.ts';
 import { readFragment, type Content } from './read-fragment.ts';
 
 const MIB = 1024 * 1024;
-/** Two whole ranges and a part of one that is moved too, or one that is not. */
+/** Two whole ranges and a part of one, large or small. */
 const LENGTHS = [19 * MIB, 16 * MIB + 100];
 
 let dir: string;

@@ -6,7 +6,7 @@
  *     After a failure nothing is held, after success the content alone, which the receiver releases.
  * E2  When this settles, no request of it is under way.
  */
-import { EMPTY_BYTES, ensureError, errorCode, Sha1, ThreadSha1 } from '../../base/index.ts';
+import { EMPTY_BYTES, ensureError, errorCode, Sha1 } from '../../base/index.ts';
 import { decompress } from '../format/codec.ts';
 import type { StoredObject } from '../../store/index.ts';
 import { CorruptFragmentError } from '../errors.ts';
@@ -33,8 +33,6 @@ export interface ReadLimits extends RoomLimits {
 }
 
 export const READ_LIMITS: ReadLimits = { requests: REQUESTS, bytes: HELD_BYTES, rangeBytes: RANGE_BYTES };
-/** Ranges that are worth moving to a thread to be digested, bytes: it takes 50 µs, and they are digested at 1 to 1.5 GB/s. */
-const THREAD_BYTES: number = 1024 * 1024;
 /** A damaged answer is asked for again, on new connections, this often: a proxy may have cut it, the object may be whole. */
 export const CORRUPT_ATTEMPTS = 3;
 
@@ -200,17 +198,12 @@ function compare(found: string, { sha1 }: Fragment): string | undefined {
   return found === sha1 ? undefined : `its SHA-1 is ${found}`;
 }
 
-/**
- * Ranges as they are, digested in their order while others are under way: on a thread beside where the store lets their memory be moved, because receiving
- * alone keeps this one busy.
- */
+/** Ranges as they are, digested in their order while others are under way. */
 class RawContent implements Gathering {
   readonly #fragment: Fragment;
   readonly #rangeBytes: number;
   readonly #pieces: Piece[] = [];
-  #sha1: Sha1 | ThreadSha1 | undefined;
-  /** Pieces that are with the thread. */
-  readonly #moved: Promise<void>[] = [];
+  readonly #sha1 = new Sha1();
   #digested = 0;
 
   constructor(fragment: Fragment, rangeBytes: number) {
@@ -223,26 +216,15 @@ class RawContent implements Gathering {
   }
 
   put(start: number, { body, release }: StoredObject): void {
-    this.#sha1 ??= release && body.length >= THREAD_BYTES ? new ThreadSha1() : new Sha1();
     this.#pieces[start / this.#rangeBytes] = { bytes: body, release };
     for (let piece = this.#pieces[this.#digested]; piece; piece = this.#pieces[++this.#digested])
-      this.#digest(this.#sha1, piece, this.#digested);
-  }
-
-  #digest(sha1: Sha1 | ThreadSha1, { bytes, release }: Piece, at: number): void {
-    if (sha1 instanceof Sha1) return sha1.update(bytes);
-    const back = sha1.update(bytes).then((moved) => {
-      this.#pieces[at] = { bytes: moved, release: release && (() => release(moved)) };
-    });
-    back.catch(() => undefined); // met again at the end, if it comes to that
-    this.#moved.push(back);
+      this.#sha1.update(piece.bytes);
   }
 
   async finish(): Promise<Content | string> {
     const { begin, end, storedBytes } = this.#fragment;
     if (storedBytes !== end - begin) return `it holds ${storedBytes} bytes`;
-    await Promise.all(this.#moved);
-    return compare(await (this.#sha1 ?? new Sha1()).hex(), this.#fragment) ?? this.#pieces;
+    return compare(this.#sha1.hex(), this.#fragment) ?? this.#pieces;
   }
 }
 

@@ -76,8 +76,8 @@ export class FileStore implements ObjectStore {
         const body = this.#memory.take(coveredBytes(call?.range, size));
         await readFully(file, body, call?.range?.start ?? 0);
         let given = false;
-        const release = (memory = body): void => {
-          if (!given) this.#memory.give(memory);
+        const release = (): void => {
+          if (!given) this.#memory.give(body);
           given = true;
         };
         return { body, size, lastModifiedMs: mtimeMs, release };

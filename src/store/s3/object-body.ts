@@ -11,8 +11,8 @@ import type { BodyPool } from '../body-pool.ts';
 export class ObjectBody extends Readable {
   /** The whole body, where its length was announced; rejects with the error that ended it. */
   readonly whole: Promise<Uint8Array> | undefined;
-  /** Gives the memory of `whole` back, when nobody holds a part of it; once. As StoredObject.release. */
-  readonly release: ((memory?: Uint8Array) => void) | undefined;
+  /** Gives the memory of `whole` back, when nobody holds a part of it; once. */
+  readonly release: (() => void) | undefined;
   readonly #into: Uint8Array | undefined;
   readonly #onMore: () => void;
   readonly #onEnd: (error: Error | null) => void;
@@ -42,10 +42,10 @@ export class ObjectBody extends Readable {
     const into = pool.take(bytes);
     this.#into = into; // every byte is written, or none is handed out
     let given = false;
-    this.release = (memory = into) => {
+    this.release = () => {
       if (given || !this.#complete) return; // what came to nothing may still be written to
       given = true;
-      pool.give(memory);
+      pool.give(into);
     };
     this.whole = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.whole.catch(() => undefined); // whoever reads a stream meets it there

@@ -187,8 +187,7 @@ export class S3Store implements ObjectStore {
         body,
         size: promised?.size ?? body.length,
         lastModifiedMs: answer.LastModified?.getTime(),
-        release:
-          answer.Body instanceof ObjectBody ? answer.Body.release : (memory = body): void => letGo(memory),
+        release: answer.Body instanceof ObjectBody ? answer.Body.release : (): void => letGo(body),
       };
     } catch (thrown) {
       answer.Body.destroy(); // or the connection stays taken
