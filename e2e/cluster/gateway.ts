@@ -10,6 +10,7 @@
  * then hears nothing; one to a port where nobody listens is accepted and then reset instead of refused.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { resetSocket } from './reset-socket.ts';
 
 /** Where a listener leads. */
 export interface Destination {
@@ -140,7 +141,7 @@ export class Gateway {
 
   #reset(splice: Splice): void {
     this.#splices.delete(splice);
-    for (const socket of [splice.near, splice.far]) if (socket?.destroyed === false) socket.resetAndDestroy();
+    for (const socket of [splice.near, splice.far]) if (socket?.destroyed === false) resetSocket(socket);
   }
 }
 

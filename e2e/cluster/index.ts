@@ -9,6 +9,7 @@ export { type Condition, type ContainerStatus, type KubeObject, type Lease, type
 export { Lifeline } from './lifeline.ts';
 export { freePort, isFree } from './ports.ts';
 export { startCluster, type ClusterOptions } from './process-cluster.ts';
+export { resetSocket } from './reset-socket.ts';
 export { startS3Server, type S3Server, type S3ServerOptions } from './s3-server.ts';
 export {
   type Cluster,

@@ -11,7 +11,7 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../cluster/index.ts';
+import { freePort, resetSocket } from '../cluster/index.ts';
 
 /** Whose bytes: a client's on the way to the server, or the server's answers. */
 export type Direction = 'to-server' | 'to-client';
@@ -173,10 +173,7 @@ class Connection {
 
   reset(): void {
     this.#over.abort();
-    for (const socket of [this.#client, this.#server]) {
-      if (socket.connecting) socket.destroy();
-      else socket.resetAndDestroy();
-    }
+    for (const socket of [this.#client, this.#server]) resetSocket(socket);
   }
 
   /** Carries one direction until its end or the connection's. Never rejects. */
