@@ -151,18 +151,26 @@ async function fetchPackages(options: FetchOptions): Promise<void> {
     await mkdir(join(work, 'root'));
     for (const archive of archives)
       await run(options.unpack, ['-x', archive, join(work, 'root')], limits(options));
-    if (fromCache(options.env)) return; // somebody else was faster, and may run it already
-    await rm(root, { recursive: true, force: true });
-    await rename(join(work, 'root'), root); // 3
+    await place(work, options);
   } catch (error) {
     options.signal?.throwIfAborted();
     const said =
       error instanceof Error && 'stderr' in error ? String(error.stderr).trim().split('\n')[0] : '';
-    // somebody else was faster: what they unpacked is as good
-    if (errorCode(error) === 'ENOTEMPTY' || errorCode(error) === 'EEXIST') return;
     throw missing(`apt could not fetch them (${said || String(error)})`);
   } finally {
     await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Puts what was unpacked into its place (3). Whoever was faster has put as good there, and may run it already: it is never removed. */
+async function place(work: string, { root, env }: FetchOptions): Promise<void> {
+  try {
+    await rename(join(work, 'root'), root);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
+    if (fromCache(env)) return;
+    await rename(root, join(work, 'incomplete')); // not of a fetch: those are whole from the beginning
+    await rename(join(work, 'root'), root);
   }
 }
 
