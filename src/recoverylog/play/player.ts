@@ -241,7 +241,7 @@ export class Player {
    */
   async handoff(options: HandoffOptions, signal?: AbortSignal): Promise<TakenOver> {
     assert(this.#phase === 'tailing', 'L3: only a player at the tail takes over', { phase: this.#phase });
-    const { clock } = this.#options;
+    const { clock, dir, disk } = this.#options;
     const startMs = clock.monotonicMs();
     await this.#pause();
     let session: Session | undefined;
@@ -251,7 +251,7 @@ export class Player {
       await this.#replayTo(session, signal);
       await this.#goLive(false, this.#recordHandoff(session), signal);
       const recorder = new Recorder({ session, fsm: this.#fsm });
-      const fs = new RecordedFs(this.#options.dir, recorder, this.#live, this.#options.disk);
+      const fs = new RecordedFs(dir, recorder, this.#live, clock, disk);
       return { session, recorder, fs, fenceMs: fencedMs - startMs, replayMs: clock.monotonicMs() - fencedMs };
     } catch (error) {
       session?.abandon('the takeover failed after the fence');

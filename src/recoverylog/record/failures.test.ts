@@ -12,6 +12,7 @@ import { RecordedFs as Fs } from './recorded-fs.ts';
 import { Recorder } from './recorder.ts';
 import { TrackedDirectory } from '../play/live-directory.ts';
 import {
+  calmTime,
   newLog,
   play,
   scriptedDisk,
@@ -139,7 +140,7 @@ async function primary(
   });
   const { disk, calls, release } = scriptedDisk(fate);
   const live_ = new TrackedDirectory({ resolve: () => undefined, paths: () => [] });
-  const fs = new Fs(dir, recorder, live_, disk);
+  const fs = new Fs(dir, recorder, live_, calmTime(clock).clock, disk);
   const told: Told = {
     acknowledged: {},
     begun: {},

@@ -1,9 +1,9 @@
 /**
  * The local files of a recorder: they follow the log at a short distance, as those of a standby do (docs/decisions/0034).
  *
- * F1  A file comes to the disk when it is read, when the log is synced, or when too much waits; one that dies before never does. Its writes follow in
- *     their order, gathered.
- * F2  What waits is bounded: WAITING_BYTES of data, UNBORN_FILES files.
+ * F1  A file comes to the disk when it is read, when the log is synced, or when too much waits or for too long; one that dies before never does. Its
+ *     writes follow in their order, gathered.
+ * F2  What waits is bounded: WAITING_BYTES of data, UNBORN_FILES files, and FOLLOW_MS, so that a disk that fails or is full is met soon.
  * F3  On the disk are exactly the names of those files that are there: a name that changes hands does so at once, unless it is of a file that is not.
  * F4  A call that fails breaks the recorder, for good.
  * F5  Nothing is made outside the directory: what a path leads to is looked at before a file is made, moved or removed below the top.
@@ -21,6 +21,8 @@ const WAITING_BYTES: number = 8 * 1024 * 1024;
 const FILE_WAITING_BYTES: number = 1024 * 1024;
 /** Files that are in memory only: the rhythm of rename-over stays in memory, and a sync makes no more than this. */
 const UNBORN_FILES = 1024;
+/** Longest that the disk is behind the log, ms: long enough for what is made to be renamed over, short enough for a person. */
+export const FOLLOW_MS = 1000;
 /** Files that are made at the same time, so that descriptors last. */
 const AT_ONCE = 32;
 /** Writes below this are put together before they go to the disk. */
@@ -56,6 +58,8 @@ export interface LocalFilesPorts {
   readonly dir: string;
   readonly disk: Disk;
   readonly namesOf: (fnode: number) => ReadonlySet<string>;
+  /** Called when the disk was level with the log and is not any more. */
+  readonly fellBehind: () => void;
   /** Breaks the recorder; gives the error to throw. */
   readonly fail: (what: string, cause: unknown) => HoldfastError;
 }
@@ -85,7 +89,7 @@ export class LocalFiles {
   create(fnode: number): LocalFile {
     const file = localFile(fnode);
     this.#files.set(fnode, file);
-    this.#behind.add(file);
+    this.#fallBehind(file);
     this.#unborn++;
     return file;
   }
@@ -144,7 +148,7 @@ export class LocalFiles {
     } else {
       file.runs.push({ offset, parts: [data], bytes: data.length });
     }
-    if (file.waiting === 0) this.#behind.add(file);
+    if (file.waiting === 0) this.#fallBehind(file);
     file.waiting += data.length;
     file.size = Math.max(file.size, offset + data.length);
     this.#waiting += data.length;
@@ -266,6 +270,11 @@ export class LocalFiles {
       }
       await disk.rename(beside, this.#local(path));
     });
+  }
+
+  #fallBehind(file: LocalFile): void {
+    if (this.#behind.size === 0) this.#ports.fellBehind();
+    this.#behind.add(file);
   }
 
   /** A file without a name that nobody has open is of no interest any more. */

@@ -1,63 +1,13 @@
 /**
  * What recorded files do: every kind of request, what it is in the log, and that the log gives the same directory back.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { fromUtf8, utf8 } from '../../base/index.ts';
 import { FrameReader } from '../format/frame.ts';
-import type { RecordedFile, RecordedFs } from '../index.ts';
-import { newLog, play, takeOver, treeOf, withTempDir, type TestLog } from '../testing/index.ts';
+import { newLog, play, put, scene, takeOver, treeOf, withTempDir, type TestLog } from '../testing/index.ts';
 import { lastSlots } from '../../journal/testing/index.ts';
-
-interface Scene {
-  readonly log: TestLog;
-  readonly dir: string;
-  /** Outside the directory, for what must not be touched. */
-  readonly outside: string;
-  readonly fs: RecordedFs;
-  readonly recorder: Awaited<ReturnType<typeof takeOver>>['recorder'];
-  /** Syncs, replays, and gives the one tree that disk and replay have. */
-  readonly replayed: () => Promise<Record<string, string>>;
-}
-
-async function scene(test: (scene: Scene) => Promise<void>): Promise<void> {
-  await withTempDir(async (root) => {
-    const log = newLog();
-    const dir = join(root, 'dir');
-    const outside = join(root, 'outside');
-    await mkdir(outside);
-    const { fs, recorder } = await takeOver(log, dir, 1);
-    const opened: RecordedFile[] = [];
-    const open = fs.open.bind(fs);
-    fs.open = (path, options) => {
-      const opening = open(path, options);
-      void opening.then(
-        (file) => opened.push(file),
-        () => undefined,
-      );
-      return opening;
-    };
-    let plays = 0;
-    const replayed = async (): Promise<Record<string, string>> => {
-      await fs.barrier();
-      const copy = join(root, `copy-${plays++}`);
-      await play(log, copy);
-      const tree = await treeOf(copy);
-      expect(await treeOf(dir)).toEqual(tree);
-      return tree;
-    };
-    await test({ log, dir, outside, fs, recorder, replayed });
-    for (const file of opened) await file.close();
-  });
-}
-
-async function put(fs: RecordedFs, path: string, text: string): Promise<void> {
-  const file = await fs.open(path, { create: true, truncate: true });
-  await file.write(utf8(text), 0);
-  await file.close();
-}
 
 /** What the log says, one word an operation. */
 async function ops(log: TestLog): Promise<string[]> {
@@ -423,78 +373,5 @@ describe('a property', () => {
       await second.fs.barrier();
       await play(log, join(root, 'copy'));
       expect(await treeOf(join(root, 'copy'))).toEqual({ '/IDENTITY': 'two' });
-    }));
-});
-
-describe('the local files', () => {
-  test('come to the disk with a sync, a read, or when there is much of them; what dies before never does', () =>
-    scene(async ({ dir, fs, replayed }) => {
-      const here = (path: string): boolean => existsSync(join(dir, path));
-      await put(fs, '/synced', 's');
-      await put(fs, '/dies', 'd');
-      await fs.unlink('/dies');
-      const read = await fs.open('/read', { create: true });
-      await read.append(utf8('r'));
-      expect([here('synced'), here('dies'), here('read')]).toEqual([false, false, false]);
-      expect(fromUtf8(await read.readAll())).toBe('r');
-      expect(here('read')).toBe(true);
-      for (let i = 0; i < 1100; i++) await put(fs, `/many/${i}`, `${i}`);
-      expect([here('synced'), here('many/0')]).toEqual([true, true]);
-      const big = await fs.open('/big', { create: true });
-      await big.append(Buffer.alloc(2_000_000, 'x'));
-      expect(here('big')).toBe(true);
-      expect(Object.keys(await replayed()).length).toBe(1103);
-    }));
-
-  test('that are unlinked while data waits or is on its way leave nothing behind', () =>
-    scene(async ({ fs, replayed }) => {
-      for (let i = 0; i < 20; i++) {
-        const file = await fs.open('/a', { create: true });
-        const writing = file.write(Buffer.alloc(1_500_000, `${i}`), 0);
-        const unlinking = fs.unlink('/a');
-        await Promise.all([writing, unlinking, file.close()]);
-      }
-      expect(await replayed()).toEqual({});
-    }));
-
-  test('hold what came in the wrong order, over itself, and with gaps', () =>
-    scene(async ({ fs, replayed }) => {
-      const file = await fs.open('/a', { create: true });
-      await Promise.all([
-        file.write(utf8('world'), 6),
-        file.write(utf8('hello'), 0),
-        file.write(utf8('W'), 6),
-        file.write(utf8('end'), 15),
-        file.write(new Uint8Array(0), 100),
-      ]);
-      expect(file.size()).toBe(18);
-      expect(await replayed()).toEqual({ '/a': 'hello\0World\0\0\0\0end' });
-    }));
-
-  test('a write beyond what positions reach is refused, and breaks nothing', () =>
-    scene(async ({ fs, replayed }) => {
-      const file = await fs.open('/a', { create: true });
-      for (const offset of [-1, 0.5, Number.NaN, Number.MAX_SAFE_INTEGER])
-        await expect(file.write(utf8('xy'), offset)).rejects.toMatchObject({ code: 'POSITION_OUT_OF_RANGE' });
-      await file.append(utf8('fine'));
-      expect(await replayed()).toEqual({ '/a': 'fine' });
-    }));
-
-  test('a truncation that a crash cut short left the old content; the next primary clears its traces away', () =>
-    withTempDir(async (root) => {
-      const log = newLog();
-      const first = await takeOver(log, join(root, '1'), 1);
-      await put(first.fs, '/a', 'acknowledged');
-      await first.fs.barrier();
-      // What a truncation records before it gives the names over (contents.ts E2).
-      first.recorder.record([{ create: { path: '/.truncating' } }]);
-      await first.recorder.barrier();
-      const second = await takeOver(log, join(root, '2'), 2);
-      await second.fs.barrier();
-      expect(await second.fs.readdir('/')).toEqual(['a']);
-      await play(log, join(root, 'copy'));
-      expect(await treeOf(join(root, 'copy'))).toEqual({ '/a': 'acknowledged' });
-      expect(await treeOf(join(root, '2'))).toEqual({ '/a': 'acknowledged' });
-      await rm(join(root, 'copy'), { recursive: true });
     }));
 });

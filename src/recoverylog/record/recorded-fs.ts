@@ -10,13 +10,13 @@
  * Y5  Directories are not recorded; they come into being with the files in them. They cannot be renamed or removed.
  * Y6  What was synced is in the log and in the local files.
  */
-import { fromUtf8 } from '../../base/index.ts';
+import { fromUtf8, type Clock } from '../../base/index.ts';
 import { RecordedFsError } from '../errors.ts';
 import type { DirectoryChange, TrackedDirectory } from '../play/live-directory.ts';
 import { localPath } from '../paths.ts';
 import { Contents } from './contents.ts';
 import { nodeDisk, type Disk } from './disk.ts';
-import { LocalFiles, type LocalFile } from './local-files.ts';
+import { FOLLOW_MS, LocalFiles, type LocalFile } from './local-files.ts';
 import { Names, parentOf, TRUNCATING } from './names.ts';
 import { OpenFile, type Access, type FileContext, type RecordedFile } from './recorded-file.ts';
 import type { BarrierOptions, OpBody, Recorder } from './recorder.ts';
@@ -46,8 +46,12 @@ export class RecordedFs {
   readonly #local: LocalFiles;
   readonly #serial = new Serial();
   readonly #context: FileContext;
+  readonly #clock: Clock;
+  /** The disk will follow without being asked (F2). */
+  #isFollowing = false;
 
-  constructor(dir: string, recorder: Recorder, live: TrackedDirectory, disk: Disk = nodeDisk) {
+  constructor(dir: string, recorder: Recorder, live: TrackedDirectory, clock: Clock, disk: Disk = nodeDisk) {
+    this.#clock = clock;
     this.#dir = dir;
     this.#recorder = recorder;
     this.#live = live;
@@ -56,6 +60,7 @@ export class RecordedFs {
       dir,
       disk,
       namesOf: (fnode) => recorder.namesOf(fnode),
+      fellBehind: () => this.#followSoon(),
       fail: (what, cause) => recorder.fail(what, cause),
     });
     this.#local = local;
@@ -187,6 +192,16 @@ export class RecordedFs {
       return { future };
     });
     await durable.future;
+  }
+
+  /** The disk is not behind for longer than FOLLOW_MS, whether anybody syncs or not. */
+  #followSoon(): void {
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    this.#clock.timer(FOLLOW_MS, () => {
+      this.#isFollowing = false;
+      void this.#run(() => this.#local.settleAll()).catch(() => undefined); // the recorder is broken then, and tells
+    });
   }
 
   /** Y1; once the recorder is broken it says so, whatever is asked for. */

@@ -34,7 +34,9 @@ export {
   withTempDir,
   type PlainLog,
   type TestLog,
+  calmTime,
 } from './test-log.ts';
+export { put, scene } from './scene.ts';
 export { opsLog, workloadLog, type Workload } from './workload-log.ts';
 export { naivePlay } from './naive-play.ts';
 export { neededRanges, OpLog, type LoggedOp } from './op-log.ts';

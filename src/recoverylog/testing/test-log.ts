@@ -9,6 +9,7 @@ import { openSession, type Journal, type SessionOptions } from '../../journal/in
 import { lastSlots, realTimeJournal, type CalmJournal } from '../../journal/testing/index.ts';
 import type { FsmHints } from '../format/hints.ts';
 import { Player, type PlayerOptions, type TakenOver } from '../play/player.ts';
+import { FOLLOW_MS } from '../record/local-files.ts';
 
 export type TestLog = CalmJournal<Clock>;
 /** What playing one needs. */
@@ -37,6 +38,27 @@ export async function logHolding(bytes: Uint8Array, slotBytes = 1e6, name?: stri
 }
 
 let authors = 1000;
+
+/** The time of a log whose primary's disk follows when the test says so, not when FOLLOW_MS have passed. */
+export function calmTime(real: Clock): { readonly clock: Clock; readonly follow: () => void } {
+  const waiting = new Set<() => void>();
+  const clock: Clock = {
+    wallMs: () => real.wallMs(),
+    monotonicMs: () => real.monotonicMs(),
+    sleep: (delayMs, signal) => real.sleep(delayMs, signal),
+    timer: (delayMs, fire) => {
+      if (delayMs !== FOLLOW_MS) return real.timer(delayMs, fire);
+      waiting.add(fire);
+      return { cancel: () => waiting.delete(fire) };
+    },
+  };
+  const follow = (): void => {
+    const due = [...waiting];
+    waiting.clear();
+    for (const fire of due) fire();
+  };
+  return { clock, follow };
+}
 
 /** A directory that is removed afterwards. */
 export async function withTempDir<T>(use: (dir: string) => Promise<T>): Promise<T> {
