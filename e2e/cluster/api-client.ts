@@ -4,6 +4,8 @@
  *
  * 1. Every answer outside 2xx is an ApiStatusError that carries the status code and the server's reason.
  * 2. A request has a deadline; a watch has none, and ends when its connection ends or its signal fires.
+ * 3. HTTP/1.1, as the product: undici would take HTTP/2 when it is offered, and Node's session then spins without end, taking memory by the gigabyte, when
+ *    requests are given up while the API server is away.
  */
 import { Agent, buildConnector, request } from 'undici';
 import { HarnessError } from './errors.ts';
@@ -81,6 +83,7 @@ export class ApiClient {
       cert: access.certPem,
       key: access.keyPem,
       timeout: REQUEST_TIMEOUT_MS,
+      allowH2: false, // 3
     });
     const { via } = access;
     this.#agent = new Agent({

@@ -28,7 +28,7 @@ export interface ProbeTarget {
 
 /** Certificates are not checked by HTTPS probes, as in Kubernetes. */
 const insecure = new Agent({
-  connect: { rejectUnauthorized: false },
+  connect: { rejectUnauthorized: false, allowH2: false }, // api-client.ts 3
   keepAliveTimeout: 1,
   keepAliveMaxTimeout: 1,
 });

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { sha1Hex } from './checksum.ts';
 import { toHex } from './bytes.ts';
+import { areShared, ThreadSha1 } from './sha1-thread.ts';
 
 /** Up to this length the digest costs less than a turn of the event loop, bytes; and simulated code never leaves its own thread. */
 const INLINE_BYTES = 256 * 1024;
@@ -11,6 +12,11 @@ const INLINE_BYTES = 256 * 1024;
 /** SHA-1 of `data` in lower-case hex. The data must not change meanwhile. */
 export async function sha1HexOf(data: Uint8Array): Promise<string> {
   if (data.length <= INLINE_BYTES) return sha1Hex(data);
+  if (areShared(data)) {
+    const digest = new ThreadSha1();
+    digest.update(data);
+    return await digest.hex();
+  }
   return toHex(new Uint8Array(await crypto.subtle.digest('SHA-1', data as Uint8Array<ArrayBuffer>)));
 }
 

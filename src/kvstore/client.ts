@@ -131,7 +131,8 @@ export class KvClient {
   readonly #options: KvClientOptions;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #agent: Agent = new Agent({ pipelining: 1 });
+  /** HTTP/1.1: Node's HTTP/2 sessions spin without end when requests are given up while their server is away. */
+  readonly #agent: Agent = new Agent({ pipelining: 1, allowH2: false });
 
   constructor(options: KvClientOptions) {
     this.#options = options;

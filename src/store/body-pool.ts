@@ -1,6 +1,6 @@
 /**
  * Memory of large bodies that was given back, for the next ones of the same length. Fresh memory has to be mapped, page by page, and collected
- * afterwards: for ranges read one after another that costs as much as receiving them. What is not kept is freed at once.
+ * afterwards: for ranges read one after another that costs as much as receiving them. Threads share it, so that another one can digest what came.
  */
 import { letGo } from '../base/index.ts';
 
@@ -13,11 +13,14 @@ export class BodyPool {
   readonly #free: Uint8Array[] = [];
   #bytes = 0;
 
-  /** Memory of exactly `bytes`, all of its buffer, with anything in it. */
+  /** Memory of exactly `bytes`, all of its buffer, with anything in it. Large memory is shared memory. */
   take(bytes: number): Uint8Array {
     const at = this.#free.findIndex(({ length }) => length === bytes);
     const [found] = at < 0 ? [] : this.#free.splice(at, 1);
-    if (!found) return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    if (!found)
+      return bytes < LEAST_BYTES
+        ? new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer)
+        : new Uint8Array(new SharedArrayBuffer(bytes));
     this.#bytes -= bytes;
     return found;
   }

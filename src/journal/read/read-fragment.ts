@@ -6,7 +6,7 @@
  *     After a failure nothing is held, after success the content alone, which the receiver releases.
  * E2  When this settles, no request of it is under way.
  */
-import { EMPTY_BYTES, ensureError, errorCode, Sha1 } from '../../base/index.ts';
+import { areShared, EMPTY_BYTES, ensureError, errorCode, Sha1, ThreadSha1 } from '../../base/index.ts';
 import { decompress } from '../format/codec.ts';
 import type { StoredObject } from '../../store/index.ts';
 import { CorruptFragmentError } from '../errors.ts';
@@ -119,6 +119,7 @@ class Attempt {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       await this.#fetch();
+      if (this.#failed) this.#gathering.abandon();
       const outcome = this.#failed ?? { outcome: await this.#gathering.finish() };
       if ('error' in outcome) throw outcome.error;
       if (typeof outcome.outcome === 'string') this.#release(this.#held);
@@ -192,18 +193,23 @@ interface Gathering {
   put(start: number, found: StoredObject): void;
   /** After all ranges: the content, or what is wrong with it. */
   finish(): Promise<Content | string>;
+  /** Instead: nobody wants it. */
+  abandon(): void;
 }
 
 function compare(found: string, { sha1 }: Fragment): string | undefined {
   return found === sha1 ? undefined : `its SHA-1 is ${found}`;
 }
 
-/** Ranges as they are, digested in their order while others are under way. */
+/**
+ * Ranges as they are, digested in their order while others are under way: on a thread beside where threads share their memory, because receiving alone
+ * keeps this one busy.
+ */
 class RawContent implements Gathering {
   readonly #fragment: Fragment;
   readonly #rangeBytes: number;
   readonly #pieces: Piece[] = [];
-  readonly #sha1 = new Sha1();
+  #sha1: Sha1 | ThreadSha1 | undefined;
   #digested = 0;
 
   constructor(fragment: Fragment, rangeBytes: number) {
@@ -218,13 +224,23 @@ class RawContent implements Gathering {
   put(start: number, { body, release }: StoredObject): void {
     this.#pieces[start / this.#rangeBytes] = { bytes: body, release };
     for (let piece = this.#pieces[this.#digested]; piece; piece = this.#pieces[++this.#digested])
-      this.#sha1.update(piece.bytes);
+      this.#digest(piece.bytes);
   }
 
   async finish(): Promise<Content | string> {
     const { begin, end, storedBytes } = this.#fragment;
+    const found = await (this.#sha1 ?? new Sha1()).hex();
     if (storedBytes !== end - begin) return `it holds ${storedBytes} bytes`;
-    return compare(this.#sha1.hex(), this.#fragment) ?? this.#pieces;
+    return compare(found, this.#fragment) ?? this.#pieces;
+  }
+
+  #digest(bytes: Uint8Array): void {
+    this.#sha1 ??= areShared(bytes) ? new ThreadSha1() : new Sha1();
+    this.#sha1.update(bytes);
+  }
+
+  abandon(): void {
+    if (this.#sha1 instanceof ThreadSha1) this.#sha1.abandon();
   }
 }
 
@@ -246,6 +262,10 @@ class CompressedContent implements Gathering {
     this.#stored ??= new Uint8Array(this.#fragment.storedBytes);
     this.#stored.set(body, start);
     release?.();
+  }
+
+  abandon(): void {
+    this.#stored = undefined;
   }
 
   async finish(): Promise<Content | string> {
