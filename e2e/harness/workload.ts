@@ -15,8 +15,8 @@ import { History, writeKey, type Verdict } from './history.ts';
 import { PrimaryFinder } from './primary-finder.ts';
 
 /** Pause between two writes by default: enough writes to time a gap to about this precision, few enough to read everything back at the end. */
-const WRITE_PAUSE_MS = 20;
-const READ_PAUSE_MS = 40;
+const WRITE_PAUSE_MS = 50;
+const READ_PAUSE_MS = 100;
 /** A client gives a call this long in all; longer than any outage that a scenario makes. */
 const CALL_DEADLINE_MS = 120_000;
 const PAGE = 1000;

@@ -8,14 +8,16 @@ const handle = await open(process.execPath);
 const FileHandle = Object.getPrototypeOf(handle);
 await handle.close();
 
-const { write } = FileHandle;
 let isFull = false;
 
-FileHandle.write = function (...args) {
-  if (!isFull) return write.apply(this, args);
-  const error = new Error('ENOSPC: no space left on device, write');
-  return Promise.reject(Object.assign(error, { code: 'ENOSPC', errno: -28, syscall: 'write' }));
-};
+for (const call of ['write', 'writev']) {
+  const real = FileHandle[call];
+  FileHandle[call] = function (...args) {
+    if (!isFull) return real.apply(this, args);
+    const error = new Error(`ENOSPC: no space left on device, ${call}`);
+    return Promise.reject(Object.assign(error, { code: 'ENOSPC', errno: -28, syscall: call }));
+  };
+}
 
 process.on('SIGUSR2', () => {
   isFull = true;

@@ -4,6 +4,7 @@
  * 1. Pieces are copied before `add` returns: their memory belongs to the connection.
  * 2. Whoever wants a stream gets one in either case; the SDK reads the documents of errors so.
  * 3. Ending early, by error or by `destroy`, ends the request.
+ * 4. Memory may be such that threads share it. `set` would go byte by byte there, since a piece begins anywhere; `fill`, with what just fits, does not.
  */
 import { Readable } from 'node:stream';
 import type { BodyPool } from '../body-pool.ts';
@@ -62,7 +63,7 @@ export class ObjectBody extends Readable {
     this.#received += piece.length;
     if (!this.#into) return this.push(Buffer.from(piece)); // 1
     if (this.#received > this.#into.length) this.destroy(new RangeError('the body is longer than announced'));
-    else this.#into.set(piece, at);
+    else copyInto(this.#into, piece, at); // 4
     return true;
   }
 
@@ -92,4 +93,9 @@ export class ObjectBody extends Readable {
     this.#onEnd(why); // 3
     done(error);
   }
+}
+
+/** 4 */
+function copyInto(into: Uint8Array, piece: Uint8Array, at: number): void {
+  if (piece.length > 0) Buffer.prototype.fill.call(into, piece, at, at + piece.length);
 }
