@@ -15,6 +15,7 @@ function badRequest(what: string): StoreError {
 export function checkGet(key: string, call: GetCall | undefined): void {
   checkKey(key);
   const range = call?.range;
+  if (!range && call?.onPart) throw badRequest('Parts are asked for without a range');
   if (!range) return;
   const { start, end } = range;
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end <= start)

@@ -7,7 +7,7 @@ import { letGo } from '../base/index.ts';
 /** Smaller bodies are not worth it. */
 const LEAST_BYTES: number = 1024 * 1024;
 /** Kept at most, bytes: what a reader gives back while it asks for the next. */
-const MOST_BYTES: number = 32 * 1024 * 1024;
+const MOST_BYTES: number = 64 * 1024 * 1024;
 
 export class BodyPool {
   readonly #free: Uint8Array[] = [];

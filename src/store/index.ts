@@ -28,6 +28,7 @@ export {
 export { LATENCY_BODY_BYTES, type OperationLatency } from './probe/latency.ts';
 export {
   LIST_PAGE_LIMIT,
+  type BodyPart,
   type ByteRange,
   type CreateOutcome,
   type GetCall,

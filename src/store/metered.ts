@@ -18,6 +18,7 @@ import {
 } from '../base/index.ts';
 import { lengthOf, type Body } from './body.ts';
 import type {
+  BodyPart,
   CreateOutcome,
   GetCall,
   ListCall,
@@ -78,12 +79,14 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
 
 export class MeteredStore implements ObjectStore {
   readonly url: string;
+  readonly streams: boolean;
   readonly #inner: ObjectStore;
   readonly #metrics: StoreMetrics;
   readonly #clock: Clock;
 
   constructor(inner: ObjectStore, metrics: StoreMetrics, clock: Clock) {
     this.url = inner.url;
+    this.streams = inner.streams === true;
     this.#inner = inner;
     this.#metrics = metrics;
     this.#clock = clock;
@@ -96,7 +99,13 @@ export class MeteredStore implements ObjectStore {
   }
 
   async get(key: string, call?: GetCall): Promise<StoredObject | undefined> {
-    const object = await this.#observe('get', this.#inner.get(key, call), presence);
+    const onPart =
+      call?.onPart &&
+      ((part: BodyPart): void => {
+        this.#metrics.bytes.add(part.bytes.length, { direction: 'in' });
+        call.onPart!(part);
+      });
+    const object = await this.#observe('get', this.#inner.get(key, { ...call, onPart }), presence);
     if (object) this.#metrics.bytes.add(object.body.length, { direction: 'in' });
     return object;
   }

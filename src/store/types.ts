@@ -28,6 +28,18 @@ export interface ByteRange {
 
 export interface GetCall extends StoreCall {
   readonly range?: ByteRange | undefined;
+  /**
+   * With a range: takes the body part by part, in order, as it arrives; `body` is what is left behind the last one, all of it from a store that does not
+   * stream. After an error some parts were taken, and no more will be.
+   */
+  readonly onPart?: ((part: BodyPart) => void) | undefined;
+}
+
+/** A part of a body, in memory of its own. */
+export interface BodyPart {
+  readonly bytes: Uint8Array;
+  /** As StoredObject.release. */
+  readonly release: () => void;
 }
 
 export interface ListCall extends StoreCall {
@@ -85,6 +97,11 @@ export type Versioning = 'off' | 'on' | 'suspended' | 'unknown';
 export interface ObjectStore {
   /** Canonical, without credentials; safe to log and to show. */
   readonly url: string;
+  /**
+   * Bodies come in parts (GetCall.onPart), from so near that one connection is as fast as many: what is wanted of an object is best asked for at once, and
+   * all of it may cost the store less than a range does.
+   */
+  readonly streams?: boolean;
   /**
    * Creates `key` unless it exists: one attempt (S2). Never throws. `body`, in one piece or in several, must not change before the outcome, and
    * after `undecided` not at all: it may still be on its way. After `created` the store reads it no more.

@@ -1,7 +1,7 @@
 /**
  * Reading what lies below a floor: fragments, announced holes and past fences, in the order of their offsets.
  *
- * M1  Fragments are fetched ahead of their delivery (read-ahead.ts) and held piece by piece until they are delivered: READ_LIMITS.bytes in memory,
+ * M1  Fragments are fetched ahead of their delivery (read-ahead.ts) and held piece by piece until they are delivered: ReadLimits.bytes in memory,
  *     whatever the journal's length.
  * M2  A fragment that is gone ends this part as 'moved': the plan was old, or content is lost; the owner finds out which.
  * M3  Fences are delivered where they stood, also inside a fragment: what an old session left unfinished ends there.

@@ -9,7 +9,7 @@
 import { raceAbort } from '../../base/index.ts';
 import type { Fragment } from '../format/fragment.ts';
 import type { Journal } from '../names.ts';
-import { fetchFragment, READ_LIMITS, type Content, type ReadLimits } from './read-fragment.ts';
+import { fetchFragment, limitsOf, type Content, type ReadLimits } from './read-fragment.ts';
 import { ReadRoom } from './read-room.ts';
 
 /** One stretch of fetching, from a beginning to a failure or a stop. */
@@ -29,7 +29,11 @@ export class ReadAhead {
   #signal: AbortSignal | undefined;
 
   /** `fragments`: in the order of delivery. */
-  constructor(journal: Journal, fragments: readonly Fragment[], limits: ReadLimits = READ_LIMITS) {
+  constructor(
+    journal: Journal,
+    fragments: readonly Fragment[],
+    limits: ReadLimits = limitsOf(journal.store),
+  ) {
     this.#journal = journal;
     this.#fragments = fragments;
     this.#limits = limits;

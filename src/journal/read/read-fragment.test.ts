@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { sha1Hex } from '../../base/index.ts';
-import { openStore } from '../../store/index.ts';
+import { openStore, type ObjectStore } from '../../store/index.ts';
 import { CorruptFragmentError } from '../errors.ts';
 import { fragmentKey, type Fragment } from '../format/fragment.ts';
 import type { Journal } from '../names.ts';
@@ -39,7 +39,36 @@ async function stored(length: number): Promise<Fragment> {
 
 const digestOf = (content: Content): string => sha1Hex(Buffer.concat(content.map(({ bytes }) => bytes)));
 
+/** The same store as one that streams: parts of any length, as they come. */
+function streaming(store: ObjectStore, asked: unknown[]): ObjectStore {
+  return {
+    url: store.url,
+    streams: true,
+    create: (...call) => store.create(...call),
+    head: (...call) => store.head(...call),
+    list: (...call) => store.list(...call),
+    delete: (...call) => store.delete(...call),
+    close: () => store.close(),
+    get: async (key, call) => {
+      asked.push(call?.range);
+      const found = await store.get(key, { ...call, onPart: undefined });
+      if (!found || !call?.onPart) return found;
+      for (let at = 0, length = 1; at < found.body.length; at += length, length = 3 * length + 1)
+        call.onPart({ bytes: found.body.slice(at, at + length), release: () => undefined });
+      return { ...found, body: new Uint8Array(0) };
+    },
+  };
+}
+
 describe.each(LENGTHS)('a fragment of %d bytes', (length) => {
+  test('comes in one request from a store that streams', async () => {
+    const fragment = await stored(length);
+    const asked: unknown[] = [];
+    const content = await readFragment({ ...journal, store: streaming(journal.store, asked) }, fragment);
+    expect(digestOf(content!)).toBe(fragment.sha1);
+    expect(asked).toEqual([{ start: 0, end: length }]);
+  });
+
   test('comes whole and in order, also in memory that was used before', async () => {
     const fragment = await stored(length);
     for (let round = 0; round < 3; round++) {

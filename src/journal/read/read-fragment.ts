@@ -8,7 +8,7 @@
  */
 import { areShared, EMPTY_BYTES, ensureError, errorCode, Sha1, ThreadSha1 } from '../../base/index.ts';
 import { decompress } from '../format/codec.ts';
-import type { StoredObject } from '../../store/index.ts';
+import type { BodyPart, ObjectStore, StoredObject } from '../../store/index.ts';
 import { CorruptFragmentError } from '../errors.ts';
 import { fragmentKey, MAX_FRAGMENT_BYTES, type Fragment } from '../format/fragment.ts';
 import type { Journal } from '../names.ts';
@@ -33,6 +33,18 @@ export interface ReadLimits extends RoomLimits {
 }
 
 export const READ_LIMITS: ReadLimits = { requests: REQUESTS, bytes: HELD_BYTES, rangeBytes: RANGE_BYTES };
+/** Of a store that streams: a fragment a GET, the next one while the first is delivered. */
+export const STREAM_LIMITS: ReadLimits = {
+  requests: 2,
+  bytes: 2 * MAX_FRAGMENT_BYTES,
+  rangeBytes: MAX_FRAGMENT_BYTES,
+};
+
+/** What suits a store. */
+export function limitsOf({ streams }: ObjectStore): ReadLimits {
+  return streams ? STREAM_LIMITS : READ_LIMITS;
+}
+
 /** A damaged answer is asked for again, on new connections, this often: a proxy may have cut it, the object may be whole. */
 export const CORRUPT_ATTEMPTS = 3;
 
@@ -52,11 +64,9 @@ export async function readFragment(
   fragment: Fragment,
   signal?: AbortSignal,
 ): Promise<Content | undefined> {
-  return await fetchFragment(journal, fragment, new ReadRoom(READ_LIMITS), {
-    turn: 0,
-    rangeBytes: RANGE_BYTES,
-    signal,
-  });
+  const limits = limitsOf(journal.store);
+  const { rangeBytes } = limits;
+  return await fetchFragment(journal, fragment, new ReadRoom(limits), { turn: 0, rangeBytes, signal });
 }
 
 export interface FetchOptions {
@@ -106,10 +116,7 @@ class Attempt {
     this.#room = room;
     this.#options = options;
     this.#fresh = fresh;
-    this.#gathering =
-      fragment.codec === 'raw'
-        ? new RawContent(fragment, options.rangeBytes)
-        : new CompressedContent(fragment);
+    this.#gathering = fragment.codec === 'raw' ? new RawContent(fragment) : new CompressedContent(fragment);
   }
 
   async run(): Promise<Content | string> {
@@ -161,11 +168,22 @@ class Attempt {
     try {
       signal.throwIfAborted();
       const range = { start, end };
-      const found = await this.#journal.store.get(key, { range, signal, freshConnection: this.#fresh });
-      if (!found) this.#fail({ outcome: 'absent' });
-      else if (found.size !== this.#fragment.storedBytes || found.body.length !== end - start)
+      let at = start;
+      const take = (bytes: Uint8Array, release: StoredObject['release']): void => {
+        if (!this.#failed && bytes.length > 0) this.#gathering.put(at, { bytes, release });
+        at += bytes.length;
+      };
+      const onPart = ({ bytes, release }: BodyPart): void => take(bytes, release);
+      const found = await this.#journal.store.get(key, {
+        range,
+        signal,
+        freshConnection: this.#fresh,
+        onPart,
+      });
+      if (!found) return this.#fail({ outcome: 'absent' });
+      take(found.body, found.release);
+      if (found.size !== this.#fragment.storedBytes || at !== end)
         this.#fail({ outcome: 'the object has another length than its index says' });
-      else if (!this.#failed) this.#gathering.put(start, found);
     } catch (error) {
       this.#fail({ error });
     } finally {
@@ -190,7 +208,7 @@ interface Gathering {
   /** Bytes that are held from this range on. */
   cost(start: number, end: number): number;
   /** A range, in any order. */
-  put(start: number, found: StoredObject): void;
+  put(start: number, piece: Piece): void;
   /** After all ranges: the content, or what is wrong with it. */
   finish(): Promise<Content | string>;
   /** Instead: nobody wants it. */
@@ -207,24 +225,29 @@ function compare(found: string, { sha1 }: Fragment): string | undefined {
  */
 class RawContent implements Gathering {
   readonly #fragment: Fragment;
-  readonly #rangeBytes: number;
   readonly #pieces: Piece[] = [];
+  /** What came before its turn, by where it begins. */
+  readonly #waiting = new Map<number, Piece>();
   #sha1: Sha1 | ThreadSha1 | undefined;
+  /** How far it was digested, bytes. */
   #digested = 0;
 
-  constructor(fragment: Fragment, rangeBytes: number) {
+  constructor(fragment: Fragment) {
     this.#fragment = fragment;
-    this.#rangeBytes = rangeBytes;
   }
 
   cost(start: number, end: number): number {
     return end - start;
   }
 
-  put(start: number, { body, release }: StoredObject): void {
-    this.#pieces[start / this.#rangeBytes] = { bytes: body, release };
-    for (let piece = this.#pieces[this.#digested]; piece; piece = this.#pieces[++this.#digested])
-      this.#digest(piece.bytes);
+  put(start: number, piece: Piece): void {
+    this.#waiting.set(start, piece);
+    for (let next = this.#waiting.get(this.#digested); next; next = this.#waiting.get(this.#digested)) {
+      this.#waiting.delete(this.#digested);
+      this.#pieces.push(next);
+      this.#digested += next.bytes.length;
+      this.#digest(next.bytes);
+    }
   }
 
   async finish(): Promise<Content | string> {
@@ -258,9 +281,9 @@ class CompressedContent implements Gathering {
     return start === 0 ? storedBytes + end - begin : 0;
   }
 
-  put(start: number, { body, release }: StoredObject): void {
+  put(start: number, { bytes, release }: Piece): void {
     this.#stored ??= new Uint8Array(this.#fragment.storedBytes);
-    this.#stored.set(body, start);
+    this.#stored.set(bytes, start);
     release?.();
   }
 

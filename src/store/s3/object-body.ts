@@ -1,27 +1,39 @@
 /**
- * The body of an answer as it comes in: copied into one buffer of the announced length, or handed on as a stream where that is not known.
+ * The body of an answer as it comes in: copied once, into parts of memory that is used again, or handed on as a stream where its length is not known.
  *
  * 1. Pieces are copied before `add` returns: their memory belongs to the connection.
  * 2. Whoever wants a stream gets one in either case; the SDK reads the documents of errors so.
  * 3. Ending early, by error or by `destroy`, ends the request.
  * 4. Memory may be such that threads share it. `set` would go byte by byte there, since a piece begins anywhere; `fill`, with what just fits, does not.
+ * 5. A part that is not full may still be written to: it is nobody's.
  */
 import { Readable } from 'node:stream';
+import { EMPTY_BYTES } from '../../base/index.ts';
 import type { BodyPool } from '../body-pool.ts';
+import type { BodyPart } from '../types.ts';
+
+/** Bytes of a part, the last one excepted: as many as a reader asks for at a time, so that both use the same memory. */
+export const PART_BYTES: number = 8 * 1024 * 1024;
 
 export class ObjectBody extends Readable {
-  /** The whole body, where its length was announced; rejects with the error that ended it. */
+  /** The whole body, where its length was announced, or nothing when its parts are delivered; rejects with the error that ended it. */
   readonly whole: Promise<Uint8Array> | undefined;
-  /** Gives the memory of `whole` back, when nobody holds a part of it; once. */
-  readonly release: (() => void) | undefined;
-  readonly #into: Uint8Array | undefined;
+  readonly #bytes: number | undefined;
+  readonly #pool: BodyPool;
   readonly #onMore: () => void;
   readonly #onEnd: (error: Error | null) => void;
+  /** Full ones that nobody has taken. */
+  readonly #parts: BodyPart[] = [];
+  #deliver: ((part: BodyPart) => void) | undefined;
+  /** The part that is being filled. */
+  #part: Uint8Array | undefined;
+  #filled = 0;
   #received = 0;
   #complete = false;
   #settle:
     | { readonly resolve: (whole: Uint8Array) => void; readonly reject: (error: Error) => void }
     | undefined;
+  #release: (() => void) | undefined;
 
   /**
    * @param bytes announced length, when it is to be collected
@@ -36,18 +48,12 @@ export class ObjectBody extends Readable {
     onEnd: (error: Error | null) => void,
   ) {
     super();
+    this.#bytes = bytes;
+    this.#pool = pool;
     this.#onMore = onMore;
     this.#onEnd = onEnd;
     this.on('error', () => undefined); // an error before anybody listens is seen by whoever reads next
     if (bytes === undefined) return;
-    const into = pool.take(bytes);
-    this.#into = into; // every byte is written, or none is handed out
-    let given = false;
-    this.release = () => {
-      if (given || !this.#complete) return; // what came to nothing may still be written to
-      given = true;
-      pool.give(into);
-    };
     this.whole = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.whole.catch(() => undefined); // whoever reads a stream meets it there
   }
@@ -57,23 +63,73 @@ export class ObjectBody extends Readable {
     return this.#received;
   }
 
+  /** Gives the memory of `whole` back, when nobody holds a part of it; once. */
+  readonly release = (): void => {
+    this.#release?.();
+    this.#release = undefined;
+  };
+
+  /** From now on each part goes there when it is full, those that were before at once. */
+  deliver(to: (part: BodyPart) => void): void {
+    this.#deliver = to;
+    for (const part of this.#parts.splice(0)) to(part);
+  }
+
   /** A piece. False when nobody wants more for now. */
   add(piece: Uint8Array): boolean {
-    const at = this.#received;
     this.#received += piece.length;
-    if (!this.#into) return this.push(Buffer.from(piece)); // 1
-    if (this.#received > this.#into.length) this.destroy(new RangeError('the body is longer than announced'));
-    else copyInto(this.#into, piece, at); // 4
+    if (this.#bytes === undefined) return this.push(Buffer.from(piece)); // 1
+    if (this.#received > this.#bytes) {
+      this.destroy(new RangeError('the body is longer than announced'));
+      return true;
+    }
+    for (let at = 0; at < piece.length;) {
+      const left = this.#bytes - this.#received + piece.length - at;
+      const part = (this.#part ??= this.#pool.take(Math.min(PART_BYTES, left)));
+      const end = Math.min(piece.length, at + part.length - this.#filled);
+      Buffer.prototype.fill.call(part, piece.subarray(at, end), this.#filled, this.#filled + end - at); // 4
+      this.#filled += end - at;
+      at = end;
+      if (this.#filled === part.length) this.#full(part);
+    }
     return true;
+  }
+
+  #full(bytes: Uint8Array): void {
+    this.#part = undefined;
+    this.#filled = 0;
+    const part = { bytes, release: once(() => this.#pool.give(bytes)) };
+    if (this.#deliver) this.#deliver(part);
+    else this.#parts.push(part);
   }
 
   /** All of it has come. */
   complete(): void {
     this.#complete = true;
-    if (!this.#into) this.push(null);
-    else if (this.#received === this.#into.length) this.#settle?.resolve(this.#into);
+    if (this.#bytes === undefined) this.push(null);
+    else if (this.#received === this.#bytes) this.#settle?.resolve(this.#together());
     else this.destroy(new RangeError('the body is shorter than announced'));
     this.#onEnd(null);
+  }
+
+  /** What was not delivered, in one piece. */
+  #together(): Uint8Array {
+    const [first, ...others] = this.#parts;
+    if (!first) return EMPTY_BYTES;
+    let whole = first.bytes;
+    this.#release = first.release;
+    if (others.length > 0) {
+      whole = this.#pool.take(this.#bytes!);
+      const memory = whole;
+      this.#release = once(() => this.#pool.give(memory));
+      let at = 0;
+      for (const { bytes, release } of this.#parts) {
+        Buffer.prototype.fill.call(whole, bytes, at, at + bytes.length); // 4
+        at += bytes.length;
+        release();
+      }
+    }
+    return whole;
   }
 
   override _read(): void {
@@ -95,7 +151,11 @@ export class ObjectBody extends Readable {
   }
 }
 
-/** 4 */
-function copyInto(into: Uint8Array, piece: Uint8Array, at: number): void {
-  if (piece.length > 0) Buffer.prototype.fill.call(into, piece, at, at + piece.length);
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    act();
+  };
 }

@@ -53,7 +53,7 @@ async function collected(
   const stopWatch = watchProgress(body, () => body.received, clock);
   try {
     const bytes = await whole;
-    if (expected !== undefined && bytes.length !== expected) throw wrongLength(bytes.length, expected); // B1
+    if (expected !== undefined && body.received !== expected) throw wrongLength(body.received, expected); // B1
     return bytes;
   } finally {
     stopWatch();

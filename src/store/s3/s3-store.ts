@@ -24,6 +24,7 @@ import { lengthOf, type Body } from '../body.ts';
 import { abortedError, closedError, StoreError } from '../errors.ts';
 import { checkKey } from '../keys.ts';
 import type {
+  BodyPart,
   ByteRange,
   CreateOutcome,
   GetCall,
@@ -74,6 +75,8 @@ const LARGE_BYTES = 256 * 1024;
 
 export class S3Store implements ObjectStore {
   readonly url: string;
+  /** Who speaks plain HTTP is in the same network; and only there bodies come in parts (object-reads.ts). */
+  readonly streams: boolean;
   readonly #location: S3Location;
   readonly #options: S3StoreOptions;
   readonly #clients: S3Clients;
@@ -85,6 +88,7 @@ export class S3Store implements ObjectStore {
 
   constructor(location: S3Location, options: S3StoreOptions) {
     this.url = formatStoreUrl(location);
+    this.streams = location.endpoint?.startsWith('http:') === true;
     this.#location = location;
     this.#options = options;
     this.#clients = s3Clients(location, options.credentials, options.log, options.onSent);
@@ -158,15 +162,22 @@ export class S3Store implements ObjectStore {
   }
 
   async get(key: string, call: GetCall = {}): Promise<StoredObject | undefined> {
-    const { range } = call;
+    let taken = 0;
+    const onPart =
+      call.onPart &&
+      ((part: BodyPart): void => {
+        taken += part.bytes.length;
+        call.onPart!(part);
+      });
     const found = await this.#read('get', key, call, async (send, answered) => {
       checkGet(key, call);
+      const range = call.range && { start: call.range.start + taken, end: call.range.end }; // S4: the same object
       const Range = range && `bytes=${range.start}-${range.end - 1}`;
       const command = new GetObjectCommand({ Bucket: this.#location.bucket, Key: this.#fullKey(key), Range });
       try {
         const answer = await this.#clients.read.send(command, send);
         answered();
-        return await this.#object(answer, range);
+        return await this.#object(answer, range, onPart);
       } catch (thrown) {
         const failure = failureOf(thrown);
         if (saysAbsent(failure, false)) return undefined;
@@ -177,11 +188,16 @@ export class S3Store implements ObjectStore {
     return found === BEYOND ? await this.#emptyRange(key, call) : found;
   }
 
-  async #object(answer: GetObjectCommandOutput, range: ByteRange | undefined): Promise<StoredObject> {
+  async #object(
+    answer: GetObjectCommandOutput,
+    range: ByteRange | undefined,
+    onPart: GetCall['onPart'],
+  ): Promise<StoredObject> {
     if (!(answer.Body instanceof Readable))
       throw new StoreError('STORE_BAD_RESPONSE', 'The store answered without a body.', { retryable: true });
     try {
       const promised = range && checkRangeAnswer(answer, range);
+      if (onPart && answer.Body instanceof ObjectBody) answer.Body.deliver(onPart);
       const body = await readBody(answer.Body, promised?.length ?? answer.ContentLength, this.#options.clock);
       return {
         body,

@@ -293,6 +293,27 @@ describe('a read', () => {
     expect(new Set(seen.map(({ connection }) => connection)).size).toBe(3);
   });
 
+  test('part by part goes on where it was cut: nothing comes twice, and nothing is missing', async () => {
+    const whole = Uint8Array.from({ length: 20_000_000 }, (_, i) => i ^ (i >>> 13));
+    const cutAfter =
+      (length: number): Script =>
+      (response, { headers: { range = '' } }) => {
+        const start = Number(range.slice('bytes='.length, range.indexOf('-')));
+        const head = { 'content-range': `bytes ${start}-${whole.length - 1}/${whole.length}` };
+        response.writeHead(206, { ...head, 'content-length': whole.length - start });
+        const some = whole.subarray(start, start + length);
+        response.write(some, () => start + length < whole.length && response.destroy());
+      };
+    scripts = [cutAfter(9_000_000), cutAfter(7_000_000), cutAfter(whole.length)];
+    const came: Uint8Array[] = [];
+    const range = { start: 0, end: whole.length };
+    const found = await store.get('k', { range, onPart: ({ bytes }) => void came.push(bytes) });
+    expect([found!.size, came.length]).toEqual([whole.length, 1]);
+    expect(Buffer.compare(Buffer.concat([...came, found!.body]), whole)).toBe(0);
+    const asked = seen.map(({ headers }) => headers.range);
+    expect(asked).toEqual(['bytes=0-19999999', 'bytes=8388608-19999999', 'bytes=8388608-19999999']);
+  });
+
   test('that keeps failing fails after four attempts with the evidence', async () => {
     scripts = [fail(500, 'InternalError')];
     await expect(store.get('k')).rejects.toMatchObject({

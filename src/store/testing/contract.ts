@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { EMPTY_BYTES, utf8 } from '../../base/index.ts';
-import type { ObjectStore } from '../types.ts';
+import type { BodyPart, ObjectStore } from '../types.ts';
 import {
   createAgain,
   creates,
@@ -196,6 +196,32 @@ const reading: readonly ContractCase[] = [
           assert.equal(Buffer.compare(found.body, body.subarray(range.start, range.end)), 0);
         }),
       );
+      await store.delete(`${at}fragment`);
+    },
+  },
+  {
+    title: 'the parts of a large range, and what is left for its body, are the range in its order',
+    async run(store, at) {
+      const body = pattern(20 * MIB + 7);
+      assert.deepEqual(await store.create(`${at}fragment`, body), { kind: 'created' });
+      for (const range of [
+        { start: 0, end: body.length },
+        { start: 5, end: 9 * MIB },
+      ]) {
+        const came: Uint8Array[] = [];
+        for (let round = 0; round < 2; round++) {
+          came.splice(0);
+          const parts: BodyPart[] = [];
+          const onPart = (part: BodyPart): void => void parts.push(part);
+          const found = await store.get(`${at}fragment`, { range, onPart });
+          assert.equal(found?.size, body.length);
+          assert.equal(parts.length > 0, store.streams === true);
+          came.push(...parts.map(({ bytes }) => bytes.slice()), found.body.slice());
+          for (const { release } of parts) release();
+          found.release?.();
+        }
+        assert.equal(Buffer.compare(Buffer.concat(came), body.subarray(range.start, range.end)), 0);
+      }
       await store.delete(`${at}fragment`);
     },
   },
