@@ -69,8 +69,9 @@ export class ObjectBody extends Readable {
     this.#release = undefined;
   };
 
-  /** From now on each part goes there when it is full, those that were before at once. */
+  /** From now on each part goes there when it is full, those that were before at once. A body that is all there stays `whole`. */
   deliver(to: (part: BodyPart) => void): void {
+    if (this.#complete) return;
     this.#deliver = to;
     for (const part of this.#parts.splice(0)) to(part);
   }
