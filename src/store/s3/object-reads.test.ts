@@ -128,6 +128,17 @@ describe('a body', () => {
     }
   });
 
+  test('that is all there before its parts are asked for comes whole, and only so', async () => {
+    peer = async (socket, path) => {
+      socket.write(head(1000));
+      socket.write(content(path, 1000));
+    };
+    const { body } = await read('/small', 'bytes=0-999');
+    await body.whole;
+    body.deliver(() => expect(false).toBe(true));
+    expect(equalBytes((await body.whole)!, content('/small', 1000))).toBe(true);
+  });
+
   test('of an error is a stream for whoever reads its document, with status and headers', async () => {
     peer = async (socket) =>
       void socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nX-Amz-Request-Id: R1\r\n\r\n<Err>');

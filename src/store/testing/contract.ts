@@ -207,6 +207,7 @@ const reading: readonly ContractCase[] = [
       for (const range of [
         { start: 0, end: body.length },
         { start: 5, end: 9 * MIB },
+        { start: 5, end: 1000 },
       ]) {
         const came: Uint8Array[] = [];
         for (let round = 0; round < 2; round++) {
@@ -215,7 +216,7 @@ const reading: readonly ContractCase[] = [
           const onPart = (part: BodyPart): void => void parts.push(part);
           const found = await store.get(`${at}fragment`, { range, onPart });
           assert.equal(found?.size, body.length);
-          assert.equal(parts.length > 0, store.streams === true);
+          if (range.end > MIB) assert.equal(parts.length > 0, store.streams === true);
           came.push(...parts.map(({ bytes }) => bytes.slice()), found.body.slice());
           for (const { release } of parts) release();
           found.release?.();
