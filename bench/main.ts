@@ -19,6 +19,9 @@ const BENCHES: Readonly<Record<string, string>> = {
   'gazette-compat':
     "logs of ours, imported, random, handed over and forked, played by Gazette's own player (HOLDFAST_GAZETTE_PLAYLOG)",
   'recoverylog-play': "playing a recovery log into a directory, over Gazette's player on the same bytes",
+  'recoverylog-s3':
+    'playing a large recovery log from S3 onto a disk, over bare parallel GETs of the same objects',
+  'standby-lag': 'a write of a primary at 50 MB/s acknowledged to applied by its standby; its promotion',
   'recoverylog-memory':
     'unpack, decode, apply and encode operations of a recovery log in memory, over the bare CRC-32C',
   'recoverylog-hints':

@@ -6,9 +6,7 @@
  *   node bench/read-throughput.ts [--gib N] [--rounds N] [--parallel N] [--legs bare,rclone,journal] [--to DIRECTORY] [--json FILE]
  */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { S3Server } from '../e2e/cluster/s3-server.ts';
@@ -16,7 +14,7 @@ import { ensureRclone } from '../e2e/tools/rclone.ts';
 import { compactedJournal, type CompactedJournal } from './support/compacted.ts';
 import { withS3, withStore } from './support/journal.ts';
 import { RCLONE_WAYS, rcloneCopy, rcloneStartMs } from './support/rclone-leg.ts';
-import { CONTENT_FILE, type ReadResult, type ReadTask } from './support/read-leg.ts';
+import { checkContent, runReadLeg, type ReadTask } from './support/read-leg.ts';
 import { benchArguments, conclude, watchMemory, type PeakMemory } from './support/report.ts';
 import { mibPerSecond, middleRatio, rounded, summarize, turns, type Reach } from './support/stats.ts';
 
@@ -37,7 +35,6 @@ const {
 const bytes = Math.round(gib * 1024 ** 3);
 const LEAST_RATIO = 0.9;
 const MOST_HEAP_MIB = 256;
-const LEG_PROGRAM = join(import.meta.dirname, 'support', 'read-leg.ts');
 const JOURNAL = "Holdfast's reader";
 
 const run = promisify(execFile);
@@ -49,14 +46,7 @@ interface Leg {
 }
 
 function nodeLeg(name: string, leg: ReadTask['leg'], server: S3Server, journal: CompactedJournal): Leg {
-  const { url, endpoint, bucket } = server;
-  const env = { ...process.env, ...server.credentials() };
-  const read = async (directory: string): Promise<ReadResult> => {
-    const task: ReadTask = { leg, url, endpoint, bucket, journal, directory, parallel };
-    const { stdout } = await run(process.execPath, [LEG_PROGRAM, JSON.stringify(task)], { env });
-    return JSON.parse(stdout) as ReadResult;
-  };
-  return { name, read };
+  return { name, read: (directory) => runReadLeg(server, { leg, journal, directory, parallel }) };
 }
 
 async function rcloneLegs(server: S3Server, journal: CompactedJournal): Promise<readonly Leg[]> {
@@ -80,20 +70,6 @@ async function legsOf(server: S3Server, journal: CompactedJournal): Promise<read
     else throw new RangeError(`--legs names ${name}; there are bare, rclone and journal`);
   }
   return legs;
-}
-
-/** All content is there: as many bytes, and where it is one file, the digest of every range. */
-async function checkContent(directory: string, journal: CompactedJournal): Promise<void> {
-  let total = 0;
-  for (const name of await readdir(directory)) total += (await stat(join(directory, name))).size;
-  if (total !== journal.bytes) throw new Error(`${total} bytes of ${journal.bytes} came to the disk`);
-  if (!(await readdir(directory)).includes(CONTENT_FILE)) return;
-  for (const { key, begin, end, sha1 } of journal.fragments) {
-    const hash = createHash('sha1');
-    for await (const chunk of createReadStream(join(directory, CONTENT_FILE), { start: begin, end: end - 1 }))
-      hash.update(chunk as Uint8Array);
-    if (hash.digest('hex') !== sha1) throw new Error(`what was read of ${key} is not its content`);
-  }
 }
 
 interface Measured {

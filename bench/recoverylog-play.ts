@@ -5,34 +5,26 @@
  *
  *   node bench/recoverylog-play.ts [--rounds N] [--workloads large,small,churn] [--scale N] [--gib N] [--in DIRECTORY] [--json FILE]
  */
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Workload } from '../src/recoverylog/testing/index.ts';
-import { treeDigest, type PlayResult, type PlayTask } from './support/play-leg.ts';
+import { playInto, type PlayResult, type PlayTask } from './support/play-leg.ts';
 import { expectedDigest, logOf, peerIsPresent, runPeer, storedLog } from './support/play-workloads.ts';
-import { benchArguments, conclude, watchMemory } from './support/report.ts';
+import { benchArguments, conclude, MEMORY_DIRECTORY, watchMemory } from './support/report.ts';
 import { middleRatio, rounded, summarize, type Reach } from './support/stats.ts';
 
-const SHM = '/dev/shm';
 const given = benchArguments({
   rounds: 3,
   workloads: 'large,small,churn',
   scale: 1,
   gib: 1,
-  in: existsSync(SHM) ? SHM : tmpdir(),
+  in: MEMORY_DIRECTORY,
 });
 /** Times of the peer's that ours may take at most. */
 const MOST: Readonly<Record<Workload, number>> = { large: 1, small: 0.5, churn: 0.1 };
 const MOST_HEAP_MIB = 256;
 /** GiB of the workload `large`. */
 const LARGE_GIB = 0.25;
-const LEG = join(import.meta.dirname, 'support', 'play-leg.ts');
-
-const run = promisify(execFile);
 
 interface Leg {
   readonly name: string;
@@ -54,18 +46,6 @@ async function legOf(
   return { name, workload, task, digest: expectedDigest(batches), results: [], peer: [] };
 }
 
-async function playOnce(leg: Leg, scratch: string): Promise<void> {
-  const directory = await mkdtemp(join(scratch, 'out-'));
-  try {
-    const { stdout } = await run(process.execPath, [LEG, JSON.stringify({ ...leg.task, directory })]);
-    if ((await treeDigest(directory)) !== leg.digest)
-      throw new Error(`${leg.name}: the files are not what the log says`);
-    leg.results.push(JSON.parse(stdout) as PlayResult);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
 async function measure(scratch: string): Promise<{ readonly legs: readonly Leg[]; readonly gibLeg: Leg }> {
   const workloads = given.workloads.split(',') as Workload[];
   const keep = peerIsPresent ? join(scratch, 'kept') : undefined;
@@ -78,12 +58,12 @@ async function measure(scratch: string): Promise<{ readonly legs: readonly Leg[]
     for (const leg of legs) {
       const seconds = peer[leg.workload];
       if (seconds !== undefined) leg.peer.push(seconds);
-      await playOnce(leg, scratch);
+      leg.results.push(await playInto(scratch, leg.task, leg.digest));
     }
   }
   const name = `${given.gib} GiB`;
   const gibLeg = await legOf(name, 'large', logOf('large', undefined, given.gib / LARGE_GIB), scratch);
-  await playOnce(gibLeg, scratch);
+  gibLeg.results.push(await playInto(scratch, gibLeg.task, gibLeg.digest));
   return { legs, gibLeg };
 }
 

@@ -3,7 +3,14 @@
  * slots. The content is such that nothing can compress it.
  */
 import { silentLogger, systemRandom } from '../../src/base/index.ts';
-import { Compactor, fragmentKey, journalMetrics, START, type Journal } from '../../src/journal/index.ts';
+import {
+  Compactor,
+  fragmentKey,
+  journalMetrics,
+  START,
+  type Fragment,
+  type Journal,
+} from '../../src/journal/index.ts';
 import type { ObjectStore } from '../../src/store/index.ts';
 import { openBehind, PORTS } from './journal.ts';
 
@@ -26,6 +33,16 @@ export interface CompactedJournal {
   readonly fragments: readonly FragmentObject[];
 }
 
+/** Where fragments of a journal lie. */
+export function fragmentObjects(journal: Journal, fragments: readonly Fragment[]): readonly FragmentObject[] {
+  return fragments.map((fragment) => ({
+    key: fragmentKey(journal, fragment),
+    begin: fragment.begin,
+    end: fragment.end,
+    sha1: fragment.sha1,
+  }));
+}
+
 /** Makes a journal of `bytes` of content in fragments of 64 MiB (the last one shorter). */
 export async function compactedJournal(store: ObjectStore, bytes: number): Promise<CompactedJournal> {
   const journal: Journal = { store, name: 'bench/read-throughput', generation: 'g1' };
@@ -46,11 +63,6 @@ export async function compactedJournal(store: ObjectStore, bytes: number): Promi
   compactor.stop();
   await compactor.ended;
   await session.close();
-  const fragments = compactor.plan.index.fragments.map((fragment) => ({
-    key: fragmentKey(journal, fragment),
-    begin: fragment.begin,
-    end: fragment.end,
-    sha1: fragment.sha1,
-  }));
+  const fragments = fragmentObjects(journal, compactor.plan.index.fragments);
   return { name: journal.name, generation: journal.generation, bytes, fragments };
 }

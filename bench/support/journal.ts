@@ -3,10 +3,11 @@
  */
 import { startS3Server, type S3Server } from '../../e2e/cluster/s3-server.ts';
 import { ensureServers } from '../../e2e/tools/servers.ts';
-import { systemClock, systemRandom } from '../../src/base/index.ts';
+import { systemClock, systemRandom, type Metrics } from '../../src/base/index.ts';
 import {
   JournalReader,
   openSession,
+  readStoreCounters,
   type Journal,
   type JournalCursor,
   type Session,
@@ -58,6 +59,11 @@ export function openBehind(
   options: Partial<SessionOptions> = {},
 ): Promise<Session> {
   return openSession(journal, { cursor, author: AUTHOR, term: TERM, options, ...PORTS });
+}
+
+/** Bytes that came from the stores which count in this registry, so far. */
+export async function bytesRead(metrics: Metrics): Promise<number> {
+  return readStoreCounters(await metrics.render()).bytesIn;
 }
 
 /** How long `work` takes, ms. */

@@ -9,7 +9,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemRandom } from '../../src/base/index.ts';
-import { compactJournal, START } from '../../src/journal/index.ts';
+import { compactJournal, START, type Journal } from '../../src/journal/index.ts';
 import { naivePlay, workloadLog, type Workload } from '../../src/recoverylog/testing/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import { openBehind, PORTS } from './journal.ts';
@@ -50,9 +50,13 @@ export async function runPeer(
 /** Bytes of a workload's log: what the original has kept, or made here. */
 export function logOf(workload: Workload, keep: string | undefined, scale: number): readonly Uint8Array[] {
   if (keep === undefined) return workloadLog(workload, (length) => systemRandom.bytes(length), scale);
-  const all = readFileSync(join(keep, `${workload}.log`));
-  return Array.from({ length: Math.ceil(all.length / BATCH_BYTES) }, (_, i) =>
-    all.subarray(i * BATCH_BYTES, (i + 1) * BATCH_BYTES),
+  return batchesOf(readFileSync(join(keep, `${workload}.log`)));
+}
+
+/** The bytes of a log in batches that fill a slot each, wherever that cuts it. */
+export function batchesOf(log: Uint8Array): readonly Uint8Array[] {
+  return Array.from({ length: Math.ceil(log.length / BATCH_BYTES) }, (_, i) =>
+    log.subarray(i * BATCH_BYTES, (i + 1) * BATCH_BYTES),
   );
 }
 
@@ -65,6 +69,17 @@ export function expectedDigest(batches: readonly Uint8Array[]): string {
   return all.digest('hex');
 }
 
+/** Puts the log into slots, as it is. */
+export async function fillJournal(journal: Journal, batches: readonly Uint8Array[]): Promise<void> {
+  const session = await openBehind(journal, START, { compression: 'raw', flushIntervalMs: 0 });
+  for (const batch of batches) {
+    await session.whenWritable();
+    session.append(batch);
+  }
+  await session.barrier();
+  await session.close();
+}
+
 /** A store in `root` that holds the log in raw fragments, and nothing in slots. */
 export async function storedLog(
   batches: readonly Uint8Array[],
@@ -75,13 +90,7 @@ export async function storedLog(
   const store = openStore(url);
   try {
     const journal = { store, name: NAME, generation: 'g1' };
-    const session = await openBehind(journal, START, { compression: 'raw', flushIntervalMs: 0 });
-    for (const batch of batches) {
-      await session.whenWritable();
-      session.append(batch);
-    }
-    await session.barrier();
-    await session.close();
+    await fillJournal(journal, batches);
     await compactJournal(journal, { term: 2, options: { compression: 'raw' }, ...PORTS });
     return { url, name: NAME, generation: 'g1' };
   } finally {

@@ -4,17 +4,22 @@
  *
  * 1. The clock runs from the first request of the copy to the last write; starting Node and loading the client do not count, nor does one request before
  *    them with which the client loads the rest of itself.
- * 2. Every leg writes everything to the directory it is given, and none syncs it. The journal's checks the digests of what it reads; the bare one checks
+ * 2. Every leg writes everything to the directory it is given, and none syncs it unless it is told to: then that has a time of its own. The journal's checks the digests of what it reads; the bare one checks
  *    nothing, and is what parallel GETs can come to at best.
  * 3. A leg that did not get all the bytes fails: it has no figure.
  */
-import { open, type FileHandle } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Pool } from 'undici';
+import type { S3Server } from '../../e2e/cluster/s3-server.ts';
 import { JournalReader, type Journal } from '../../src/journal/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import type { CompactedJournal } from './compacted.ts';
-import { PORTS } from './journal.ts';
+import { PORTS, timed } from './journal.ts';
 import { watchMemory, type PeakMemory } from './report.ts';
 import { signedGetHeaders } from './signed-get.ts';
 
@@ -29,10 +34,14 @@ export interface ReadTask {
   readonly directory: string;
   /** GETs at a time of the bare leg. */
   readonly parallel: number;
+  /** Sync the content once it is written (2). */
+  readonly sync?: boolean;
 }
 
 export interface ReadResult {
   readonly tookMs: number;
+  /** Until the content was synced too; as `tookMs` where nobody asked for that. */
+  readonly syncedMs: number;
   readonly bytes: number;
   /** Of the whole process, starting it included. */
   readonly cpuMs: number;
@@ -147,6 +156,38 @@ export async function readJournal(journal: Journal, directory: string, expected:
   return bytes;
 }
 
+async function syncContent(directory: string): Promise<void> {
+  const file = await open(join(directory, CONTENT_FILE), 'r+');
+  await file.sync();
+  await file.close();
+}
+
+/** Runs a leg in a process of its own. @throws when it did not get everything (3) */
+export async function runReadLeg(
+  server: S3Server,
+  task: Omit<ReadTask, 'url' | 'endpoint' | 'bucket'>,
+): Promise<ReadResult> {
+  const { url, endpoint, bucket } = server;
+  const argv = [import.meta.filename, JSON.stringify({ ...task, url, endpoint, bucket })];
+  const env = { ...process.env, ...server.credentials() };
+  const { stdout } = await promisify(execFile)(process.execPath, argv, { env });
+  return JSON.parse(stdout) as ReadResult;
+}
+
+/** All content is there: as many bytes, and where it is one file, the digest of every range. @throws when it is not */
+export async function checkContent(directory: string, journal: CompactedJournal): Promise<void> {
+  let total = 0;
+  for (const name of await readdir(directory)) total += (await stat(join(directory, name))).size;
+  if (total !== journal.bytes) throw new Error(`${total} bytes of ${journal.bytes} came to the disk`);
+  if (!(await readdir(directory)).includes(CONTENT_FILE)) return;
+  for (const { key, begin, end, sha1 } of journal.fragments) {
+    const hash = createHash('sha1');
+    for await (const chunk of createReadStream(join(directory, CONTENT_FILE), { start: begin, end: end - 1 }))
+      hash.update(chunk as Uint8Array);
+    if (hash.digest('hex') !== sha1) throw new Error(`what was read of ${key} is not its content`);
+  }
+}
+
 function cpuMs(): number {
   const { user, system } = process.cpuUsage();
   return Math.round((user + system) / 1000);
@@ -177,6 +218,13 @@ if (import.meta.main) {
   const task = JSON.parse(process.argv[2]!) as ReadTask;
   const watch = watchMemory();
   const { bytes, tookMs } = await read(task);
-  const result: ReadResult = { tookMs, bytes, cpuMs: cpuMs(), memory: watch.stop() };
+  const syncMs = task.sync ? await timed(() => syncContent(task.directory)) : 0;
+  const result: ReadResult = {
+    tookMs,
+    syncedMs: tookMs + syncMs,
+    bytes,
+    cpuMs: cpuMs(),
+    memory: watch.stop(),
+  };
   process.stdout.write(JSON.stringify(result));
 }

@@ -4,14 +4,19 @@
  * 1. A bench that misses a reach ends with exit code 1; a figure that cannot be measured is an error, never an empty cell.
  * 2. Memory is the most that was seen by looking every SAMPLE_MS: garbage that is not yet collected counts, since it was there.
  */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg, totalmem } from 'node:os';
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { boundInWords, reached, rounded, type Reach } from './stats.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const SAMPLE_MS = 20;
+
+const SHM = '/dev/shm';
+/** Where files lie in memory, if this machine has such a place. */
+export const MEMORY_DIRECTORY: string = existsSync(SHM) ? SHM : tmpdir();
 
 /** Options by their defaults: where the default is a number, a number. */
 type Given<Defaults> = { readonly [Name in keyof Defaults]: Defaults[Name] extends number ? number : string };

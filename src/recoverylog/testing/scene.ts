@@ -1,9 +1,10 @@
 /**
- * A directory that is recorded, what lies outside it, and its replay: what tests of recorded files stand on.
+ * A directory that is recorded, what lies outside it, and its replay: what tests of recorded files stand on. Programs come through this door too, so that
+ * nothing of jest is imported behind it.
  */
+import { deepStrictEqual } from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect } from '@jest/globals';
 import { utf8 } from '../../base/index.ts';
 import type { Recorder } from '../record/recorder.ts';
 import type { RecordedFile } from '../record/recorded-file.ts';
@@ -48,7 +49,7 @@ export async function scene(test: (scene: Scene) => Promise<void>): Promise<void
       const copy = join(root, `copy-${plays++}`);
       await play(log, copy);
       const tree = await treeOf(copy);
-      expect(await treeOf(dir)).toEqual(tree);
+      deepStrictEqual(await treeOf(dir), tree);
       return tree;
     };
     await test({ log, dir, outside, fs, recorder, follow, replayed });
