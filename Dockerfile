@@ -18,9 +18,6 @@ WORKDIR /app
 COPY --from=build /app/package.json ./package.json
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-# What V8 makes of the program is kept, so that starting it costs a third.
-ENV NODE_COMPILE_CACHE=/app/compiled
-RUN node --input-type=module --eval "for (const room of ['src/agent/index.js', 'src/kvstore/index.js', 'operator/main.js']) await import('/app/dist/' + room)"
 # A program of its own, so that "holdfast" works as the first word of a pod's command; exec leaves node as the process that gets signals.
 RUN printf '#!/bin/sh\nexec node --enable-source-maps /app/dist/src/cli/main.js "$@"\n' > /usr/local/bin/holdfast \
   && chmod 0755 /usr/local/bin/holdfast \

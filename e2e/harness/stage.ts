@@ -106,7 +106,20 @@ export class Stage {
       const { cluster, installation } = this;
       this.workloads.set(shard, await Workload.start(cluster, installation.namespace, shard, writePauseMs));
     }
-    await Promise.all(shards.map((shard) => this.workload(shard).moreWrites(FIRST_WRITES, READY_LIMIT_MS)));
+    await this.allWrite(shards, FIRST_WRITES, READY_LIMIT_MS);
+  }
+
+  /** Resolves when so many more writes of each shard are acknowledged. */
+  async allWrite(shards: readonly string[], count: number, timeoutMs: number): Promise<void> {
+    await Promise.all(shards.map((shard) => this.workload(shard).moreWrites(count, timeoutMs)));
+  }
+
+  /** Who is primary of each, and in which term: unchanged when nobody was replaced. */
+  assignments(shards: readonly string[]): readonly { shard: string; term: number; primary: string }[] {
+    return shards.map((shard) => {
+      const { term, primary } = this.installation.shard(shard).status!.assignment!;
+      return { shard, term, primary };
+    });
   }
 
   /** The client of a shard that `work` has started. */

@@ -1,6 +1,6 @@
 /**
  * Parts that everybody needs are away for a while in the middle of the work: the object store, the API server. Nobody is replaced for
- * it, writes wait or go on, and nothing is lost.
+ * it, writes wait or go on, and nothing is lost. (An API server that is away for a minute: api-away.full.test.ts.)
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,14 +9,9 @@ import { applyObjects, kvShard, s3Store, untilCondition, untilEvent } from '../h
 import { Stage } from '../harness/stage.ts';
 
 const STORE_AWAY_MS = 6_000;
-const API_AWAY_MS = 60_000;
 const API_AWAY_SHORTLY_MS = 1_000;
 const RECOVERY_MS = 30_000;
-/** An operator that ended because it could not renew its lease is started again by its node, after the back-off that nodes have. */
-const AFTER_OUTAGE_MS = 90_000;
 const STEADY_WRITES = 20;
-/** While only the API server is away a writer notices nothing; this is far above the noise of a busy machine. */
-const UNNOTICED_MS = 2_500;
 
 let stage: Stage;
 let shards: readonly string[];
@@ -30,22 +25,12 @@ afterAll(async () => {
   await stage?.stop();
 });
 
-const assignments = (): unknown =>
-  shards.map((shard) => {
-    const { term, primary } = stage.installation.shard(shard).status!.assignment!;
-    return { shard, term, primary };
-  });
-
-const allWrite = async (count: number): Promise<void> => {
-  await Promise.all(shards.map((shard) => stage.workload(shard).moreWrites(count, RECOVERY_MS)));
-};
-
 test.each([
   ['killed and started again', 'kill', 'restart'],
   ['frozen and thawed', 'pause', 'resume'],
 ] as const)('a store that is %s: writes wait for it, and nobody is replaced', async (_story, away, back) => {
-  await allWrite(STEADY_WRITES);
-  const before = assignments();
+  await stage.allWrite(shards, STEADY_WRITES, RECOVERY_MS);
+  const before = stage.assignments(shards);
   const writes = shards.map((shard) => stage.workload(shard).history.acknowledgedCount);
   await stage.store[away]();
   await sleep(STORE_AWAY_MS);
@@ -54,9 +39,9 @@ test.each([
     expect(stage.workload(shard).history.acknowledgedCount).toBeLessThanOrEqual(writes[at]! + STEADY_WRITES),
   );
   await stage.store[back]();
-  await allWrite(STEADY_WRITES);
+  await stage.allWrite(shards, STEADY_WRITES, RECOVERY_MS);
   await Promise.all(shards.map((shard) => stage.installation.settled(shard, RECOVERY_MS)));
-  expect(assignments()).toEqual(before);
+  expect(stage.assignments(shards)).toEqual(before);
 });
 
 test('a store that is away for longer than a primary waits: it stops by itself, says why, and its successor has everything', async () => {
@@ -96,23 +81,6 @@ test('a primary that dies while the API server is away is replaced when it is ba
   expect(handoff).toMatchObject({ outcome: 'Completed', fromPod: primary });
   await stage.workload(shard!).moreWrites(STEADY_WRITES, RECOVERY_MS);
 }, 90_000);
-
-// Last, because the controllers of Kubernetes itself wait up to a minute before they look at an API server again that was away for one.
-test('the API server is away for 60 s: writes go on as if nothing had happened, and nobody is replaced', async () => {
-  await allWrite(STEADY_WRITES);
-  const before = assignments();
-  const startedMs = performance.now();
-  await stage.cluster.apiServer.kill();
-  await sleep(API_AWAY_MS);
-  await allWrite(STEADY_WRITES);
-  const awayUntilMs = performance.now();
-  for (const shard of shards)
-    expect(stage.workload(shard).history.longestGapMs(startedMs, awayUntilMs)).toBeLessThan(UNNOTICED_MS);
-  await stage.cluster.apiServer.restart();
-  await Promise.all(shards.map((shard) => stage.installation.settled(shard, AFTER_OUTAGE_MS)));
-  await stage.installation.operatorPodsReady(AFTER_OUTAGE_MS);
-  expect(assignments()).toEqual(before);
-}, 280_000);
 
 test('nothing that was acknowledged is lost and no read was stale', async () => {
   for (const shard of shards)
