@@ -3,9 +3,10 @@
  */
 import { describe, expect, test } from '@jest/globals';
 import { EXIT } from '../api/index.ts';
-import { HoldfastError, systemClock, type Clock } from '../base/index.ts';
+import { HoldfastError, systemClock, systemRandom, utf8, type Clock } from '../base/index.ts';
 import { findPlan, slotKey } from '../journal/index.ts';
-import { scriptedDisk, systemError } from '../recoverylog/testing/index.ts';
+import { encodeHintsJson, forkLog, openNewLog, Recorder, replay } from '../recoverylog/index.ts';
+import { Fsm, scriptedDisk, systemError } from '../recoverylog/testing/index.ts';
 import { AgentWorld } from './testing/agent-world.ts';
 
 describe('a good day', () => {
@@ -75,6 +76,57 @@ describe('a good day', () => {
       world.assign(2, second);
       while ((await term('primary')) !== 2) await systemClock.sleep(5);
       expect(await term('backup-0')).toBe(1);
+    }));
+});
+
+describe('a log that was forked', () => {
+  const forked = async (world: AgentWorld): Promise<void> => {
+    const { store, clock } = world;
+    const ports = { clock, random: systemRandom };
+    const old = { store, name: 'default/old', generation: 'g0' };
+    const first = await openNewLog(old, ports);
+    const recorder = new Recorder({
+      session: first,
+      fsm: new Fsm({ log: old.name, liveNodes: [], properties: [] }),
+    });
+    const lines = utf8('of the old log\n');
+    recorder.record([{}, { create: { path: '/lines' } }]);
+    recorder.recordWrite(2, lines, 0);
+    await recorder.barrier();
+    const { fsm } = await replay({ ...ports, journal: old, hints: undefined });
+    const second = await openNewLog({ store, name: 'default/s', generation: 'g1' }, ports);
+    const hints = await forkLog(fsm, second);
+    await Promise.all([first.close(), second.close()]);
+    await world.hints.write({ term: 1, value: encodeHintsJson(hints), rotate: true });
+  };
+
+  test('begins with the files of the other one, which is read where it lies', () =>
+    AgentWorld.use(async (world) => {
+      await forked(world);
+      const first = world.start();
+      world.assign(2, first);
+      await first.reaches('serving');
+      await first.application.append('a');
+      expect(await first.application.lines()).toEqual(['of the old log', 'term 2', 'a']);
+      first.stop();
+      await first.exit;
+      const second = world.start();
+      world.assign(3, second);
+      await second.reaches('serving');
+      expect(await second.application.lines()).toEqual(['of the old log', 'term 2', 'a', 'term 3']);
+    }));
+
+  test('and whose other one is gone is an error that names it, and nothing is served', () =>
+    AgentWorld.use(async (world) => {
+      await forked(world);
+      const { store } = world;
+      for (const { key } of (await store.list('')).objects)
+        if (key.includes('/old/')) await store.delete(key);
+      const agent = world.start();
+      world.assign(2, agent);
+      const { error } = await agent.exit;
+      expect(error?.message).toContain('default/old');
+      expect(agent.application.calls).not.toContain('open');
     }));
 });
 

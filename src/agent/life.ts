@@ -24,6 +24,7 @@ import {
 } from '../base/index.ts';
 import {
   Compactor,
+  findJournal,
   journalMetrics,
   type Journal,
   type JournalMetrics,
@@ -186,6 +187,7 @@ class Agent {
             log: this.#log,
             metrics: this.#journalMetrics,
             disk,
+            openLog: (name) => findJournal(store, name, undefined, { signal }), // a fork begins in another log
           }),
         directory,
         onAttempt: (...attempt) => this.#restoring(...attempt),

@@ -170,8 +170,9 @@ class Attempt {
       const range = { start, end };
       let at = start;
       const take = (bytes: Uint8Array, release: StoredObject['release']): void => {
-        if (!this.#failed && bytes.length > 0) this.#gathering.put(at, { bytes, release });
-        at += bytes.length;
+        const from = at;
+        at += bytes.length; // what is put may be let go of
+        if (!this.#failed && at > from) this.#gathering.put(from, { bytes, release });
       };
       const onPart = ({ bytes, release }: BodyPart): void => take(bytes, release);
       const found = await this.#journal.store.get(key, {
