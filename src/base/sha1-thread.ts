@@ -3,14 +3,18 @@
  *
  * 1. Large pieces lie in memory that threads share: nothing is copied or moved (moving would make V8 mark its heap again and again), and they must not
  *    change until the digest is there.
- * 2. The thread is shared by all digests of the process, does them in the order of the calls, and ends when there was none for IDLE_MS.
- * 3. What the thread was given is lost when it dies: everything that waits for it fails.
+ * 2. Threads are shared by all digests of the process, MOST_THREADS of them: a digest is on the one that has the least to do. Each does them in the order of
+ *    the calls, and ends when there was none for IDLE_MS.
+ * 3. What a thread was given is lost when it dies: everything that waits for it fails.
  */
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from './errors.ts';
 
 /** Starting a thread takes 30 ms and holds 5 MiB. */
 const IDLE_MS = 5000;
+/** One digests as fast as one receives from a server; two as fast as a disk gives. */
+const MOST_THREADS: number = Math.min(2, availableParallelism());
 
 /** One digest after another under its number, until its end is asked for. As text, because what is built has other file names than the source. */
 const PROGRAM = `
@@ -43,10 +47,12 @@ class DigestThread {
   readonly #open = new Set<number>();
   /** Answers come in the order of the questions. */
   readonly #waiting: Waiting[] = [];
+  #isUp = false;
   #idle: NodeJS.Timeout | undefined;
   #dead: Error | undefined;
 
   constructor() {
+    this.#worker.once('online', () => (this.#isUp = true));
     this.#worker.on('message', (hex: string) => {
       this.#waiting.shift()!.resolve(hex);
       if (this.#waiting.length === 0) this.#worker.unref();
@@ -55,6 +61,15 @@ class DigestThread {
     this.#worker.on('error', (error) => this.#die(error));
     this.#worker.on('exit', (code) => this.#die(new Error(`it ended with code ${code}`)));
     this.#worker.unref();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Digests that it has. */
+  get load(): number {
+    return this.#open.size + this.#waiting.length;
   }
 
   tell(told: Told): void {
@@ -85,7 +100,7 @@ class DigestThread {
 
   /** 3 */
   #die(cause: Error): void {
-    if (shared === this) shared = undefined;
+    threads.delete(this);
     clearTimeout(this.#idle);
     this.#dead ??= new HoldfastError(
       'DIGEST_THREAD_FAILED',
@@ -97,8 +112,22 @@ class DigestThread {
 }
 
 /** 2 */
-let shared: DigestThread | undefined;
+const threads = new Set<DigestThread>();
 let lastId = 0;
+
+function leastBusy(): DigestThread {
+  const [first, ...others] = threads;
+  const least = first && others.reduce((best, each) => (each.load < best.load ? each : best), first);
+  if (least && (least.load === 0 || threads.size === MOST_THREADS)) return least;
+  const made = new DigestThread();
+  threads.add(made);
+  return made;
+}
+
+/** Whether the thread that would get the next digest is up. When it is not it is being started, and a short digest is done sooner without it. */
+export function digestThreadIsUp(): boolean {
+  return leastBusy().isUp;
+}
 
 /** Whether bytes lie in memory that threads share. */
 export function areShared({ buffer }: Uint8Array): boolean {
@@ -108,7 +137,7 @@ export function areShared({ buffer }: Uint8Array): boolean {
 /** One digest. Either `hex` or `abandon` ends it. */
 export class ThreadSha1 {
   readonly #id = ++lastId;
-  readonly #thread = (shared ??= new DigestThread());
+  readonly #thread = leastBusy();
 
   /** Adds a piece; the order of the calls counts (1). One in memory of this thread alone is copied. */
   update(piece: Uint8Array): void {

@@ -6,7 +6,15 @@
  *     After a failure nothing is held, after success the content alone, which the receiver releases.
  * E2  When this settles, no request of it is under way.
  */
-import { areShared, EMPTY_BYTES, ensureError, errorCode, Sha1, ThreadSha1 } from '../../base/index.ts';
+import {
+  areShared,
+  digestThreadIsUp,
+  EMPTY_BYTES,
+  ensureError,
+  errorCode,
+  Sha1,
+  ThreadSha1,
+} from '../../base/index.ts';
 import { decompress } from '../format/codec.ts';
 import type { BodyPart, ObjectStore, StoredObject } from '../../store/index.ts';
 import { CorruptFragmentError } from '../errors.ts';
@@ -22,10 +30,10 @@ const RANGE_BYTES: number = 8 * 1024 * 1024;
 /** GETs in flight: with eight a local server and one thread are busy, and a distant store gives its 90 MB/s a connection eight times. */
 const REQUESTS = 8;
 /**
- * Bytes held: a whole fragment, since none of it may be delivered before all of it is there, and half as much of the next one, so that the line is busy
- * while the first one is delivered. What was delivered and is not yet collected comes on top.
+ * Bytes held: a whole fragment, since none of it may be delivered before all of it is there, and the next one, so that the line is busy while the first
+ * one is digested and delivered. What was delivered and is not yet collected comes on top.
  */
-const HELD_BYTES: number = 1.5 * MAX_FRAGMENT_BYTES;
+const HELD_BYTES: number = 2 * MAX_FRAGMENT_BYTES;
 
 export interface ReadLimits extends RoomLimits {
   /** Bytes of one GET. */
@@ -36,7 +44,7 @@ export const READ_LIMITS: ReadLimits = { requests: REQUESTS, bytes: HELD_BYTES, 
 /** Of a store that streams: a fragment a GET, the next one while the first is delivered. */
 export const STREAM_LIMITS: ReadLimits = {
   requests: 2,
-  bytes: 2 * MAX_FRAGMENT_BYTES,
+  bytes: HELD_BYTES,
   rangeBytes: MAX_FRAGMENT_BYTES,
 };
 
@@ -259,7 +267,7 @@ class RawContent implements Gathering {
   }
 
   #digest(bytes: Uint8Array): void {
-    this.#sha1 ??= areShared(bytes) ? new ThreadSha1() : new Sha1();
+    this.#sha1 ??= areShared(bytes) && digestThreadIsUp() ? new ThreadSha1() : new Sha1();
     this.#sha1.update(bytes);
   }
 

@@ -6,7 +6,8 @@
  * O3  Paths are text. A path that is not UTF-8 is refused: no file system call of ours could name it.
  * O4  Decoded operations all have the same fields in the same order, those that are absent being undefined: what reads them stays fast.
  */
-import { textBytes, varintLength, WireReader, WireWriter } from './wire.ts';
+import { plainOp } from './plain-op.ts';
+import { textBytes, texts, varintLength, WireReader, WireWriter } from './wire.ts';
 
 export interface PathOp {
   readonly fnode: number;
@@ -161,6 +162,11 @@ export function decodeOp(bytes: Uint8Array): RecordedOp {
 
 /** Decodes the op in [begin, end) of `bytes`, as decodeOp does. @throws WireError, PositionError */
 export function decodeOpAt(reader: WireReader, bytes: Uint8Array, begin: number, end: number): RecordedOp {
+  return plainOp(bytes, begin, end, texts) ?? anyOpAt(reader, bytes, begin, end);
+}
+
+/** The same for an op of any form, without the short cut. @throws WireError, PositionError */
+export function anyOpAt(reader: WireReader, bytes: Uint8Array, begin: number, end: number): RecordedOp {
   reader.set(bytes, begin, end);
   let [seqNo, checksum, author] = [0, 0, 0];
   let create: RecordedOp['create'];

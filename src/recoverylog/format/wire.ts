@@ -74,7 +74,8 @@ export class WireWriter {
   }
 }
 
-const texts = new Texts();
+/** Of all readers. */
+export const texts: Texts = new Texts();
 
 /** Reads fields one after another (V2, V3). */
 export class WireReader {

@@ -48,7 +48,7 @@ export class Operations {
     const { op } = frame;
     const path = (op.create ?? op.link ?? op.unlink)?.path;
     const had = path === undefined ? undefined : this.#fsm.links.get(path);
-    const rejection = this.#fsm.apply(op, frame.payload, { firstOffset, lastOffset, log: name });
+    const rejection = this.#fsm.applyFrame(frame);
     if (rejection !== undefined) {
       this.ignored++;
       if (rejection !== 'not-tracked' && rejection !== 'wrong-seq-no' && this.#log.isDebugEnabled())

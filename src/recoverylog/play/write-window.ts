@@ -25,7 +25,7 @@ export interface WindowLimits {
   readonly copyBelow: number;
 }
 
-/** With what the reader holds (ReadLimits, 96 to 128 MiB) well below 256 MiB, also when the local disk is slow: a restore of 1 GiB has come to 200. */
+/** With what the reader holds (ReadLimits, 128 MiB) well below 256 MiB, also when the local disk is slow: a restore of 1 GiB has come to 200. */
 export const WINDOW_LIMITS: WindowLimits = {
   bytes: 32 * 1024 * 1024,
   pieces: 16_384,
