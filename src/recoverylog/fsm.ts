@@ -162,9 +162,20 @@ export class Fsm {
 
   /** Applies an operation, or says why it does not belong (M1, M2). `payload`: its bytes as received. */
   apply(op: RecordedOp, payload: Uint8Array, place: OpPlace): Rejection | undefined {
+    return this.applyIn(op, payload, 0, payload.length, place);
+  }
+
+  /** As apply(), for an operation whose payload is [begin, end) of `bytes`. */
+  applyIn(
+    op: RecordedOp,
+    bytes: Uint8Array,
+    begin: number,
+    end: number,
+    place: OpPlace,
+  ): Rejection | undefined {
     const rejection = this.#check(op, place);
     if (rejection !== undefined && rejection !== 'not-tracked') return rejection;
-    this.#advance(op, place, crc32c(payload, this.#nextChecksum));
+    this.#advance(op, place, crc32c(bytes, this.#nextChecksum, begin, end));
     return rejection;
   }
 

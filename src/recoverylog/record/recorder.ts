@@ -107,13 +107,7 @@ export class Recorder {
       let bound = 0;
       for (const body of bodies) bound += frameBound(body);
       this.#outbox.reserve(bound, data?.length ?? 0);
-      for (const body of bodies)
-        this.#next({
-          seqNo: this.#fsm.nextSeqNo,
-          checksum: this.#fsm.nextChecksum,
-          author: this.#author,
-          ...body,
-        });
+      for (const body of bodies) this.#next(body);
       if (data && data.length > 0) this.#outbox.data(data);
     } catch (error) {
       throw this.fail('an operation could not be recorded', error);
@@ -126,12 +120,7 @@ export class Recorder {
     try {
       const write = { fnode, offset, length: data.length };
       this.#outbox.reserve(WRITE_FRAME_BYTES, data.length);
-      this.#next({
-        seqNo: this.#fsm.nextSeqNo,
-        checksum: this.#fsm.nextChecksum,
-        author: this.#author,
-        write,
-      });
+      this.#next({ write });
       if (data.length > 0) this.#outbox.data(data);
     } catch (error) {
       throw this.fail('a write could not be recorded', error);
@@ -176,21 +165,20 @@ export class Recorder {
   }
 
   /** Frames an operation and applies it (C2). */
-  #next(op: RecordedOp): void {
+  #next({ create, link, unlink, write, property }: OpBody): void {
     const outbox = this.#outbox;
-    const { write } = op;
+    const { nextSeqNo: seqNo, nextChecksum: checksum } = this.#fsm;
+    const op = { seqNo, checksum, author: this.#author, create, link, unlink, write, property }; // op.ts O4
     if (write)
       checkPosition('end of a write', checkPosition('offset of a write', write.offset) + write.length);
     const { chunk, at } = outbox;
     const end = writeFrame(op, chunk, at);
-    const payload = new Uint8Array(chunk.buffer, at + FRAME_HEADER_BYTES, end - at - FRAME_HEADER_BYTES);
     const firstOffset = outbox.end;
     const lastOffset = firstOffset + (end - at) + (write?.length ?? 0);
-    const rejection = this.#fsm.apply(op, payload, { firstOffset, lastOffset, log: this.log });
-    assert(rejection === undefined, 'C1: what is recorded fits the state of the log', {
-      rejection,
-      seqNo: op.seqNo,
-    });
+    const place = { firstOffset, lastOffset, log: this.log };
+    const rejection = this.#fsm.applyIn(op, chunk, at + FRAME_HEADER_BYTES, end, place);
+    if (rejection !== undefined)
+      assert(false, 'C1: what is recorded fits the state of the log', { rejection, seqNo: op.seqNo });
     outbox.advance(end);
   }
 }
