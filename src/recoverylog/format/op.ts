@@ -7,44 +7,10 @@
  * O4  Decoded operations all have the same fields in the same order, those that are absent being undefined: what reads them stays fast.
  */
 import { plainOp } from './plain-op.ts';
+import type { OpPlace, PathOp, PropertyOp, RecordedOp, WriteOp } from './recorded-op.ts';
 import { textBytes, texts, varintLength, WireReader, WireWriter } from './wire.ts';
 
-export interface PathOp {
-  readonly fnode: number;
-  readonly path: string;
-}
-
-export interface WriteOp {
-  readonly fnode: number;
-  readonly offset: number;
-  readonly length: number;
-}
-
-export interface PropertyOp {
-  readonly path: string;
-  readonly content: string;
-}
-
-export interface RecordedOp {
-  readonly seqNo: number;
-  /** Checksum of everything before this op. */
-  readonly checksum: number;
-  readonly author: number;
-  readonly create?: { readonly path: string } | undefined;
-  readonly link?: PathOp | undefined;
-  readonly unlink?: PathOp | undefined;
-  readonly write?: WriteOp | undefined;
-  readonly property?: PropertyOp | undefined;
-}
-
-/** Where an op lies in its journal; added by whoever reads or writes it. */
-export interface OpPlace {
-  /** Offset of the first byte of its frame. */
-  readonly firstOffset: number;
-  /** Offset after its frame and its data. */
-  readonly lastOffset: number;
-  readonly log: string;
-}
+export type { OpPlace, PathOp, RecordedOp, WriteOp };
 
 /** Field numbers of RecordedOp that are known; 9 to 11 say where an op lies, which its reader knows better. */
 const KNOWN_FIELDS = 11;

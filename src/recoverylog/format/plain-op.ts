@@ -5,7 +5,7 @@
  *     not for this function, damage included: op.ts decodes it, or says what is wrong with it. What is so means the same there.
  * P2  Nothing is believed before the end was reached exactly: a number that was read across the end leads behind it.
  */
-import type { RecordedOp } from './op.ts';
+import type { RecordedOp } from './recorded-op.ts';
 import type { Texts } from './texts.ts';
 
 /** Where the last number ended. */
