@@ -143,7 +143,23 @@ describe('a window of whatever size', () => {
           expect(bench.window.heldBytes).toBe(0);
           expect(disk.open()).toBe(0);
         }),
-        { numRuns: 300 },
+        {
+          numRuns: 300,
+          examples: [
+            [
+              // a file that dies while its second batch is written: it stayed on the disk
+              [
+                { do: 'create' },
+                { do: 'write', file: 0, at: 0, length: 1, own: false },
+                { do: 'next-read' },
+                { do: 'write', file: 0, at: 0, length: 1, own: false },
+                { do: 'next-read' },
+                { do: 'remove', file: 0 },
+              ],
+              { bytes: 1, pieces: 1, copyBelow: 20 },
+            ],
+          ],
+        },
       ),
     ));
 

@@ -169,9 +169,14 @@ export class WriteWindow {
     while (this.#turn.length > 0 && !this.#failure) {
       const file = this.#turn.shift()!;
       try {
-        if (!file.isDead) await this.#staged.put(file.fnode, !file.isOnDisk, file.batch!);
-        else if (file.isOnDisk) await this.#staged.remove(file.fnode);
-        file.isOnDisk = !file.isDead || !file.isOnDisk;
+        // It may die meanwhile, so what was done counts: a file that died under its second batch once stayed on the disk.
+        if (!file.isDead) {
+          await this.#staged.put(file.fnode, !file.isOnDisk, file.batch!);
+          file.isOnDisk = true;
+        } else if (file.isOnDisk) {
+          await this.#staged.remove(file.fnode);
+          file.isOnDisk = false;
+        }
       } catch (error) {
         this.#failure ??= { error };
       }
