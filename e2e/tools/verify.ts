@@ -33,7 +33,7 @@ const NODE_BIN = join(ROOT, 'node_modules', '.bin');
 /** A step that hangs must end well before CI's own limit. */
 const STEP_LIMIT_MS = 40 * 60_000;
 
-function exec(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+function exec(command: string, args: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: ROOT,
@@ -42,7 +42,6 @@ function exec(command: string, args: readonly string[], env: NodeJS.ProcessEnv =
         ...process.env,
         PATH: `${NODE_BIN}:${process.env['PATH'] ?? ''}`,
         NODE_NO_WARNINGS: '1',
-        ...env,
       },
       timeout: STEP_LIMIT_MS,
     });
@@ -64,12 +63,7 @@ function command(group: Step['group'], name: string, program: string, args: read
 }
 
 /** A jest project; its tests are counted one by one (V1). */
-function jest(
-  group: Step['group'],
-  project: string,
-  extra: readonly string[] = [],
-  env: NodeJS.ProcessEnv = {},
-): Step {
+function jest(group: Step['group'], project: string, extra: readonly string[] = []): Step {
   return {
     name: `jest ${project}`,
     group,
@@ -77,19 +71,15 @@ function jest(
       const dir = await mkdtemp(join(tmpdir(), 'holdfast-verify-'));
       try {
         const outputFile = join(dir, 'result.json');
-        const code = await exec(
-          'node',
-          [
-            '--experimental-vm-modules',
-            'node_modules/jest/bin/jest.js',
-            '--selectProjects',
-            project,
-            '--json',
-            `--outputFile=${outputFile}`,
-            ...extra,
-          ],
-          env,
-        );
+        const code = await exec('node', [
+          '--experimental-vm-modules',
+          'node_modules/jest/bin/jest.js',
+          '--selectProjects',
+          project,
+          '--json',
+          `--outputFile=${outputFile}`,
+          ...extra,
+        ]);
         return countTests(code, JSON.parse(await readFile(outputFile, 'utf8')) as JestResult);
       } catch (error) {
         return { passed: 0, failed: 1, note: `no result: ${String(error)}` };

@@ -137,7 +137,12 @@ export function areShared({ buffer }: Uint8Array): boolean {
 /** One digest. Either `hex` or `abandon` ends it. */
 export class ThreadSha1 {
   readonly #id = ++lastId;
-  readonly #thread = leastBusy();
+  /** Chosen with the first thing it is told: one that has nothing to do may end before. */
+  #chosen: DigestThread | undefined;
+
+  get #thread(): DigestThread {
+    return (this.#chosen ??= leastBusy());
+  }
 
   /** Adds a piece; the order of the calls counts (1). One in memory of this thread alone is copied. */
   update(piece: Uint8Array): void {
@@ -151,6 +156,6 @@ export class ThreadSha1 {
 
   /** Nobody wants the digest any more. */
   abandon(): void {
-    this.#thread.tell({ id: this.#id });
+    this.#chosen?.tell({ id: this.#id });
   }
 }

@@ -180,7 +180,8 @@ class Attempt {
       const take = (bytes: Uint8Array, release: StoredObject['release']): void => {
         const from = at;
         at += bytes.length; // what is put may be let go of
-        if (!this.#failed && at > from) this.#gathering.put(from, { bytes, release });
+        if (this.#failed) release?.();
+        else if (at > from) this.#gathering.put(from, { bytes, release });
       };
       const onPart = ({ bytes, release }: BodyPart): void => take(bytes, release);
       const found = await this.#journal.store.get(key, {

@@ -27,8 +27,17 @@ function number(bytes: Uint8Array): number {
   return byte < 0x80 ? value : -1;
 }
 
-function fixed32(bytes: Uint8Array): number {
-  const from = at;
+/** The number of a field that comes next, or 0 when another does. */
+function field(bytes: Uint8Array, tag: number, end: number): number {
+  if (at >= end || bytes[at] !== tag) return 0;
+  at++;
+  return number(bytes);
+}
+
+/** The same for four bytes. */
+function fixed32(bytes: Uint8Array, tag: number, end: number): number {
+  if (at >= end || bytes[at] !== tag) return 0;
+  const from = at + 1;
   at = from + 4;
   return (bytes[from]! | (bytes[from + 1]! << 8) | (bytes[from + 2]! << 16) | (bytes[from + 3]! << 24)) >>> 0;
 }
@@ -38,35 +47,15 @@ export function plainOp(bytes: Uint8Array, begin: number, end: number, texts: Te
   if (end - begin < 2 || bytes[begin] !== 0x08) return undefined;
   at = begin + 1;
   const seqNo = number(bytes);
-  let checksum = 0;
-  let author = 0;
-  if (at < end && bytes[at] === 0x15) {
-    at++;
-    checksum = fixed32(bytes);
-  }
-  if (at < end && bytes[at] === 0x1d) {
-    at++;
-    author = fixed32(bytes);
-  }
+  const checksum = fixed32(bytes, 0x15, end);
+  const author = fixed32(bytes, 0x1d, end);
   if (seqNo < 0 || at + 2 > end || at + 2 + bytes[at + 1]! !== end) return undefined; // also of a body of 128 bytes and more
   const kind = bytes[at]!;
   at += 2;
   if (kind === 0x3a) {
-    let fnode = 0;
-    let offset = 0;
-    let length = 0;
-    if (at < end && bytes[at] === 0x08) {
-      at++;
-      fnode = number(bytes);
-    }
-    if (at < end && bytes[at] === 0x10) {
-      at++;
-      offset = number(bytes);
-    }
-    if (at < end && bytes[at] === 0x18) {
-      at++;
-      length = number(bytes);
-    }
+    const fnode = field(bytes, 0x08, end);
+    const offset = field(bytes, 0x10, end);
+    const length = field(bytes, 0x18, end);
     if (at !== end || fnode < 0 || offset < 0 || length < 0) return undefined; // P2
     const write = { fnode, offset, length };
     return {
@@ -80,14 +69,8 @@ export function plainOp(bytes: Uint8Array, begin: number, end: number, texts: Te
       property: undefined,
     };
   }
-  let fnode = 0;
-  if (kind !== 0x22) {
-    if (kind !== 0x2a && kind !== 0x32) return undefined;
-    if (at < end && bytes[at] === 0x08) {
-      at++;
-      fnode = number(bytes);
-    }
-  }
+  if (kind !== 0x22 && kind !== 0x2a && kind !== 0x32) return undefined;
+  const fnode = kind === 0x22 ? 0 : field(bytes, 0x08, end);
   const tag = kind === 0x22 ? 0x0a : 0x12;
   if (fnode < 0 || at + 2 > end || bytes[at] !== tag || at + 2 + bytes[at + 1]! !== end) return undefined; // P2
   const path = textAt(bytes, at + 2, end, texts);

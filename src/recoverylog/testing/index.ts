@@ -25,6 +25,7 @@ export { Fsm, type Rejection } from '../fsm.ts';
 export { Player } from '../play/player.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
 export {
+  calmTime,
   codeOf,
   logHolding,
   newLog,
@@ -34,7 +35,6 @@ export {
   withTempDir,
   type PlainLog,
   type TestLog,
-  calmTime,
 } from './test-log.ts';
 export { put, scene } from './scene.ts';
 export { opsLog, workloadLog, type Workload } from './workload-log.ts';

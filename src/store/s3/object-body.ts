@@ -88,7 +88,7 @@ export class ObjectBody extends Readable {
       const left = this.#bytes - this.#received + piece.length - at;
       const part = (this.#part ??= this.#pool.take(Math.min(PART_BYTES, left)));
       const end = Math.min(piece.length, at + part.length - this.#filled);
-      Buffer.prototype.fill.call(part, piece.subarray(at, end), this.#filled, this.#filled + end - at); // 4
+      copyInto(part, piece.subarray(at, end), this.#filled);
       this.#filled += end - at;
       at = end;
       if (this.#filled === part.length) this.#full(part);
@@ -125,7 +125,7 @@ export class ObjectBody extends Readable {
       this.#release = once(() => this.#pool.give(memory));
       let at = 0;
       for (const { bytes, release } of this.#parts) {
-        Buffer.prototype.fill.call(whole, bytes, at, at + bytes.length); // 4
+        copyInto(whole, bytes, at);
         at += bytes.length;
         release();
       }
@@ -150,6 +150,11 @@ export class ObjectBody extends Readable {
     this.#onEnd(why); // 3
     done(error);
   }
+}
+
+/** 4 */
+function copyInto(memory: Uint8Array, piece: Uint8Array, at: number): void {
+  Buffer.prototype.fill.call(memory, piece, at, at + piece.length);
 }
 
 function once(act: () => void): () => void {

@@ -172,6 +172,10 @@ export class S3Store implements ObjectStore {
     const found = await this.#read('get', key, call, async (send, answered) => {
       checkGet(key, call);
       const range = call.range && { start: call.range.start + taken, end: call.range.end }; // S4: the same object
+      if (range && taken > 0 && range.start === range.end)
+        throw new StoreError('STORE_BAD_RESPONSE', 'The answer failed behind its last byte.', {
+          retryable: false,
+        });
       const Range = range && `bytes=${range.start}-${range.end - 1}`;
       const command = new GetObjectCommand({ Bucket: this.#location.bucket, Key: this.#fullKey(key), Range });
       try {
