@@ -56,7 +56,7 @@ class StateMachineReplicas implements ReplicaFactory {
     return {
       lookup: (query) => runtime.lookup(query),
       stats: () => ({ appliedIndex: runtime.appliedIndex, keys: machine.keys, dataBytes: machine.dataBytes }),
-      propose: (cmd, requestId) => runtime.propose(cmd, requestId),
+      propose: (cmd, requestId) => runtime.propose(cmd, { requestId }),
       checkpoint: (signal) => runtime.checkpoint(signal),
       halted: runtime.halted,
       close: () => runtime.close(),
