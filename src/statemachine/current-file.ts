@@ -9,21 +9,14 @@
 import { assert } from '../base/index.ts';
 import { StateWriter, UpdatesReader, writerBehind } from '../stateio/index.ts';
 import type { AppliedState, PinnedState } from './applied-state.ts';
-import { NotOfferedError } from './errors.ts';
 import { decodeUpdate, indexesOf, type UpdateEnvelope, encodeUpdate } from './envelope.ts';
-import type { Followed } from './follower.ts';
 import { COPY_PAUSE_BYTES, COPY_ROUNDS, UNSYNCED_BYTES } from './limits.ts';
 import { CURRENT, NEXT } from './paths.ts';
 import type { RecordedFs } from '../recoverylog/index.ts';
 import type { RecordedStateFile, SnapshotCollector, SnapshotKeeper } from './ports.ts';
-
-/** Where nobody keeps the files of snapshots, a machine cannot name any. */
-export const NO_FILES: SnapshotCollector = {
-  add: () => {
-    throw new NotOfferedError('files beside a snapshot');
-  },
-  seal: () => Promise.resolve(new Uint8Array(0)),
-};
+import { linkedFiles } from './snapshot-file/linked-files.ts';
+import type { FilePlace } from './state-file.ts';
+import type { MachineKind } from './types.ts';
 
 /** Runs one piece of work at a time with the file. */
 type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
@@ -38,38 +31,41 @@ export class CurrentFile {
   #snapshotBytes: number;
   /** A snapshot is being pinned: where entries end is kept until it is known where its tail begins. */
   #pinning = false;
-  readonly #keeper: SnapshotKeeper | undefined;
+  readonly #keeper: SnapshotKeeper;
+  /** Of the snapshot that the file begins with. */
+  #snapshotIndex: number | undefined;
 
   private constructor(
     fs: RecordedFs,
     file: RecordedStateFile,
     writer: StateWriter,
-    snapshotBytes: number,
-    keeper: SnapshotKeeper | undefined,
+    place: FilePlace | undefined,
+    keeper: SnapshotKeeper,
   ) {
     this.#keeper = keeper;
     this.#fs = fs;
     this.#file = file;
     this.#writer = writer;
-    this.#snapshotBytes = snapshotBytes;
+    this.#snapshotBytes = place?.snapshotEnd ?? 0;
+    this.#snapshotIndex = place?.snapshotIndex;
   }
 
   /** Opens `current` behind what was followed, and clears away an unfinished `next`. */
   static async open(
     fs: RecordedFs,
-    followed: Pick<Followed<unknown, unknown, unknown>, 'place'>,
-    keeper?: SnapshotKeeper,
+    followed: { readonly machine: { readonly kind: MachineKind }; readonly place: FilePlace | undefined },
   ): Promise<CurrentFile> {
-    const { place } = followed;
+    const { machine, place } = followed;
+    const keeper = linkedFiles(fs, machine.kind);
     if (fs.exists(NEXT)) await fs.unlink(NEXT);
     const file = await fs.open(CURRENT, { create: true });
     assert(file.size() === (place?.size ?? 0), 'everything in the state file was followed', {
       size: file.size(),
       followed: place?.size,
     });
-    await keeper?.keepOnly(place?.snapshotIndex); // what a predecessor has left
+    await keeper.keepOnly(place?.snapshotIndex); // what a predecessor has left
     const writer = place ? writerBehind(file, place) : new StateWriter(file);
-    return new CurrentFile(fs, file, writer, place?.snapshotEnd ?? 0, keeper);
+    return new CurrentFile(fs, file, writer, place, keeper);
   }
 
   /** Bytes of the file behind its snapshot, which a restore has to apply. */
@@ -126,7 +122,7 @@ export class CurrentFile {
       pinned.release();
     }
     await this.durable();
-    await this.#keeper?.keepOnly(pinned.index);
+    await this.#keeper.keepOnly(pinned.index);
     this.applied(state.index);
     return this.#snapshotBytes;
   }
@@ -138,7 +134,7 @@ export class CurrentFile {
     const file = await this.#fs.open(NEXT, { create: true, truncate: true });
     try {
       const writer = new StateWriter(file);
-      const files = this.#keeper?.collect(pinned) ?? NO_FILES;
+      const files = this.#keeper.collect(pinned);
       const snapshotBytes = await writeSnapshot(writer, file, pinned, signal, files);
       const copy = new TailCopy(new UpdatesReader(source, { from, epoch }), writer, file);
       for (let round = 0; round < COPY_ROUNDS; round++) {
@@ -156,6 +152,7 @@ export class CurrentFile {
         this.#writer = writer;
         this.#ends = new Map([[pinned.index, snapshotBytes], ...copy.ends]);
         this.#snapshotBytes = snapshotBytes;
+        this.#snapshotIndex = pinned.index;
       });
     } catch (error) {
       await file.close();
@@ -164,9 +161,10 @@ export class CurrentFile {
     await source.close();
   }
 
-  /** Takes an unfinished `next` away. */
+  /** Takes an unfinished `next` away, and the files that were to be its own. */
   async discardNext(): Promise<void> {
     if (this.#fs.exists(NEXT)) await this.#fs.unlink(NEXT);
+    await this.#keeper.keepOnly(this.#snapshotIndex);
   }
 
   async close(): Promise<void> {

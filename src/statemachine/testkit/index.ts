@@ -14,7 +14,7 @@ import { SNAPSHOT_RULES } from './rules-snapshot.ts';
 import { UPDATE_RULES } from './rules-update.ts';
 import { ContractError, type ContractCase, type Subject } from './subject.ts';
 
-export type { RecordedDirectory } from '../ports.ts';
+export type { RecordedFs } from '../../recoverylog/index.ts';
 export { ContractError, type ContractCase, type Subject } from './subject.ts';
 
 const RULES: readonly Rule[] = [...UPDATE_RULES, ...SNAPSHOT_RULES, ...DISK_RULES];

@@ -2,7 +2,7 @@
  * testkit/subject: what is put to the test, and how a broken rule is told.
  */
 import { HoldfastError, type ErrorFields } from '../../base/index.ts';
-import type { RecordedDirectory } from '../ports.ts';
+import type { RecordedFs } from '../../recoverylog/index.ts';
 import type { StateMachine } from '../types.ts';
 
 /** A state machine of any kind with what the kit needs to exercise it. */
@@ -13,7 +13,7 @@ export interface Subject<Query = unknown, Answer = unknown, View = unknown> {
    * @param fs a recorded directory of its own, for machines that are not of the on-disk kind and have files (`needsDirectory`)
    */
   create(
-    fs?: RecordedDirectory,
+    fs?: RecordedFs,
   ): StateMachine<Query, Answer, View> | Promise<StateMachine<Query, Answer, View>>;
   readonly needsDirectory?: boolean;
   /**

@@ -2,7 +2,7 @@
  * The bank as a machine of the on-disk kind: one file of the recorded directory, replaced as a whole at each commit; or wrong in one way.
  */
 import { fromUtf8, toHex, fromHex, utf8 } from '../../../base/index.ts';
-import type { RecordedDirectory } from '../../ports.ts';
+import type { RecordedFs } from '../../../recoverylog/index.ts';
 import {
   logIndex,
   logTerm,
@@ -45,14 +45,14 @@ export class DiskBank implements OnDiskStateMachine<Query, Answer, Books> {
   readonly kind = 'on-disk';
   readonly #bank = new Bank();
   readonly #flaw: DiskFlaw | undefined;
-  #fs: RecordedDirectory | undefined;
+  #fs: RecordedFs | undefined;
   #rows: Record<string, string> = {};
 
   constructor(flaw?: DiskFlaw) {
     this.#flaw = flaw;
   }
 
-  async open(fs: RecordedDirectory): Promise<DiskMark | undefined> {
+  async open(fs: RecordedFs): Promise<DiskMark | undefined> {
     this.#fs = fs;
     const image = await this.#load<Image>(IMAGE);
     if (this.#flaw === 'opens at an index of its own' && !image)
