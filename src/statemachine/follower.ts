@@ -8,7 +8,15 @@
  * W3  Damage ends it with a typed error; it never skips (state-file L3). Its last state goes on answering nothing: callers watch `failed`.
  * W4  An on-disk machine's files are written by the player, so it is not opened here: its log is followed, and lookups are refused.
  */
-import { ensureError, HoldfastError, silentLogger, type Clock, type Logger } from '../base/index.ts';
+import {
+  ensureError,
+  HoldfastError,
+  silentLogger,
+  systemFiles,
+  type Clock,
+  type FileSystemCalls,
+  type Logger,
+} from '../base/index.ts';
 import { openPlainFile, type PlainFile } from '../stateio/index.ts';
 import { AppliedState } from './applied-state.ts';
 import { MachineNotOpenError, NotOfferedError, ReplicaStoppedError } from './errors.ts';
@@ -28,6 +36,8 @@ export interface FollowerOptions<Query, Answer, View> {
   readonly log?: Logger;
   /** Finds the files that belong to a snapshot; by default none do. */
   readonly filesOf?: FilesOf;
+  /** What `live` leads to; the file system of this machine by default. */
+  readonly files?: FileSystemCalls;
 }
 
 /** Says that no files belong to snapshots here. */
@@ -202,13 +212,13 @@ export class Follower<Query, Answer, View> {
 
   /** Opens what is `current` now. The player may be moving it from the staging directory into place: then it is looked for again. */
   async #openCurrent(signal: AbortSignal): Promise<PlainFile | undefined> {
-    const { live, clock } = this.#options;
+    const { live, clock, files = systemFiles } = this.#options;
     const giveUpMs = clock.monotonicMs() + FILE_MOVE_PATIENCE_MS;
     for (;;) {
       const path = live.resolve(CURRENT);
       if (path === undefined) return undefined;
       try {
-        return await openPlainFile(path, 'r');
+        return await openPlainFile(path, 'r', files);
       } catch (error) {
         if (!isMissing(error) || clock.monotonicMs() > giveUpMs) throw error;
       }
