@@ -9,7 +9,15 @@
  * W4  An on-disk machine's files are written by the player, so it is not opened here: its log is followed, and lookups are refused.
  * W5  A snapshot whose files are gone before they were opened was replaced by then; the next one has all that it had.
  */
-import { ensureError, HoldfastError, silentLogger, type Clock, type Logger } from '../base/index.ts';
+import {
+  ensureError,
+  HoldfastError,
+  silentLogger,
+  systemFiles,
+  type Clock,
+  type FileSystemCalls,
+  type Logger,
+} from '../base/index.ts';
 import { openPlainFile, type PlainFile } from '../stateio/index.ts';
 import { AppliedState } from './applied-state.ts';
 import { MachineNotOpenError, ReplicaStoppedError } from './errors.ts';
@@ -29,6 +37,8 @@ export interface FollowerOptions<Query, Answer, View> {
   readonly live: LiveDirectory;
   readonly clock: Clock;
   readonly log?: Logger;
+  /** What `live` leads to; the file system of this machine by default. */
+  readonly files?: FileSystemCalls;
 }
 
 /** What a runtime takes over. */
@@ -211,13 +221,13 @@ export class Follower<Query, Answer, View> {
 
   /** Opens what is `current` now. The player may be moving it from the staging directory into place: then it is looked for again. */
   async #openCurrent(signal: AbortSignal): Promise<PlainFile | undefined> {
-    const { live, clock } = this.#options;
+    const { live, clock, files = systemFiles } = this.#options;
     const giveUpMs = clock.monotonicMs() + FILE_MOVE_PATIENCE_MS;
     for (;;) {
       const path = live.resolve(CURRENT);
       if (path === undefined) return undefined;
       try {
-        return await openPlainFile(path, 'r');
+        return await openPlainFile(path, 'r', files);
       } catch (error) {
         if (!isMissing(error) || clock.monotonicMs() > giveUpMs) throw error;
       }

@@ -103,5 +103,11 @@ export async function describeFile(
 ): Promise<ManifestFile> {
   const { bytes, sha256 } = await digestOf(file, signal, use);
   if (bytes === 0) throw new SnapshotFilesError(id, path, 'it is empty');
-  return { id, file: externalFileName(id), bytes, sha256, metadata: Buffer.from(metadata).toString('base64') };
+  return {
+    id,
+    file: externalFileName(id),
+    bytes,
+    sha256,
+    metadata: Buffer.from(metadata).toString('base64'),
+  };
 }

@@ -23,7 +23,13 @@ import type { Place } from '../position.ts';
 import type { MachineKind, SnapshotFile } from '../types.ts';
 import { describeFile, digestOf, FileCollector, type Collected } from './collect.ts';
 import { SnapshotDamagedError, SnapshotFilesGoneError } from './errors.ts';
-import { decodeManifest, encodeManifest, externalFileName, type Manifest, type ManifestFile } from './manifest.ts';
+import {
+  decodeManifest,
+  encodeManifest,
+  externalFileName,
+  type Manifest,
+  type ManifestFile,
+} from './manifest.ts';
 
 /** Between two looks for a file that is being moved, ms. */
 const MOVE_POLL_MS = 5;
@@ -53,11 +59,7 @@ export function linkedFiles(fs: RecordedFs, kind: MachineKind): SnapshotKeeper {
   };
 }
 
-function collectLinks(
-  fs: RecordedFs,
-  kind: MachineKind,
-  { index, term }: Place,
-): SnapshotCollector {
+function collectLinks(fs: RecordedFs, kind: MachineKind, { index, term }: Place): SnapshotCollector {
   const links = new FileCollector(async (id, path) => {
     const link = linkPath({ index, term }, externalFileName(id));
     await fs.link(path, link);

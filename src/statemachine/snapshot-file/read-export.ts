@@ -53,7 +53,10 @@ async function withState<T>(
   const file: PlainFile = await openPlainFile(join(dir, STATE_FILE), 'r');
   try {
     const { prologue, state, figures } = await openSnapshotFile(file);
-    if (figures.fileBytes !== manifest.state?.bytes || figures.payloadChecksum !== manifest.state.payloadChecksum)
+    if (
+      figures.fileBytes !== manifest.state?.bytes ||
+      figures.payloadChecksum !== manifest.state.payloadChecksum
+    )
       throw new SnapshotDamagedError('its state is of another snapshot', 0);
     return await use(await openSnapshot(behind(prologue, state)));
   } finally {
@@ -61,10 +64,7 @@ async function withState<T>(
   }
 }
 
-async function* behind(
-  first: Uint8Array,
-  rest: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void> {
+async function* behind(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   yield first;
   yield* rest;
 }
@@ -73,7 +73,8 @@ async function readManifest(dir: string): Promise<Manifest> {
   const handle = await openManifest(dir);
   try {
     const { size } = await handle.stat();
-    if (size > MAX_MANIFEST_BYTES) throw new SnapshotDamagedError('its manifest is too long', MAX_MANIFEST_BYTES);
+    if (size > MAX_MANIFEST_BYTES)
+      throw new SnapshotDamagedError('its manifest is too long', MAX_MANIFEST_BYTES);
     const manifest = decodeManifest(new Uint8Array(await handle.readFile()));
     if (manifest.state === undefined) throw new SnapshotDamagedError('its manifest names no state', 0);
     return manifest;

@@ -12,9 +12,7 @@ export interface Subject<Query = unknown, Answer = unknown, View = unknown> {
    * A new machine in its initial state; one of the on-disk kind is opened by the kit.
    * @param fs a recorded directory of its own, for machines that are not of the on-disk kind and have files (`needsDirectory`)
    */
-  create(
-    fs?: RecordedFs,
-  ): StateMachine<Query, Answer, View> | Promise<StateMachine<Query, Answer, View>>;
+  create(fs?: RecordedFs): StateMachine<Query, Answer, View> | Promise<StateMachine<Query, Answer, View>>;
   readonly needsDirectory?: boolean;
   /**
    * Commands in an order that makes sense, at least four; the kit gives them in this order, in batches of its choice. The more kinds of commands and of

@@ -134,7 +134,7 @@ export class DiskBank implements OnDiskStateMachine<Query, Answer, Books> {
     const fs = this.#fs!;
     if (!fs.exists(path)) return undefined;
     const file = await fs.open(path, {});
-    const text = fromUtf8(await file.read(0, await file.size()));
+    const text = fromUtf8(await file.readAll());
     await file.close();
     return JSON.parse(text) as T;
   }
