@@ -8,9 +8,8 @@
  * D2  What an export that died has left is removed by the next one into the same parent: one export at a time has a parent.
  * D3  A snapshot that is there is not replaced.
  */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { EMPTY_BYTES, errorCode } from '../../base/index.ts';
+import { basename, dirname, join } from 'node:path';
+import { EMPTY_BYTES, errorCode, systemFiles, type FileSystemCalls } from '../../base/index.ts';
 import type { RecordedFile, RecordedFs } from '../../recoverylog/index.ts';
 import { openPlainFile, type PlainFile } from '../../stateio/index.ts';
 import type { SnapshotCollector } from '../ports.ts';
@@ -33,6 +32,12 @@ export interface Exportable {
   readonly kind: MachineKind;
   /** Writes the whole state, header first in one chunk. @returns what it is of */
   save(write: WriteChunk, signal: AbortSignal, files: SnapshotCollector): Promise<Place>;
+}
+
+export interface ExportOptions {
+  readonly signal?: AbortSignal;
+  /** Where it is written; the file system of this machine by default. */
+  readonly files?: FileSystemCalls;
 }
 
 /** An exported snapshot. */
@@ -59,23 +64,25 @@ export async function exportSnapshot(
   source: Exportable,
   fs: RecordedFs,
   parent: string,
-  signal: AbortSignal = new AbortController().signal,
+  { signal = new AbortController().signal, files = systemFiles }: ExportOptions = {},
 ): Promise<Exported> {
-  await mkdir(parent, { recursive: true });
+  await makeDirectory(files, parent);
   const unfinished = join(parent, UNFINISHED);
-  await rm(unfinished, { recursive: true, force: true }); // D2
-  await mkdir(unfinished);
+  await files.rm(unfinished, { recursive: true, force: true }); // D2
+  await files.mkdir(unfinished);
   try {
-    const manifest = await writeFiles(source, fs, unfinished, signal);
-    await writeDurably(join(unfinished, MANIFEST_FILE), (file) => file.write(encodeManifest(manifest), 0));
-    await syncDirectory(unfinished);
+    const manifest = await writeFiles(source, fs, unfinished, { signal, files });
+    await writeDurably(files, join(unfinished, MANIFEST_FILE), (file) =>
+      file.write(encodeManifest(manifest), 0),
+    );
+    await syncDirectory(files, unfinished);
     signal.throwIfAborted();
     const path = join(parent, snapshotName(manifest.index));
-    await publish(unfinished, path);
-    await syncDirectory(parent);
+    await publish(files, unfinished, path);
+    await syncDirectory(files, parent);
     return { path, manifest };
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true });
+    await files.rm(unfinished, { recursive: true, force: true }).catch(() => undefined); // the next export removes it (D2); what failed first is told
     throw error;
   }
 }
@@ -84,14 +91,14 @@ async function writeFiles(
   source: Exportable,
   fs: RecordedFs,
   dir: string,
-  signal: AbortSignal,
+  { signal, files: disk }: Required<ExportOptions>,
 ): Promise<Manifest> {
   const { kind } = source;
-  const files = new CopiedFiles(fs, dir, signal);
+  const files = new CopiedFiles(fs, dir, disk, signal);
   let place: Place | undefined;
   let figures: SnapshotFigures;
   try {
-    figures = await writeDurably(join(dir, STATE_FILE), (file) =>
+    figures = await writeDurably(disk, join(dir, STATE_FILE), (file) =>
       writeSnapshotFile(file, async (write) => {
         const stopping: WriteChunk = async (chunk) => {
           signal.throwIfAborted();
@@ -111,12 +118,14 @@ async function writeFiles(
 /** Copies the files that a machine adds, and lists them; the state's own header has no part in that. */
 class CopiedFiles implements SnapshotCollector {
   readonly #dir: string;
+  readonly #disk: FileSystemCalls;
   readonly #signal: AbortSignal;
   readonly #files: FileCollector<RecordedFile>;
   copies: readonly ManifestFile[] = [];
 
-  constructor(fs: RecordedFs, dir: string, signal: AbortSignal) {
+  constructor(fs: RecordedFs, dir: string, disk: FileSystemCalls, signal: AbortSignal) {
     this.#dir = dir;
+    this.#disk = disk;
     this.#signal = signal;
     this.#files = new FileCollector((_, path) => fs.open(path, { readOnly: true }));
   }
@@ -129,7 +138,7 @@ class CopiedFiles implements SnapshotCollector {
     const copies: ManifestFile[] = [];
     for (const added of await this.#files.seal())
       copies.push(
-        await writeDurably(join(this.#dir, externalFileName(added.id)), (copy) =>
+        await writeDurably(this.#disk, join(this.#dir, externalFileName(added.id)), (copy) =>
           describeFile(added, added.held, this.#signal, (piece, offset) => copy.write(piece, offset)),
         ),
       );
@@ -142,8 +151,12 @@ class CopiedFiles implements SnapshotCollector {
   }
 }
 
-async function writeDurably<T>(path: string, use: (file: PlainFile) => Promise<T>): Promise<T> {
-  const file = await openPlainFile(path, 'w+');
+async function writeDurably<T>(
+  files: FileSystemCalls,
+  path: string,
+  use: (file: PlainFile) => Promise<T>,
+): Promise<T> {
+  const file = await openPlainFile(path, 'w+', files);
   try {
     const result = await use(file);
     await file.sync();
@@ -153,19 +166,31 @@ async function writeDurably<T>(path: string, use: (file: PlainFile) => Promise<T
   }
 }
 
-/** @throws SnapshotExistsError (D3) */
-async function publish(unfinished: string, path: string): Promise<void> {
+/** @throws SnapshotExistsError (D3): nobody else exports here (D2), so what is not there now is not there a moment later */
+async function publish(files: FileSystemCalls, unfinished: string, path: string): Promise<void> {
+  if ((await files.readdir(dirname(path))).includes(basename(path))) throw new SnapshotExistsError(path);
+  await files.rename(unfinished, path);
+}
+
+/** Makes a directory, and those above it, so that a power cut does not take them away again with what is put there (D1). */
+async function makeDirectory(files: FileSystemCalls, path: string): Promise<void> {
   try {
-    await rename(unfinished, path); // would replace an empty directory; a snapshot is none
+    await files.mkdir(path);
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOTEMPTY' || code === 'EEXIST') throw new SnapshotExistsError(path);
-    throw error;
+    if (errorCode(error) === 'ENOENT') {
+      await makeDirectory(files, dirname(path));
+      await files.mkdir(path);
+    } else if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  try {
+    await syncDirectory(files, dirname(path));
+  } catch (error) {
+    if (errorCode(error) !== 'EACCES') throw error; // not ours to look into: whoever made it has seen to its name
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+async function syncDirectory(files: FileSystemCalls, path: string): Promise<void> {
+  const handle = await files.open(path, 'r');
   try {
     await handle.sync();
   } finally {

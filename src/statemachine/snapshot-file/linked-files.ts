@@ -13,7 +13,7 @@
  * R4  What is handed to a machine goes on being readable until it is closed, whatever becomes of the name: the path leads through an open descriptor.
  */
 import { open, type FileHandle } from 'node:fs/promises';
-import { EMPTY_BYTES, errorCode, type Clock } from '../../base/index.ts';
+import { EMPTY_BYTES, errorCode, systemFiles, type Clock, type FileSystemCalls } from '../../base/index.ts';
 import type { RecordedFs } from '../../recoverylog/index.ts';
 import { openPlainFile } from '../../stateio/index.ts';
 import { FILE_MOVE_PATIENCE_MS } from '../limits.ts';
@@ -141,8 +141,9 @@ export async function checkFile(
   { id, bytes, sha256 }: ManifestFile,
   path: string,
   signal: AbortSignal | undefined,
+  files: FileSystemCalls = systemFiles,
 ): Promise<void> {
-  const file = await openPlainFile(path, 'r');
+  const file = await openPlainFile(path, 'r', files);
   try {
     const found = await digestOf(file, signal);
     if (found.bytes !== bytes || found.sha256 !== sha256)

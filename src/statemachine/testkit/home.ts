@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { concatBytes, systemClock as clock, systemRandom as random } from '../../base/index.ts';
 import { JournalReader, openSession, START, type Journal } from '../../journal/index.ts';
-import { Player, scanLog, type RecordedOp, type TakenOver } from '../../recoverylog/index.ts';
+import { Player, type TakenOver } from '../../recoverylog/index.ts';
 import { openStore } from '../../store/index.ts';
+import { cutsOf } from './cuts.ts';
 
 const AUTHOR = 1;
 /** Terms of the first primary and of the one that comes after a crash. */
@@ -77,7 +78,7 @@ export class Home {
     return this.#taken.recorder.end;
   }
 
-  /** What the log has, and where a crash may cut it, ascending: behind each operation, but never inside a rename, whose operations stand or fall together. */
+  /** What the log has, and where a crash may cut it (cuts.ts). */
   async log(): Promise<{ readonly content: Uint8Array; readonly cuts: readonly number[] }> {
     await this.fs.barrier();
     const parts: Uint8Array[] = [];
@@ -87,15 +88,7 @@ export class Home {
       if (event.kind === 'tail') break;
       if (event.kind === 'data') parts.push(event.bytes.slice());
     }
-    const cuts = [0];
-    let before: RecordedOp | undefined;
-    for await (const item of scanLog(this.#journal, 0, { clock, random })) {
-      if (item.kind !== 'op') continue;
-      if (before && isOneRename(before, item.op)) cuts.pop();
-      cuts.push(item.lastOffset);
-      before = item.op;
-    }
-    return { content: concatBytes(parts), cuts };
+    return { content: concatBytes(parts), cuts: await cutsOf(this.#journal) };
   }
 
   /** Ends the primary, and removes its directory. */
@@ -106,12 +99,6 @@ export class Home {
     await this.#playing.catch(() => undefined);
     await rm(this.#dir, { recursive: true, force: true });
   }
-}
-
-/** Whether the second operation goes on with the rename that the first is of: the old target's unlink, the link, the source's unlink. */
-function isOneRename(before: RecordedOp, op: RecordedOp): boolean {
-  if (before.unlink && op.link) return before.unlink.path === op.link.path;
-  return before.link !== undefined && before.link.fnode === op.unlink?.fnode;
 }
 
 /** Makes an empty journal one that has this content. */
