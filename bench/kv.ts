@@ -10,7 +10,7 @@
  *   npm run bench -- kv [--clients N] [--bytes N] [--keys N] [--blocks N] [--seconds N] [--profile DIR] [--json FILE]
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -132,13 +132,15 @@ async function measureAll(legs: readonly Leg[]): Promise<void> {
 async function run(s3: S3Server): Promise<{ readonly legs: readonly Leg[]; readonly etcdLine: string }> {
   const scratch = await mkdtemp(join(tmpdir(), 'holdfast-kv-'));
   const [one, two] = [join(scratch, 's3'), join(scratch, 'directory')];
+  const store = join(two, 'store');
+  await mkdir(store, { recursive: true });
   const etcd = await startEtcd();
   const hosts: KvHost[] = [];
   let legs: readonly Leg[] = [];
   try {
     for (const [url, dir] of [
       [s3.url, one],
-      [`file://${join(two, 'store')}`, two],
+      [`file://${store}`, two],
     ] as const)
       hosts.push(await hostOn(url, dir, s3.credentials()));
     const [onS3, onDirectory] = hosts as [KvHost, KvHost];

@@ -7,7 +7,7 @@
  *
  *   npm run bench -- state [--keys N] [--bytes N] [--clients N] [--tail SECONDS] [--rounds N] [--seconds N] [--profile DIR] [--json FILE]
  */
-import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -93,7 +93,9 @@ async function bytesBelow(directory: string): Promise<number> {
 
 /** Each life is one more on the same log, with an empty directory. */
 async function measureRestores(scratch: string, etcd: EtcdPeer): Promise<Restores> {
-  const first = taskIn(scratch, `file://${join(scratch, 'store')}`);
+  const store = join(scratch, 'store');
+  await mkdir(store);
+  const first = taskIn(scratch, `file://${store}`);
   const tailPuts = await prepare(first);
   const took = { holdfastMs: [] as number[], copyMs: [] as number[], etcdMs: [] as number[] };
   let restoredBytes = 0;

@@ -15,13 +15,13 @@ export const openHttp: OpenWire = async (port, events) => {
   const receive = (bytes: Buffer): number => {
     const end = bytes.indexOf(HEAD_END);
     if (end < 0) return 0;
-    const head = bytes.latin1Slice(0, end);
+    const head = bytes.toString('latin1', 0, end);
     const announced = LENGTH.exec(head);
     if (!announced) throw new Error(`an answer without a length: ${head}`);
     const total = end + HEAD_END.length + Number(announced[1]);
     if (bytes.length < total) return 0;
     if (head.slice(STATUS_AT, STATUS_AT + OK.length) !== OK || Number(announced[1]) < least)
-      throw new Error(`not the answer of a success: ${bytes.latin1Slice(0, total)}`);
+      throw new Error(`not the answer of a success: ${bytes.toString('latin1', 0, total)}`);
     events.answered(0);
     return total;
   };
