@@ -195,9 +195,7 @@ console.log(`µs: of the processor, a request. ${etcdLine}`);
 const fastest = (operation: Operation): Leg =>
   legs
     .filter((leg) => leg.isPeer)
-    .reduce((best, leg) =>
-      middle(rates(leg, operation)) > middle(rates(best, operation)) ? leg : best,
-    );
+    .reduce((best, leg) => (middle(rates(leg, operation)) > middle(rates(best, operation)) ? leg : best));
 const over = (operation: Operation, leg: Leg = legs[0]!): number =>
   middleRatio(rates(leg, operation), rates(fastest(operation), operation));
 await conclude({

@@ -69,7 +69,10 @@ async function prepare(task: KvHostTask): Promise<number> {
   }
 }
 
-const loadOf = ({ port }: { readonly port: number }, spoken: 'holdfast' | 'etcd-grpc' = 'holdfast'): Promise<Load> =>
+const loadOf = (
+  { port }: { readonly port: number },
+  spoken: 'holdfast' | 'etcd-grpc' = 'holdfast',
+): Promise<Load> =>
   startLoad({ interface: spoken, port, clients, connections: clients, keys, valueBytes: bytes });
 
 interface Restores {
@@ -170,7 +173,11 @@ function snapshotted(name: string, load: Load, snapshot: () => Promise<void>): S
   return { name, load, snapshot, quiet: [], meanwhile: [], snapshotMs: [] };
 }
 
-async function measureWriting(scratch: string, s3: S3Server, etcd: EtcdPeer): Promise<readonly Snapshotted[]> {
+async function measureWriting(
+  scratch: string,
+  s3: S3Server,
+  etcd: EtcdPeer,
+): Promise<readonly Snapshotted[]> {
   const options = { env: s3.credentials(), profile: profile === '' ? undefined : profile };
   const host: KvHost = await startKvHost(taskIn(scratch, s3.url), options);
   const loads: Load[] = [];

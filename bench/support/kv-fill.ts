@@ -21,7 +21,10 @@ interface Pair {
 }
 
 /** Gives `send` all keys in batches, each value random text that no two keys share. */
-async function inBatches({ keys, valueBytes }: Fill, send: (pairs: readonly Pair[]) => Promise<void>): Promise<void> {
+async function inBatches(
+  { keys, valueBytes }: Fill,
+  send: (pairs: readonly Pair[]) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const fill = async (): Promise<void> => {
     while (next < keys) {
@@ -74,7 +77,8 @@ export async function checkHoldfast({ port, keys }: Omit<Fill, 'valueBytes'>): P
   const response = await fetch(`http://127.0.0.1:${port}/v1/kv?${query}`);
   const { values } = (await response.json()) as { readonly values: readonly unknown[] };
   const missing = asked.filter((_, n) => values[n] === null || values[n] === undefined);
-  if (missing.length > 0) throw new Error(`${missing.length} of ${asked.length} keys are missing: ${missing[0]}`);
+  if (missing.length > 0)
+    throw new Error(`${missing.length} of ${asked.length} keys are missing: ${missing[0]}`);
 }
 
 /** Between two questions to an etcd that may not be up, ms. */

@@ -68,7 +68,10 @@ const START_TIMEOUT_MS = 120_000;
 const NO_KEY = 'is-there-anybody';
 
 /** Starts one; resolves when it serves. @throws when it ends before */
-export async function startKvHost(task: KvHostTask, { env = {}, profile }: HostOptions = {}): Promise<KvHost> {
+export async function startKvHost(
+  task: KvHostTask,
+  { env = {}, profile }: HostOptions = {},
+): Promise<KvHost> {
   const ports: Ports = { agent: await freePort(), application: await freePort() };
   const startMs = performance.now();
   const child = fork(import.meta.filename, [JSON.stringify({ ...task, ports })], {

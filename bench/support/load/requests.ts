@@ -52,8 +52,7 @@ const PLACE_BYTES = Buffer.from(PLACE, 'latin1');
 type Templates = Readonly<Record<Operation, (value: string) => Template>>;
 
 const HOLDFAST: Templates = {
-  put: (value) =>
-    template(http('PUT', `/v1/kv/${PLACE}`, value, 'application/octet-stream'), plain, 1),
+  put: (value) => template(http('PUT', `/v1/kv/${PLACE}`, value, 'application/octet-stream'), plain, 1),
   get: (value) => template(http('GET', `/v1/kv/${PLACE}`, '', ''), plain, value.length),
 };
 
@@ -73,8 +72,7 @@ const ETCD_GRPC: Templates = {
     const message = Buffer.concat([field(1, PLACE_BYTES), field(2, Buffer.from(value, 'latin1'))]);
     return template(grpcRequest('/etcdserverpb.KV/Put', message), plain, 1);
   },
-  get: (value) =>
-    template(grpcRequest('/etcdserverpb.KV/Range', field(1, PLACE_BYTES)), plain, value.length),
+  get: (value) => template(grpcRequest('/etcdserverpb.KV/Range', field(1, PLACE_BYTES)), plain, value.length),
 };
 
 /** How an interface is spoken. */
