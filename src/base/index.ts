@@ -52,4 +52,3 @@ export { BoundedQueue, QueueClosedError } from './queue.ts';
 export { systemRandom, type Random } from './random.ts';
 export { Sha1, sha1HexOf } from './sha1.ts';
 export { areShared, digestThreadIsUp, ThreadSha1 } from './sha1-thread.ts';
-export { xxh64 } from './xxh64.ts';
