@@ -1,11 +1,11 @@
 /**
- * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts implements it.
+ * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts has it from the replica.
  */
+import { type Consistency, type ReadResult } from '../service/index.ts';
 import { type Command } from './command.ts';
 import { type Page, type PageQuery } from './store.ts';
 
-/** linearizable: sees every write acknowledged before the read arrived, at the primary only. stale: whatever this replica has applied. */
-export type Consistency = 'linearizable' | 'stale';
+export type { Consistency, ReadResult };
 
 export type Query =
   | { readonly kind: 'get'; readonly keys: readonly Uint8Array[] }
@@ -14,14 +14,6 @@ export type Query =
 /** Values position by position, undefined where there is no such key. */
 export type Values = readonly (Uint8Array | undefined)[];
 export type QueryAnswer<Q extends Query> = Q extends { readonly kind: 'get' } ? Values : Page;
-
-export interface ReadResult<T> {
-  readonly answer: T;
-  /** Index of the last log entry the answer reflects. */
-  readonly appliedIndex: number;
-  /** Bytes of log known to exist but not applied: 0 at a primary, undefined while unknown. */
-  readonly lagBytes: number | undefined;
-}
 
 export interface KvService {
   /**
