@@ -3,8 +3,8 @@
  *
  * K1  Whenever the machine dies, the file is the old one or the new one, whole; what `.next` holds means nothing and is taken away by the next run.
  */
-import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { systemFiles, type FileSystemCalls } from '../base/index.ts';
 import { openPlainFile } from './file.ts';
 import type { Placed } from './log-writer.ts';
 import { restore, type Restored } from './restore.ts';
@@ -19,12 +19,13 @@ import { rewrite } from './rewrite.ts';
 export async function compactFile(
   path: string,
   snapshotOf: (restored: Restored) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  files: FileSystemCalls = systemFiles,
 ): Promise<Placed> {
   const beside = `${path}.next`;
-  const source = await openPlainFile(path, 'r');
+  const source = await openPlainFile(path, 'r', files);
   try {
     const restored = await restore(source);
-    const next = await openPlainFile(beside, 'w+');
+    const next = await openPlainFile(beside, 'w+', files);
     try {
       const { snapshot } = await rewrite({
         source,
@@ -38,14 +39,14 @@ export async function compactFile(
         pause: (work) => work(),
         place: {
           ordered: false,
-          rename: () => rename(beside, path),
-          settle: () => syncDirectory(dirname(path)),
+          rename: () => files.rename(beside, path),
+          settle: () => syncDirectory(files, dirname(path)),
         },
       });
       return snapshot;
     } finally {
       await next.close();
-      await rm(beside, { force: true }); // K1; nothing is there any more when it was renamed
+      await files.rm(beside, { recursive: true, force: true }); // K1; nothing is there any more when it was renamed
     }
   } finally {
     await source.close();
@@ -53,8 +54,8 @@ export async function compactFile(
 }
 
 /** Makes what happened to the names of a directory durable. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+async function syncDirectory(files: FileSystemCalls, path: string): Promise<void> {
+  const directory = await files.open(path, 'r');
   try {
     await directory.sync();
   } finally {

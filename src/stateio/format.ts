@@ -12,8 +12,6 @@ import { viewOf, xxh64Low32 } from '../base/index.ts';
 export const BLOCK_BYTES = 32_768;
 /** Bytes of a record header: checksum u32, type u8, length u16, offset u64. */
 export const HEADER_BYTES = 15;
-/** Largest payload of one record (F2). */
-export const MAX_RECORD_PAYLOAD: number = BLOCK_BYTES - HEADER_BYTES;
 /** Bytes before the payload of a stateio entry: type u8, epoch u64. */
 export const ENTRY_HEADER_BYTES = 9;
 

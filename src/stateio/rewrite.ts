@@ -14,11 +14,11 @@ import type { Placed, Produce } from './log-writer.ts';
 import { UpdatesReader } from './reader.ts';
 import { StateWriter } from './writer.ts';
 
-/** What may be left to copy while appends wait: a few milliseconds of copying. */
+/** What may be left to copy while appends wait, bytes: a few milliseconds on a local disk. */
 export const COPY_PAUSE_BYTES: number = 1024 * 1024;
-/** Rounds of copying before appends wait in any case: each is shorter than the one before unless entries come faster than they can be copied. */
-const COPY_ROUNDS = 16;
-/** Bytes of the new file that may be unsynced at a time (E3). */
+/** Rounds of copying before appends wait in any case: each is shorter unless entries come faster than the disk copies. */
+const COPY_ROUNDS = 8;
+/** Bytes of the new file that may be unsynced at a time (E3): two full batches of a log keep its store busy without delaying entries much. */
 const UNSYNCED_BYTES = 8 * 1024 * 1024;
 
 /** Where the new file takes the old one's place. */
