@@ -48,15 +48,18 @@ export {
 export { LogNotNewError, openNewLog, type NewLogOptions } from './record/new-log.ts';
 export type { Disk, DiskFile } from './record/disk.ts';
 export type { RecordedFile } from './record/recorded-file.ts';
-export type { OpenOptions, RecordedFs } from './record/recorded-fs.ts';
+export { RecordedFs, type OpenOptions } from './record/recorded-fs.ts';
 export { Recorder, type BarrierOptions } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';
 export {
+  HOLDERS_PREFIX,
   openSqliteCopy,
   RecordedSqlite,
   SqliteError,
   SqliteRefusedError,
   SqliteTooLargeError,
+  type HeldSqlite,
+  type PinnedFile,
   type RecordedSqliteOptions,
   type Row,
   type Sql,

@@ -47,9 +47,26 @@ export {
   logTerm,
   type AppliedEntry,
   type ConcurrentStateMachine,
+  type DiskMark,
   type Entry,
   type LogIndex,
+  type MarkRow,
+  type OnDiskStateMachine,
+  type RegularStateMachine,
   type Result,
+  type SnapshotFile,
+  type SnapshotFiles,
+  type StateMachine,
   type Term,
   type WriteChunk,
 } from './types.ts';
+export type { RecordedDirectory } from './ports.ts';
+export {
+  CommandTime,
+  databaseHash,
+  NotRecordedError,
+  SchemaTooNewError,
+  SqliteSnapshotError,
+  SqliteState,
+  type SqliteStateOptions,
+} from './sqlite/index.ts';
