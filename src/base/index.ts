@@ -28,6 +28,7 @@ export {
   type ErrorFields,
   type HoldfastErrorOptions,
 } from './errors.ts';
+export { systemFiles, type FileCalls, type FileSystemCalls } from './files.ts';
 export {
   createLogger,
   describeError,
