@@ -48,7 +48,7 @@ export {
 export { LogNotNewError, openNewLog, type NewLogOptions } from './record/new-log.ts';
 export type { Disk, DiskFile } from './record/disk.ts';
 export type { RecordedFile } from './record/recorded-file.ts';
-export { RecordedFs, type OpenOptions } from './record/recorded-fs.ts';
+export type { OpenOptions, RecordedFs } from './record/recorded-fs.ts';
 export { Recorder, type BarrierOptions } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';
 export {

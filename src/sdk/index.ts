@@ -5,7 +5,7 @@
  * has a whole service of each. The kit that runs a machine through its contract is `holdfast/testkit`.
  */
 export { EMPTY_BYTES, fromUtf8, HoldfastError, utf8 } from '../base/index.ts';
-export type { Row, Sql, SqlParameters, SqlReader, SqlValue } from '../recoverylog/index.ts';
+export type { RecordedFs, Row, Sql, SqlParameters, SqlReader, SqlValue } from '../recoverylog/index.ts';
 export {
   consistencyOf,
   httpService,
@@ -30,7 +30,6 @@ export type {
   Entry,
   MarkRow,
   OnDiskStateMachine,
-  RecordedDirectory,
   RegularStateMachine,
   Result,
   SnapshotFile,

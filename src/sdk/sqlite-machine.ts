@@ -13,6 +13,7 @@ import {
   SqliteError,
   SqliteRefusedError,
   type PinnedFile,
+  type RecordedFs,
   type Sql,
   type SqlReader,
 } from '../recoverylog/index.ts';
@@ -23,7 +24,6 @@ import {
   type DiskMark,
   type Entry,
   type OnDiskStateMachine,
-  type RecordedDirectory,
   type Result,
   type WriteChunk,
 } from '../statemachine/index.ts';
@@ -113,7 +113,7 @@ export class SqliteMachine<Command, Outcome, Query, Answer> implements OnDiskSta
     throw new CommandRefusedError(code, message);
   }
 
-  async open(fs: RecordedDirectory): Promise<DiskMark | undefined> {
+  async open(fs: RecordedFs): Promise<DiskMark | undefined> {
     return await this.#state.open(fs);
   }
 
@@ -145,6 +145,10 @@ export class SqliteMachine<Command, Outcome, Query, Answer> implements OnDiskSta
     mark: DiskMark,
   ): Promise<void> {
     await this.#state.recover(chunks, signal, mark);
+  }
+
+  async compact(signal: AbortSignal): Promise<void> {
+    await this.#state.compact(signal);
   }
 
   stateHash(): string {

@@ -70,11 +70,9 @@ export {
   type Term,
   type WriteChunk,
 } from './types.ts';
-export type { RecordedDirectory } from './ports.ts';
 export {
   CommandTime,
   databaseHash,
-  NotRecordedError,
   SchemaTooNewError,
   SqliteSnapshotError,
   SqliteState,

@@ -3,16 +3,6 @@
  */
 import { HoldfastError } from '../../base/index.ts';
 
-/** The directory does not record SQLite's files. */
-export class NotRecordedError extends HoldfastError {
-  constructor() {
-    super(
-      'STATE_NOT_RECORDED',
-      'A machine in SQLite needs the recorded directory of a primary (RecordedFs). Open it through the runtime, or give it one.',
-    );
-  }
-}
-
 /** Bytes that are not a whole snapshot of a database; nothing was changed. */
 export class SqliteSnapshotError extends HoldfastError {
   constructor(problem: string, cause?: unknown) {

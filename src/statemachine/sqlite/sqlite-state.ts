@@ -14,17 +14,16 @@ import { join } from 'node:path';
 import { assert, ensureError, type Clock } from '../../base/index.ts';
 import {
   openSqliteCopy,
-  RecordedFs,
   RecordedSqlite,
   type HeldSqlite,
   type PinnedFile,
+  type RecordedFs,
   type Sql,
   type SqlReader,
 } from '../../recoverylog/index.ts';
-import type { RecordedDirectory } from '../ports.ts';
 import { logIndex, logTerm, type DiskMark, type MarkRow, type WriteChunk } from '../types.ts';
 import { CommandTime } from './command-time.ts';
-import { NotRecordedError, SchemaTooNewError, SqliteSnapshotError } from './errors.ts';
+import { SchemaTooNewError, SqliteSnapshotError } from './errors.ts';
 import { databaseHash } from './hash.ts';
 
 export interface SqliteStateOptions {
@@ -66,10 +65,9 @@ export class SqliteState {
 
   /**
    * Opens the database, made when there is none, and brings its schema up to date. @returns the last mark committed; undefined when there is none
-   * @throws NotRecordedError, SchemaTooNewError, SqliteError, RecorderBrokenError
+   * @throws SchemaTooNewError, SqliteError, RecorderBrokenError
    */
-  async open(fs: RecordedDirectory): Promise<DiskMark | undefined> {
-    if (!(fs instanceof RecordedFs)) throw new NotRecordedError();
+  async open(fs: RecordedFs): Promise<DiskMark | undefined> {
     assert(this.#open === undefined, 'a state is opened once');
     await this.#settle(fs);
     return await this.#openIn(fs);
@@ -134,6 +132,12 @@ export class SqliteState {
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
+  }
+
+  /** Writes the file anew, beside updates, when that lets enough of the log be pruned. @throws RecorderBrokenError, the signal's reason */
+  async compact(signal: AbortSignal): Promise<void> {
+    const { db } = this.#opened();
+    if (db.snapshotIsDue) await db.snapshot(signal);
   }
 
   /** Digest of all that the machine's tables say (hash.ts). */
