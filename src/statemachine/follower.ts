@@ -34,10 +34,10 @@ export interface FollowerOptions<Query, Answer, View> {
   readonly live: LiveDirectory;
   readonly clock: Clock;
   readonly log?: Logger;
-  /** What `live` leads to; the file system of this machine by default. */
-  readonly files?: FileSystemCalls;
   /** Finds the files that belong to a snapshot; by default none do. */
   readonly filesOf?: FilesOf;
+  /** What `live` leads to; the file system of this machine by default. */
+  readonly files?: FileSystemCalls;
 }
 
 /** Says that no files belong to snapshots here. */
