@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   recoverylog: ['base', 'store', 'journal'],
   persistence: ['base', 'kube'],
   statemachine: ['base', 'stateio', 'journal', 'recoverylog'],
-  kvstore: ['base', 'statemachine', 'stateio', 'journal', 'recoverylog'],
+  kvstore: ['base', 'store', 'statemachine', 'stateio', 'journal', 'recoverylog'],
   agent: ['base', 'api', 'kube', 'store', 'journal', 'recoverylog', 'persistence', 'statemachine'],
 };
 const ROOMS = [...Object.keys(MAY_IMPORT), 'cli'];

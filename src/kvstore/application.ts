@@ -25,12 +25,11 @@ import {
 import { type SessionEnd } from '../journal/index.ts';
 import { type LiveDirectory } from '../recoverylog/index.ts';
 import { type Result } from '../statemachine/index.ts';
-import { encodeCommand, type Command } from './command.ts';
+import { commandDigest, encodeCommand, type Command } from './command.ts';
 import { KvError, notPrimary } from './errors.ts';
 import { readFailure, writeFailure } from './failures.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './http/admission.ts';
 import { makeServer } from './http/server.ts';
-import { commandDigest } from './machine.ts';
 import {
   type FollowedReplica,
   type OpenPrimary,
@@ -210,7 +209,7 @@ export class KvApplication implements KvService {
   async write(command: Command, requestId: string, signal: AbortSignal): Promise<number> {
     const role = this.#role;
     if (role.kind !== 'serving') throw notPrimary(reasonOf(role)); // A1
-    const cmd = encodeCommand(command);
+    const cmd = encodeCommand(command, this.#started().context.clock.wallMs());
     let result: Result;
     try {
       result = await this.#race(this.#propose(role.replica, cmd, requestId), signal);

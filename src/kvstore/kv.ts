@@ -3,18 +3,17 @@
  */
 import { stateMetrics, Follower, Runtime } from '../statemachine/index.ts';
 import { KvApplication, type KvApplicationOptions, type KvContext } from './application.ts';
-import { KvMachine } from './machine.ts';
+import { type Pin } from './engine/engine.ts';
+import { MemoryEngine } from './engine/memory-engine.ts';
+import { type Answer, type Query } from './engine/types.ts';
 import {
   type FollowedReplica,
   type OpenPrimary,
   type PrimaryReplica,
   type ReplicaFactory,
 } from './replica.ts';
-import { type OrderedView } from './ordered-map.ts';
-import { type Query, type Values } from './service.ts';
-import { type Page } from './store.ts';
 
-type KvFollower = Follower<Query, Values | Page, OrderedView<Uint8Array>>;
+type KvFollower = Follower<Query, Answer, Pin>;
 
 /** A key-value service for an agent to host. */
 export function kvApplication(options: Omit<KvApplicationOptions, 'replicas'> = {}): KvApplication {
@@ -23,7 +22,7 @@ export function kvApplication(options: Omit<KvApplicationOptions, 'replicas'> = 
 
 /** The replica that follows, with what the runtime needs of it when it takes over. */
 interface Followed extends FollowedReplica {
-  readonly machine: KvMachine;
+  readonly machine: MemoryEngine;
   readonly follower: KvFollower;
 }
 
@@ -65,7 +64,7 @@ class StateMachineReplicas implements ReplicaFactory {
 
   #start(live: OpenPrimary['live']): Followed {
     const { clock, log } = this.#context;
-    const machine = new KvMachine();
+    const machine = new MemoryEngine({ clock });
     const follower: KvFollower = Follower.start({ machine, live, clock, log });
     return {
       machine,

@@ -5,8 +5,7 @@
 import { type HoldfastError } from '../base/index.ts';
 import { type LiveDirectory, type RecordedFs } from '../recoverylog/index.ts';
 import { type Result } from '../statemachine/index.ts';
-import { type Query, type Values } from './service.ts';
-import { type Page } from './store.ts';
+import { type Answer, type Query } from './engine/types.ts';
 
 export interface ReplicaStats {
   readonly appliedIndex: number;
@@ -16,7 +15,7 @@ export interface ReplicaStats {
 
 export interface ReplicaView {
   /** Answers from what is applied now, with the index it reflects; both belong together because nothing is awaited between. */
-  lookup(query: Query): Values | Page;
+  lookup(query: Query): Answer;
   stats(): ReplicaStats;
 }
 

@@ -2,18 +2,12 @@
  * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts implements it.
  */
 import { type Command } from './command.ts';
-import { type Page, type PageQuery } from './store.ts';
+import { type Query, type QueryAnswer } from './engine/types.ts';
+
+export { type Query, type QueryAnswer, type Values } from './engine/types.ts';
 
 /** linearizable: sees every write acknowledged before the read arrived, at the primary only. stale: whatever this replica has applied. */
 export type Consistency = 'linearizable' | 'stale';
-
-export type Query =
-  | { readonly kind: 'get'; readonly keys: readonly Uint8Array[] }
-  | { readonly kind: 'page'; readonly page: PageQuery };
-
-/** Values position by position, undefined where there is no such key. */
-export type Values = readonly (Uint8Array | undefined)[];
-export type QueryAnswer<Q extends Query> = Q extends { readonly kind: 'get' } ? Values : Page;
 
 export interface ReadResult<T> {
   readonly answer: T;

@@ -41,14 +41,18 @@ export {
 } from './limits.ts';
 export { stateMetrics, type StateMetrics } from './metrics.ts';
 export { RequestTable, type RememberedRequest, type RequestBounds } from './requests.ts';
+export type { RecordedDirectory } from './ports.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
 export {
   logIndex,
   logTerm,
   type AppliedEntry,
   type ConcurrentStateMachine,
+  type DiskMark,
   type Entry,
   type LogIndex,
+  type MarkRow,
+  type OnDiskStateMachine,
   type Result,
   type Term,
   type WriteChunk,

@@ -4,15 +4,14 @@
 import { type HoldfastError } from '../../base/index.ts';
 import { type SessionEnd } from '../../journal/index.ts';
 import { type KvPrimaryContext } from '../application.ts';
-import { KvMachine } from '../machine.ts';
+import { MemoryEngine } from '../engine/memory-engine.ts';
+import { type Answer, type Query } from '../engine/types.ts';
 import {
   type FollowedReplica,
   type PrimaryReplica,
   type ReplicaFactory,
   type ReplicaStats,
 } from '../replica.ts';
-import { type Query, type Values } from '../service.ts';
-import { type Page } from '../store.ts';
 import { logIndex, type Result } from '../../statemachine/index.ts';
 
 interface Proposal {
@@ -23,7 +22,7 @@ interface Proposal {
 
 /** One replica's state, shared by its time as standby and as primary. */
 export class ScriptedReplica implements FollowedReplica, PrimaryReplica {
-  readonly machine: KvMachine = new KvMachine();
+  readonly machine: MemoryEngine = new MemoryEngine();
   readonly proposals: Proposal[] = [];
   readonly checkpoints: AbortSignal[] = [];
   readonly #failed = Promise.withResolvers<HoldfastError>();
@@ -76,7 +75,7 @@ export class ScriptedReplica implements FollowedReplica, PrimaryReplica {
     this.#halted.resolve(error);
   }
 
-  lookup(query: Query): Values | Page {
+  lookup(query: Query): Answer {
     return this.machine.lookup(query);
   }
 
