@@ -10,11 +10,18 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { OperatorOptions } from '../../operator/main.ts';
 import type { Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
-import { createLogger, describeError, silentLogger, type Logger, type LogLevel } from '../base/index.ts';
+import {
+  createLogger,
+  describeError,
+  silentLogger,
+  stopSignal,
+  type Logger,
+  type LogLevel,
+} from '../base/index.ts';
 import { addJournalCommands } from './journal.ts';
 import { addLogCommands } from './log.ts';
 
-/** Applications that are part of this image. Services of users make their own program with the agent's door. */
+/** Applications that are part of this image. Services of users make their own program with src/sdk. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
   kv: async () => (await import('../kvstore/index.ts')).kvApplication(),
 };
@@ -35,18 +42,6 @@ const logFormat = new Option('--log-format <format>', 'form of log lines')
 
 function loggerOf({ logLevel: level, logFormat: format }: LogOptions): Logger {
   return createLogger({ level, format });
-}
-
-/** 3 */
-function stopSignal(log: Logger): AbortSignal {
-  const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const)
-    process.on(name, () => {
-      if (stop.signal.aborted) process.exit(EXIT.internal);
-      log.info('asked to stop', { signal: name });
-      stop.abort(new Error(name));
-    });
-  return stop.signal;
 }
 
 /** Most rounds of a measurement: more tell nothing new and cost requests. */
@@ -80,7 +75,7 @@ program
   .addOption(logFormat)
   .action(async (make: () => Promise<Application>, options: LogOptions) => {
     const log = loggerOf(options);
-    const signal = stopSignal(log);
+    const signal = stopSignal(log, EXIT.internal);
     const [{ startAgent }, application] = await Promise.all([import('../agent/index.ts'), make()]);
     process.exitCode = await startAgent({ env: process.env, application, log, signal });
   });
@@ -100,7 +95,7 @@ program
   .addOption(logFormat)
   .action(async ({ logLevel: level, logFormat: format, ...options }: LogOptions & OperatorOptions) => {
     const log = loggerOf({ logLevel: level, logFormat: format });
-    const signal = stopSignal(log);
+    const signal = stopSignal(log, EXIT.internal);
     const { runOperator } = await import('../../operator/main.ts');
     process.exitCode = await runOperator(options, { signal, env: process.env, log });
   });
@@ -118,7 +113,7 @@ program
   .action(
     async (url: string, { json = false, rounds }: { readonly json?: boolean; readonly rounds: number }) => {
       const { probe } = await import('./probe.ts');
-      process.exitCode = await probe(url, { json, rounds, signal: stopSignal(silentLogger) });
+      process.exitCode = await probe(url, { json, rounds, signal: stopSignal(silentLogger, EXIT.internal) });
     },
   );
 

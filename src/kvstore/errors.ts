@@ -43,10 +43,6 @@ export class KvError extends HoldfastError {
   }
 }
 
-export function notPrimary(detail: string): KvError {
-  return new KvError('NOT_PRIMARY', `This replica is not the primary: ${detail}. Ask the primary.`);
-}
-
 /** Bytes of a command or snapshot that this version cannot read: damage or a newer writer. The state machine halts on it. */
 export class KvFormatError extends HoldfastError {
   constructor(what: string, detail: string) {

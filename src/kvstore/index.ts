@@ -16,5 +16,4 @@ export {
 export { KvError, KvFormatError, KV_ERROR_STATUS, type KvErrorCode } from './errors.ts';
 export { checkCommand, decodeCommand, encodeCommand, type Command, type Pair } from './command.ts';
 export { type Consistency } from './service.ts';
-export { kvApplication } from './kv.ts';
-export { KvApplication } from './application.ts';
+export { kvApplication, type KvApplication, type KvApplicationOptions } from './application.ts';

@@ -1,21 +1,13 @@
 /**
- * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts implements it.
+ * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts has it from the replica.
  */
+import { type Consistency, type ReadResult } from '../service/index.ts';
 import { type Command } from './command.ts';
-import { type Query, type QueryAnswer } from './engine/types.ts';
+import { type Query, type QueryAnswer, type Values } from './engine/types.ts';
 
-export { type Query, type QueryAnswer, type Values } from './engine/types.ts';
+export type { Consistency, ReadResult };
 
-/** linearizable: sees every write acknowledged before the read arrived, at the primary only. stale: whatever this replica has applied. */
-export type Consistency = 'linearizable' | 'stale';
-
-export interface ReadResult<T> {
-  readonly answer: T;
-  /** Index of the last log entry the answer reflects. */
-  readonly appliedIndex: number;
-  /** Bytes of log known to exist but not applied: 0 at a primary, undefined while unknown. */
-  readonly lagBytes: number | undefined;
-}
+export type { Query, QueryAnswer, Values };
 
 export interface KvService {
   /**

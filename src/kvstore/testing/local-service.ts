@@ -15,7 +15,6 @@ import {
   type ReadResult,
 } from '../service.ts';
 
-
 export class LocalService implements KvService {
   readonly state: KvState = new KvState(new MemoryTables());
   readonly #first = new Map<string, { readonly bytes: Uint8Array; readonly result: number }>();
