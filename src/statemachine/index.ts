@@ -72,3 +72,11 @@ export {
   type Term,
   type WriteChunk,
 } from './types.ts';
+export {
+  CommandTime,
+  databaseHash,
+  SchemaTooNewError,
+  SqliteSnapshotError,
+  SqliteState,
+  type SqliteStateOptions,
+} from './sqlite/index.ts';
