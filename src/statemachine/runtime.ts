@@ -38,6 +38,7 @@ import {
   ReplicaStoppedError,
   SessionRefusedError,
   ShardHaltedError,
+  type Refusal,
 } from './errors.ts';
 import { isPromise } from './fair-lock.ts';
 import type { Followed, Follower } from './follower.ts';
@@ -46,9 +47,8 @@ import { stateMetrics, type StateMetrics } from './metrics.ts';
 import type { SnapshotCollector } from './ports.ts';
 import type { Place } from './position.ts';
 import { exactlyOnce, ProposalQueue, type Proposal, type ProposeOptions } from './proposals.ts';
-import type { Refusal } from './sessions.ts';
 import { NO_FILES } from './snapshot-file/no-files.ts';
-import { logIndex, logTerm, type Result, type MachineKind, type Term, type WriteChunk } from './types.ts';
+import { logIndex, logTerm, type MachineKind, type Result, type Term, type WriteChunk } from './types.ts';
 
 export interface RuntimeOptions<Query, Answer, View> {
   /** What has followed the state so far; the runtime takes its machine over. */
@@ -274,7 +274,7 @@ export class Runtime<Query, Answer, View> {
   }
 
   /**
-   * Resolves when everything proposed so far is answered and an on-disk machine has committed it: whoever takes over has nothing to apply then.
+   * Resolves when everything proposed so far is answered and an on-disk machine has committed it, in the log: whoever takes over has nothing to apply then.
    * @throws MachineFailedError, ShardHaltedError, ReplicaStoppedError, the signal's reason
    */
   async drain(signal?: AbortSignal): Promise<void> {
@@ -286,6 +286,7 @@ export class Runtime<Query, Answer, View> {
     }
     if (this.#phase.kind !== 'open') throw this.#ending();
     await raceAbort(this.#commits.now(), signal);
+    await raceAbort(this.#file.durable(), signal);
   }
 
   /** Stops. Proposals still under way are told so (N4); drain first to have them answered. Idempotent. */
@@ -406,11 +407,12 @@ export class Runtime<Query, Answer, View> {
       this.#metrics.snapshot(bytes, ms / 1000);
       this.#log.info('a snapshot has replaced the entries before it', { bytes, ms: Math.round(ms) });
     } catch (error) {
+      const wasStopped = signal.aborted;
       this.#metrics.snapshotFailed();
       this.#snapshotAt = this.#file.tailBytes + this.#snapshotAfterBytes; // tried again after as much more
       if (this.#state.failure) this.#halt(this.#state.failure); // F4.6: not only the snapshot has failed
       if (this.#phase.kind === 'open') await this.#afterFailedSnapshot();
-      signal.throwIfAborted(); // whatever the abort broke on its way
+      if (wasStopped) signal.throwIfAborted(); // whatever the abort broke on its way
       throw error;
     }
   }

@@ -12,13 +12,15 @@ import { EMPTY_BYTES } from '../../base/index.ts';
 import type { RecordedFile, RecordedFs } from '../../recoverylog/index.ts';
 import { openPlainFile, StateWriter } from '../../stateio/index.ts';
 import { encodeSnapshotHeader, type OpenedSnapshot } from '../envelope.ts';
-import { UNSYNCED_BYTES } from '../limits.ts';
 import { CURRENT, NEXT } from '../paths.ts';
 import { logIndex, logTerm } from '../types.ts';
 import { digestOf } from './collect.ts';
 import { linkedFiles, linkPath } from './linked-files.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
 import { withExport } from './read-export.ts';
+
+/** Bytes that may be on their way to the log at once: the journal's buffer stays small. */
+const UNSYNCED_BYTES: number = 8 * 1024 * 1024;
 
 export interface ImportTarget {
   /** Of a log that this process is the primary of, without a runtime: nobody else writes to its state. */
