@@ -91,6 +91,15 @@ describe('updates of a held database', () => {
       expect(rows(held)).toEqual([1, 3]);
     }));
 
+  test('may be given no parameters in a list, as whoever passes on a request does', () =>
+    holding(async (held) => {
+      begin(held);
+      expect(held.update((sql) => sql.all('INSERT INTO t VALUES (5, NULL) RETURNING n', []))).toEqual([
+        { n: 5 },
+      ]);
+      expect(codeOf(() => held.read((sql) => sql.all('SELECT 1', [1])))).toBe('SQLITE_ERROR');
+    }));
+
   test('have their own time and randomness, whoever asks twice', () =>
     holding(async (held) => {
       let drawn = 0;
