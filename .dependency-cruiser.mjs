@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   persistence: ['base', 'kube'],
   statemachine: ['base', 'stateio', 'journal', 'recoverylog'],
   service: ['base', 'statemachine', 'stateio', 'journal', 'recoverylog'],
-  kvstore: ['base', 'service', 'statemachine', 'stateio', 'journal', 'recoverylog'],
+  kvstore: ['base', 'store', 'service', 'statemachine', 'stateio', 'journal', 'recoverylog'],
   sdk: ['base', 'api', 'agent', 'recoverylog', 'service', 'statemachine'],
   agent: ['base', 'api', 'kube', 'store', 'journal', 'recoverylog', 'persistence', 'statemachine'],
 };
