@@ -119,6 +119,7 @@ function patient<Query, Answer>(service: Service<Query, Answer>, clock: Clock): 
     read: (query, consistency, signal) =>
       within('the read', (limit) => service.read(query, consistency, either(limit, signal))),
     status: () => service.status(),
+    stateHash: () => service.stateHash(),
   };
 }
 

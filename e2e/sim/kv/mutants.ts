@@ -1,0 +1,61 @@
+/**
+ * Builds of the key-value service that break their word: one rule of the production code broken at a time. Clients must notice each of them.
+ */
+import type { Hunt, Mutant } from '../mutants.ts';
+import { runKvSeeds } from '../run-seeds.ts';
+
+export const KV_HUNT: Hunt = {
+  copied: ['src', 'e2e/sim', 'e2e/harness', 'e2e/faults'],
+  run: runKvSeeds,
+};
+
+const runtime = 'src/statemachine/runtime.ts';
+const applied = 'src/statemachine/applied-state.ts';
+const service = 'src/service/application.ts';
+const session = 'src/journal/session/session.ts';
+
+/** Each with what of the verdict tells it: any of these. */
+export const KV_MUTANTS: readonly (Mutant & { readonly caughtBy: RegExp })[] = [
+  {
+    name: 'a write is acknowledged before the barrier',
+    file: runtime,
+    replace: '        await durable;\n',
+    by: '',
+    caughtBy: /L1|I7/,
+  },
+  {
+    name: 'a stale read is served as a linearizable one',
+    file: service,
+    replace: 'if (linearizable) await this.#confirm(signal);',
+    by: '',
+    caughtBy: /L1/,
+  },
+  {
+    name: 'the read index is not asked whether anybody has fenced',
+    file: session,
+    replace: 'return this.#reads.wait();',
+    by: 'return Promise.resolve();',
+    caughtBy: /L1/,
+  },
+  {
+    name: 'a repeated request is applied again',
+    file: applied,
+    replace: 'const named = requestId.length > 0;',
+    by: 'const named = requestId.length > 9000;',
+    caughtBy: /L1/,
+  },
+  {
+    name: 'a fenced session goes on behind the fence',
+    file: session,
+    replace: 'this.#endFenced(decision.header, decision.maybe);\n        return false;',
+    by: 'this.#cursor = { ...this.#cursor, nextSeq: decision.header.seq + 1 };\n        return true;',
+    caughtBy: /L1|I7|ended with/,
+  },
+  {
+    name: 'a primary whose session has ended goes on answering',
+    file: service,
+    replace: 'if (primaryOf(this.#role) === replica) this.#end(why, replica, error);',
+    by: 'if (why === "" && primaryOf(this.#role) === replica) this.#end(why, replica, error);',
+    caughtBy: /L1|L4|I7/,
+  },
+];
