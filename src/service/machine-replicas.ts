@@ -5,7 +5,7 @@
  */
 import { assert, type FileSystemCalls } from '../base/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
-import { Follower, Runtime, stateMetrics, type ConcurrentStateMachine } from '../statemachine/index.ts';
+import { Follower, Runtime, stateMetrics, type StateMachine } from '../statemachine/index.ts';
 import type { FollowedReplica, OpenPrimary, PrimaryReplica, ReplicaFactory } from './replica.ts';
 import type { ServiceContext } from './service.ts';
 
@@ -20,12 +20,12 @@ export interface ReplicaOptions {
 type Ports = Pick<ServiceContext, 'clock' | 'log' | 'metrics'> & ReplicaOptions;
 
 export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Query, Answer> {
-  readonly #machine: ConcurrentStateMachine<Query, Answer | Promise<Answer>, View>;
+  readonly #machine: StateMachine<Query, Answer | Promise<Answer>, View>;
   readonly #ports: Ports;
   #follower: Follower<Query, Answer | Promise<Answer>, View> | undefined;
 
   /** `machine` is in its initial state, and belongs to the replicas from here on. */
-  constructor(machine: ConcurrentStateMachine<Query, Answer | Promise<Answer>, View>, ports: Ports) {
+  constructor(machine: StateMachine<Query, Answer | Promise<Answer>, View>, ports: Ports) {
     this.#machine = machine;
     this.#ports = ports;
   }
@@ -64,7 +64,7 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
       },
       lookup: (query) => runtime.lookup(query),
       stateHash: () => runtime.stateHash(),
-      propose: (cmd, { requestId }) => runtime.propose(cmd, requestId),
+      propose: (cmd, identity) => runtime.propose(cmd, identity),
       checkpoint: (signal) => runtime.checkpoint(signal),
       halted: runtime.halted,
       close: () => runtime.close(),

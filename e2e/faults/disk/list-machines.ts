@@ -2,6 +2,7 @@
  * The least state machine that shows order, loss and repetition, of every kind: the list of all commands it was given. It answers with the place that a
  * command got, so an answer is proof of its place for ever.
  */
+import type { RecordedFs } from '../../../src/recoverylog/index.ts';
 import { fromHex, fromUtf8, sha256Hex, toHex, utf8 } from '../../../src/base/index.ts';
 import {
   logIndex,
@@ -11,7 +12,6 @@ import {
   type DiskMark,
   type Entry,
   type OnDiskStateMachine,
-  type RecordedDirectory,
   type RegularStateMachine,
   type Result,
   type StateMachine,
@@ -142,14 +142,18 @@ class DiskList implements OnDiskStateMachine<void, List, List> {
   readonly kind = 'on-disk';
   readonly #commands = new Commands();
   readonly #rows = new Map<string, string>();
-  #fs: RecordedDirectory | undefined;
+  #fs: RecordedFs | undefined;
 
-  async open(fs: RecordedDirectory): Promise<DiskMark | undefined> {
+  async open(fs: RecordedFs): Promise<DiskMark | undefined> {
     this.#fs = fs;
     if (!fs.exists(STATE)) return undefined;
     const file = await fs.open(STATE, {});
-    const bytes = await file.read(0, await file.size());
-    await file.close();
+    let bytes: Uint8Array;
+    try {
+      bytes = await file.readAll();
+    } finally {
+      await file.close();
+    }
     const { index, term, rows, list } = JSON.parse(fromUtf8(bytes)) as Stored;
     this.#commands.all = list;
     for (const [key, value] of Object.entries(rows)) this.#rows.set(key, value);

@@ -18,6 +18,7 @@ export class DiskReplica {
   taken: TakenOver | undefined;
   runtime: Runtime<void, List, List> | undefined;
   readonly #log: CalmJournal;
+  readonly #machine: ListMachine;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
@@ -25,6 +26,7 @@ export class DiskReplica {
     const { journal, clock, random } = log;
     const { files } = disk;
     this.#log = log;
+    this.#machine = machine;
     this.disk = disk;
     this.player = new Player({
       journal,
@@ -61,11 +63,22 @@ export class DiskReplica {
     return this.runtime;
   }
 
-  /** Plays a log that nobody writes to any more, and applies all of it. @throws what ended playing or following */
-  async replayed(): Promise<{ readonly list: List; readonly hash: string }> {
+  /**
+   * Plays a log that nobody writes to any more, and applies all of it. An on-disk machine is opened by a primary only, so it becomes one, of `term`; then
+   * there is no hash to compare, since it adds an entry. @throws what ended playing or following
+   */
+  async replayed(
+    term: number,
+    author: number,
+  ): Promise<{ readonly list: List; readonly hash: string | undefined }> {
+    if (this.#machine.kind === 'on-disk') {
+      await this.tailing();
+      const runtime = await this.promote(term, author);
+      return { list: runtime.lookup(), hash: undefined };
+    }
     await this.player.finish();
     const { state } = await this.follower.finish();
-    return { list: await state.lookup(), hash: state.stateHash() };
+    return { list: state!.lookup(), hash: await state!.stateHash() };
   }
 
   /** The process dies: nothing more of it reaches the log, and what it has under way comes to an end. */

@@ -180,14 +180,16 @@ class Life {
     const last = new DiskReplica(this.#log, lastVolume.attach(), machine());
     await last.tailing();
     const runtime = await last.promote(LAST_TERM, 103);
-    const list = await runtime.lookup();
-    const hash = runtime.stateHash();
+    const list = runtime.lookup();
+    const hash = await runtime.stateHash();
     this.#checkList(list);
     await last.close();
-    for (const hints of [undefined, this.#hints]) {
+    for (const [n, hints] of [undefined, this.#hints].entries()) {
       const replica = new DiskReplica(this.#log, new Volume().attach(), machine(), hints);
-      const played = await replica.replayed();
-      if (played.hash !== hash) this.#wrong.push(`D4: played ${played.hash}, the last replica has ${hash}`);
+      const played = await replica.replayed(LAST_TERM + 1 + n, 104 + n);
+      if (played.list.join() !== list.join()) this.#wrong.push(`D4: played ${played.list.join()}`);
+      if (played.hash !== undefined && played.hash !== hash)
+        this.#wrong.push(`D4: played ${played.hash}, the last replica has ${hash}`);
       await replica.close();
     }
   }

@@ -33,18 +33,18 @@ async function throughFailover(cases: typeof KV_CASES, snapshot: boolean): Promi
       if (snapshot) await first.application.checkpoint();
       const contents = await contentsOf(kv);
       await kv.close(); // ends its session, which is a command too
-      const hash = first.stateHash();
+      const hash = await first.machineHash();
       await first.kill();
       const successor = await serve(standby, 2);
       expect(await contentsOf(successor)).toEqual(contents);
-      expect(standby.stateHash()).toBe(hash);
+      expect(await standby.machineHash()).toBe(hash);
       await check(successor);
       await successor.close();
-      const after = standby.stateHash();
+      const after = await standby.machineHash();
       await standby.kill();
       const replayed = await start('replayed');
       await check(await serve(replayed, 3));
-      expect(replayed.stateHash()).toBe(after);
+      expect(await replayed.machineHash()).toBe(after);
     } finally {
       for (const end of ends) await end();
     }

@@ -10,7 +10,7 @@ export const KV_HUNT: Hunt = {
 };
 
 const runtime = 'src/statemachine/runtime.ts';
-const applied = 'src/statemachine/applied-state.ts';
+const steps = 'src/statemachine/command-steps.ts';
 const service = 'src/service/application.ts';
 const session = 'src/journal/session/session.ts';
 
@@ -39,23 +39,23 @@ export const KV_MUTANTS: readonly (Mutant & { readonly caughtBy: RegExp })[] = [
   },
   {
     name: 'a repeated request is applied again',
-    file: applied,
+    file: steps,
     replace: 'const named = requestId.length > 0;',
     by: 'const named = requestId.length > 9000;',
     caughtBy: /L1/,
   },
   {
-    name: 'a fenced session goes on behind the fence',
-    file: session,
-    replace: 'this.#endFenced(decision.header, decision.maybe);\n        return false;',
-    by: 'this.#cursor = { ...this.#cursor, nextSeq: decision.header.seq + 1 };\n        return true;',
+    name: 'a slot that another primary has taken counts as our own: the fence is ignored',
+    file: 'src/journal/session/put-slot.ts',
+    replace: 'equalBytes(header.putId, putId)',
+    by: 'putId.length > 0',
     caughtBy: /L1|I7|ended with/,
   },
   {
-    name: 'a primary whose session has ended goes on answering',
-    file: service,
-    replace: 'if (primaryOf(this.#role) === replica) this.#end(why, replica, error);',
-    by: 'if (why === "" && primaryOf(this.#role) === replica) this.#end(why, replica, error);',
-    caughtBy: /L1|L4|I7/,
+    name: 'a promotion does not replay what came before its fence',
+    file: 'src/recoverylog/play/player.ts',
+    replace: 'await this.#replayTo(session, signal);',
+    by: '',
+    caughtBy: /L1|I7|ended with/,
   },
 ];

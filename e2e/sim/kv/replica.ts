@@ -215,7 +215,7 @@ export class Replica {
       fs,
       live: this.#player.live,
       term,
-      readIndex: (stop) => session.readIndex(stop),
+      readIndex: () => session.readIndex(),
       ended: session.ended,
     });
     tally.primaries++;
