@@ -1,9 +1,9 @@
 /**
  * The key-value service as an application of the agent: its machine, and its HTTP routes, over what every replicated service has (src/service).
  *
- * A1  A repeated request id with other content is told so (machine.ts Z1) and nothing is done.
+ * A1  A repeated request id with other content is told so (engine/engine.ts Z1) and nothing is done.
  */
-import { equalBytes } from '../base/index.ts';
+import { equalBytes, systemClock, type Clock } from '../base/index.ts';
 import {
   listenHttp,
   machineApplication,
@@ -12,20 +12,13 @@ import {
   type Service,
   type ServiceApplication,
 } from '../service/index.ts';
-import { encodeCommand, type Command } from './command.ts';
+import { commandDigest, encodeCommand, type Command } from './command.ts';
+import { MemoryEngine } from './engine/memory-engine.ts';
+import { type Answer, type Query, type QueryAnswer } from './engine/types.ts';
 import { KvError } from './errors.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './http/admission.ts';
 import { makeServer } from './http/server.ts';
-import { commandDigest, KvMachine } from './machine.ts';
-import {
-  type Consistency,
-  type KvService,
-  type Query,
-  type QueryAnswer,
-  type ReadResult,
-  type Values,
-} from './service.ts';
-import { type Page } from './store.ts';
+import { type Consistency, type KvService, type ReadResult } from './service.ts';
 
 /** Longest wait of a request for the log, ms: past a slow store's worst put, below the patience of common clients. */
 const REQUEST_DEADLINE_MS = 15_000;
@@ -33,21 +26,23 @@ const REQUEST_DEADLINE_MS = 15_000;
 export interface KvApplicationOptions {
   readonly admission?: AdmissionLimits;
   readonly requestDeadlineMs?: number;
+  /** By which it is told what has expired. */
+  readonly clock?: Clock;
 }
 
-export type KvApplication = ServiceApplication<Query, Values | Page>;
+export type KvApplication = ServiceApplication<Query, Answer>;
 
 /** A key-value service for an agent to host. */
 export function kvApplication(options: KvApplicationOptions = {}): KvApplication {
-  const machine = new KvMachine();
+  const machine = new MemoryEngine({ clock: options.clock ?? systemClock });
   return machineApplication({ machine, serve: serveKv(machine, options) });
 }
 
 /** What listens for the clients of a replica with this machine. */
 export function serveKv(
-  machine: Pick<KvMachine, 'keys' | 'dataBytes'>,
+  machine: Pick<MemoryEngine, 'keys' | 'dataBytes'>,
   options: KvApplicationOptions = {},
-): Serve<Query, Values | Page> {
+): Serve<Query, Answer> {
   return async (service, context) => {
     context.metrics.gauge({
       name: 'holdfast_kv_keys',
@@ -61,7 +56,7 @@ export function serveKv(
     });
     const server = makeServer({
       ...context,
-      service: new ReplicatedKv(service),
+      service: new ReplicatedKv(service, context.clock),
       admission: options.admission ?? {
         requests: MAX_REQUESTS_UNDER_WAY,
         bodyBytes: MAX_BODY_BYTES_UNDER_WAY,
@@ -74,14 +69,16 @@ export function serveKv(
 
 /** What the HTTP side asks for, of the replica. */
 class ReplicatedKv implements KvService {
-  readonly #service: Service<Query, Values | Page>;
+  readonly #service: Service<Query, Answer>;
+  readonly #clock: Clock;
 
-  constructor(service: Service<Query, Values | Page>) {
+  constructor(service: Service<Query, Answer>, clock: Clock) {
     this.#service = service;
+    this.#clock = clock;
   }
 
   async write(command: Command, requestId: string, signal: AbortSignal): Promise<number> {
-    const cmd = encodeCommand(command);
+    const cmd = encodeCommand(command, this.#clock.wallMs());
     const result = await this.#service.propose(cmd, { requestId }, signal).catch(rethrow);
     if (equalBytes(result.data, commandDigest(cmd))) return result.value;
     throw new KvError(
@@ -105,5 +102,6 @@ class ReplicatedKv implements KvService {
 function rethrow(thrown: unknown): never {
   if (!(thrown instanceof ServiceError)) throw thrown;
   const { code, message } = thrown;
+  if (code === 'SESSION_UNKNOWN' || code === 'SERIES_ANSWERED') throw thrown; // nobody has sessions here
   throw new KvError(code === 'INVALID_COMMAND' ? 'TOO_LARGE' : code, message, { cause: thrown });
 }

@@ -3,17 +3,11 @@
  */
 import { type Consistency, type ReadResult } from '../service/index.ts';
 import { type Command } from './command.ts';
-import { type Page, type PageQuery } from './store.ts';
+import { type Query, type QueryAnswer, type Values } from './engine/types.ts';
 
 export type { Consistency, ReadResult };
 
-export type Query =
-  | { readonly kind: 'get'; readonly keys: readonly Uint8Array[] }
-  | { readonly kind: 'page'; readonly page: PageQuery };
-
-/** Values position by position, undefined where there is no such key. */
-export type Values = readonly (Uint8Array | undefined)[];
-export type QueryAnswer<Q extends Query> = Q extends { readonly kind: 'get' } ? Values : Page;
+export type { Query, QueryAnswer, Values };
 
 export interface KvService {
   /**

@@ -9,6 +9,7 @@
 import { deadline, errorCode, utf8, fromUtf8 } from '../../../src/base/index.ts';
 import type { SeededRandom } from '../../../src/base/testing/index.ts';
 import { encodeCommand, type Command } from '../../../src/kvstore/index.ts';
+import type { ProposalIdentity } from '../../../src/service/index.ts';
 import type { RegisterInput, RegisterOutput } from '../../harness/register.ts';
 import type { KvService } from './replica.ts';
 import type { KvWorld, Node } from './world.ts';
@@ -26,8 +27,12 @@ const LOST = 0.04;
 const SLOW = 0.05;
 const SLOW_MS = 3000;
 const ASTRAY = 0.1;
+/** How likely a client numbers its commands in a session instead of giving each an id. */
+const USES_SESSIONS = 0.5;
 /** Where to go next when the present primary is not known to be one. */
 const MISLED = /^(NOT_PRIMARY|SERVICE_CLOSED)$/;
+
+type Act<T> = (service: KvService, signal: AbortSignal) => Promise<T>;
 
 export class Client {
   readonly #world: KvWorld;
@@ -39,12 +44,16 @@ export class Client {
   /** Whom it takes for the primary. */
   #target: Node | undefined;
   #operations = 0;
+  readonly #usesSessions: boolean;
+  /** Its session, the number of the last command in it, and up to which number it has all answers. */
+  #session: ProposalIdentity['session'];
 
   constructor(world: KvWorld, name: string, keys: readonly string[]) {
     this.#world = world;
     this.#name = name;
     this.#keys = keys;
     this.#random = world.random.fork();
+    this.#usesSessions = this.#random.chance(USES_SESSIONS);
   }
 
   /** Works until the world ends. */
@@ -61,21 +70,48 @@ export class Client {
   async operate(key: string, input: RegisterInput, patienceMs: number): Promise<RegisterOutput | undefined> {
     const { clock, history, tally } = this.#world;
     const id = `${this.#name}-${++this.#operations}`;
-    const returned = history.call(id, key, input);
     const giveUpMs = clock.monotonicMs() + patienceMs;
-    for (let attempt = 0; clock.monotonicMs() < giveUpMs; attempt++) {
-      if (attempt > 0) tally.retries++;
-      const output = await this.#attempt(key, input, id);
-      if (output !== undefined) {
-        returned(output);
-        tally.answered++;
-        this.#learn(key, input, output);
-        return output;
-      }
-      await clock.sleep(this.#random.below(RETRY_MS));
+    const identity = input.kind === 'get' ? {} : await this.#identify(id, giveUpMs);
+    if (!identity) return undefined; // nothing was asked for
+    const returned = history.call(id, key, input);
+    const output = await this.#persist(giveUpMs, (service, signal) =>
+      ask(service, { key, input, identity, wallMs: clock.wallMs() }, signal),
+    );
+    if (output !== undefined) {
+      returned(output);
+      tally.answered++;
+      this.#learn(key, input, output);
+      if (identity.session) this.#session = { ...identity.session, respondedTo: identity.session.series };
+      return output;
     }
     if (input.kind !== 'get') tally.unknown++;
-    this.#seen.delete(key); // C1
+    this.#session = undefined; // C1
+    this.#seen.delete(key);
+    return undefined;
+  }
+
+  /** By what its attempts are known to be one operation: an id of its own, or the next number in its session, which is begun when there is none. */
+  async #identify(requestId: string, giveUpMs: number): Promise<ProposalIdentity | undefined> {
+    if (!this.#usesSessions) return { requestId };
+    if (!this.#session) {
+      const clientId = await this.#persist(giveUpMs, (service, signal) => service.registerSession(signal));
+      if (clientId === undefined) return undefined;
+      this.#world.tally.sessions++;
+      this.#session = { clientId, series: 0n, respondedTo: 0n };
+    }
+    const { clientId, series, respondedTo } = this.#session;
+    return { session: { clientId, series: series + 1n, respondedTo } };
+  }
+
+  /** Sends it again and again until there is an answer; undefined when patience ends before. */
+  async #persist<T>(giveUpMs: number, act: Act<T>): Promise<T | undefined> {
+    const { clock, tally } = this.#world;
+    for (let attempt = 0; clock.monotonicMs() < giveUpMs; attempt++) {
+      if (attempt > 0) tally.retries++;
+      const output = await this.#attempt(act);
+      if (output !== undefined) return output;
+      await clock.sleep(this.#random.below(RETRY_MS));
+    }
     return undefined;
   }
 
@@ -97,18 +133,18 @@ export class Client {
   }
 
   /** One attempt; undefined without an answer in time (C2). */
-  async #attempt(key: string, input: RegisterInput, id: string): Promise<RegisterOutput | undefined> {
+  async #attempt<T>(act: Act<T>): Promise<T | undefined> {
     const { clock } = this.#world;
-    const { promise, resolve } = Promise.withResolvers<RegisterOutput | undefined>();
+    const { promise, resolve } = Promise.withResolvers<T | undefined>();
     const limit = clock.timer(this.#random.pick(ATTEMPTS_MS), () => resolve(undefined));
-    void this.#exchange(key, input, id).then(resolve); // never rejects
+    void this.#exchange(act).then(resolve); // never rejects
     const output = await promise;
     limit.cancel();
     return output;
   }
 
   /** What comes back over the network; undefined for a refusal, and never for what is lost. Never rejects. */
-  async #exchange(key: string, input: RegisterInput, id: string): Promise<RegisterOutput | undefined> {
+  async #exchange<T>(act: Act<T>): Promise<T | undefined> {
     const node = this.#whom();
     await this.#travel();
     const replica = node.replica;
@@ -116,7 +152,7 @@ export class Client {
     if (!replica || !service) return this.#misled();
     const limit = deadline(this.#world.clock, SERVER_MS, 'the request');
     try {
-      const output = await ask(service, key, input, id, limit.signal);
+      const output = await act(service, limit.signal);
       if (!replica.isAlive) return await new Promise<never>(() => undefined);
       await this.#travel();
       return output;
@@ -149,12 +185,17 @@ export class Client {
   }
 }
 
+interface Asked {
+  readonly key: string;
+  readonly input: RegisterInput;
+  readonly identity: ProposalIdentity;
+  readonly wallMs: number;
+}
+
 /** Has a replica do it. @throws what the service throws */
 async function ask(
   service: KvService,
-  key: string,
-  input: RegisterInput,
-  id: string,
+  { key, input, identity, wallMs }: Asked,
   signal: AbortSignal,
 ): Promise<RegisterOutput> {
   if (input.kind === 'get') {
@@ -162,8 +203,8 @@ async function ask(
     const [value] = answer as readonly (Uint8Array | undefined)[];
     return { value: value && fromUtf8(value) };
   }
-  const command = encodeCommand(commandOf(utf8(key), input));
-  const { value } = await service.propose(command, { requestId: id }, signal);
+  const command = encodeCommand(commandOf(utf8(key), input), wallMs);
+  const { value } = await service.propose(command, identity, signal);
   return input.kind === 'put' ? true : value === 1;
 }
 

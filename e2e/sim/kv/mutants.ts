@@ -45,6 +45,20 @@ export const KV_MUTANTS: readonly (Mutant & { readonly caughtBy: RegExp })[] = [
     caughtBy: /L1/,
   },
   {
+    name: 'a numbered command of a session is applied again',
+    file: steps,
+    replace: "if (met.kind === 'known') return met.result; // B2",
+    by: '',
+    caughtBy: /L1/,
+  },
+  {
+    name: 'a snapshot forgets whose requests were applied',
+    file: 'src/statemachine/client-tables.ts',
+    replace: 'this.requests.load(input, at);',
+    by: 'new RequestTable(undefined, () => undefined).load(input, at);',
+    caughtBy: /L1|I7|ended with/,
+  },
+  {
     name: 'a slot that another primary has taken counts as our own: the fence is ignored',
     file: 'src/journal/session/put-slot.ts',
     replace: 'equalBytes(header.putId, putId)',

@@ -21,7 +21,7 @@ const PAUSES_MS = [1000, 4000, 15_000] as const;
 const REPLACES_PAUSED = 0.7;
 const FROM_HINTS = 0.6;
 /** Looks that a new primary gets before it is given up for dead. */
-const PATIENCE = 6;
+const PATIENCE = 10;
 
 /** One process after another at this place, until the world ends. */
 export async function keepRunning(world: KvWorld, node: Node): Promise<void> {
@@ -52,7 +52,8 @@ export async function operate(world: KvWorld): Promise<void> {
   };
   const assignElsewhere = (): void => {
     const others = nodes.filter((node) => node !== world.assignment?.node && node.replica);
-    if (others.length > 0) assignTo(random.pick(others));
+    const ready = others.filter(({ replica }) => replica!.isTailing);
+    if (others.length > 0) assignTo(random.pick(ready.length > 0 ? ready : others));
   };
   while (clock.monotonicMs() < world.untilMs) {
     await clock.sleep(random.below(LOOK_MS));

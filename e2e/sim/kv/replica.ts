@@ -12,7 +12,7 @@ import type { Session } from '../../../src/journal/index.ts';
 import { Player, type FsmHints, type Recorder } from '../../../src/recoverylog/index.ts';
 import { diskOn, localFsOn } from '../../../src/recoverylog/testing/index.ts';
 import { machineApplication, type Service, type ServiceApplication } from '../../../src/service/index.ts';
-import { KvMachine, type KvAnswer, type KvQuery } from '../../../src/kvstore/testing/index.ts';
+import { MemoryEngine, type KvAnswer, type KvQuery } from '../../../src/kvstore/testing/index.ts';
 import { Volume, type DiskProcess } from '../../faults/disk/volume.ts';
 import type { Malice } from '../adversary.ts';
 import { connect, type Connection, type KvWorld } from './world.ts';
@@ -44,7 +44,6 @@ export class Replica {
   readonly over: Promise<void>;
   readonly connection: Connection;
   readonly disk: DiskProcess;
-  readonly machine: KvMachine = new KvMachine();
   readonly #world: KvWorld;
   readonly #application: ServiceApplication<KvQuery, KvAnswer>;
   readonly #player: Player;
@@ -79,7 +78,7 @@ export class Replica {
       disk,
     });
     this.#application = machineApplication({
-      machine: this.machine,
+      machine: new MemoryEngine({ clock }),
       files,
       snapshotAfterBytes: world.snapshotAfterBytes,
       serve: (service) => {
@@ -98,6 +97,11 @@ export class Replica {
 
   get isAlive(): boolean {
     return this.#isAlive;
+  }
+
+  /** It has played the log to its end once. */
+  get isTailing(): boolean {
+    return this.#player.progress.phase !== 'restoring';
   }
 
   get role(): string {

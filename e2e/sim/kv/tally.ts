@@ -5,8 +5,9 @@ const COUNTS = [
   /** Operations that were answered, and mutations that never were. */
   'answered',
   'unknown',
-  /** Attempts of one operation after its first. */
+  /** Attempts of one operation after its first, and sessions that clients began. */
   'retries',
+  'sessions',
   /** Attempts that came to a replica that was not the primary. */
   'misled',
   /** Promotions that were ordered, and primaries that came to serve. */

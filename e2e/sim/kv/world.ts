@@ -56,13 +56,13 @@ export interface KvWorld {
 export const CALM: Malice = { loseRequest: 0, loseAnswer: 0, duplicate: 0, refuseForNow: 0, crawl: 0 };
 
 function pickMalice(random: SeededRandom): Malice {
-  const level = random.pick([0, 0.02, 0.1]);
+  const level = random.pick([0, 0.01, 0.04]);
   return {
     loseRequest: level * random.unit(),
     loseAnswer: level * random.unit(),
     duplicate: level * random.unit(),
     refuseForNow: level * random.unit(),
-    crawl: level * 0.3 * random.unit(),
+    crawl: level * 0.2 * random.unit(),
   };
 }
 

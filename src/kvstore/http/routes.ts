@@ -19,7 +19,7 @@ import { checkCommand, type Command } from '../command.ts';
 import { KvError } from '../errors.ts';
 import { MAX_MULTI_GET_BYTES, MAX_REQUEST_ID_LENGTH, MAX_VALUE_BYTES } from '../limits.ts';
 import { type KvService, type ReadResult, type Values } from '../service.ts';
-import { type Page } from '../store.ts';
+import { type Page } from '../engine/types.ts';
 import { batchFromJson, casFromJson, toJsonBytes } from './json-bytes.ts';
 import { consistencyInTarget, keyInTarget, noParametersInTarget, queryInTarget } from './target.ts';
 
@@ -54,7 +54,7 @@ export function addRoutes(server: FastifyInstance, context: RouteContext): void 
     const { query, consistency } = queryInTarget(request.originalUrl);
     const result = await read(context, (signal) => context.service.read(query, consistency, signal));
     describe(reply, result);
-    return answerJson(result.answer);
+    return answerJson(result.answer as Values | Page); // the target says get or page
   });
 }
 

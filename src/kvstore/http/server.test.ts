@@ -211,7 +211,10 @@ describe('what is refused', () => {
 
   test('values together too large for one answer are refused', async () => {
     const { server, service } = rig();
-    service.state.apply({ kind: 'put', pairs: [{ key: utf8('k'), value: new Uint8Array(MAX_VALUE_BYTES) }] });
+    service.state.apply(1, {
+      now: 0,
+      command: { kind: 'put', pairs: [{ key: utf8('k'), value: new Uint8Array(MAX_VALUE_BYTES) }] },
+    });
     const reply = await server.inject(`/v1/kv?${Array.from({ length: 9 }, () => 'key=k').join('&')}`);
     expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([413, 'TOO_LARGE']);
   });

@@ -3,6 +3,9 @@
  */
 import { equalBytes } from '../../base/index.ts';
 import { encodeCommand, type Command } from '../command.ts';
+import { lookup } from '../engine/lookup.ts';
+import { MemoryTables } from '../engine/memory-table.ts';
+import { KvState } from '../engine/state.ts';
 import { KvError, type KvErrorCode } from '../errors.ts';
 import {
   type Consistency,
@@ -11,10 +14,9 @@ import {
   type QueryAnswer,
   type ReadResult,
 } from '../service.ts';
-import { KvState } from '../store.ts';
 
 export class LocalService implements KvService {
-  readonly state: KvState = new KvState();
+  readonly state: KvState = new KvState(new MemoryTables());
   readonly #first = new Map<string, { readonly bytes: Uint8Array; readonly result: number }>();
   /** Code that the next calls fail with; the last one stays. */
   failWith: KvErrorCode | undefined;
@@ -33,7 +35,7 @@ export class LocalService implements KvService {
     let first = this.#first.get(requestId);
     if (first && !equalBytes(first.bytes, bytes)) throw new KvError('REQUEST_ID_REUSED', 'reused');
     if (!first) {
-      first = { bytes, result: this.state.apply(command) };
+      first = { bytes, result: this.state.apply(this.applied + 1, { now: 0, command }) };
       this.#first.set(requestId, first);
       this.applied++;
     }
@@ -48,7 +50,7 @@ export class LocalService implements KvService {
     this.consistencies.push(consistency);
     await this.gate;
     this.#fail();
-    const answer = query.kind === 'get' ? this.state.get(query.keys) : this.state.page(query.page);
+    const answer = lookup(this.state, 'memory', query, 0);
     return { answer: answer as QueryAnswer<Q>, appliedIndex: this.applied, lagBytes: this.lagBytes };
   }
 

@@ -344,7 +344,8 @@ export class LocalFiles {
   async #isInside(path: string): Promise<boolean> {
     const { disk, dir } = this.#ports;
     this.#root ??= disk.realpath(dir);
-    return (await disk.realpath(this.#local(path))) === localPath(await this.#root, path);
+    const [root, real] = await Promise.all([this.#root, disk.realpath(this.#local(path))]); // a failure of either is met at once
+    return real === localPath(root, path);
   }
 
   #local(path: string): string {
