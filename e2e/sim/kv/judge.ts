@@ -25,10 +25,10 @@ export async function judgeKv(world: KvWorld, keys: readonly string[]): Promise<
       throw new Error(`L4: nobody answers a read of ${key}`);
   await replays(world, primary);
   world.tally.hashesCompared = world.hashes.compared;
-  const [damage] = world.damage;
-  if (damage) throw damage;
   const [wrong] = world.history.wrong();
   if (wrong !== undefined) throw new Error(`L1: ${wrong}`);
+  const [damage] = world.damage;
+  if (damage) throw damage;
 }
 
 /** L4 */
