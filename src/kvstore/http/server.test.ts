@@ -10,9 +10,11 @@ import {
   utf8,
   type Metrics,
 } from '../../base/index.ts';
-import { KvClient, KvTimeoutError } from '../client.ts';
+import { KvClient, KvTimeoutError } from '../client/index.ts';
+import { encodeCommand } from '../command.ts';
 import { KV_ERROR_STATUS, type KvErrorCode } from '../errors.ts';
 import { MAX_VALUE_BYTES } from '../limits.ts';
+import { holdToContract } from '../testing/contract.ts';
 import { LocalService } from '../testing/local-service.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './admission.ts';
 import { makeServer } from './server.ts';
@@ -23,9 +25,12 @@ interface Rig {
   readonly metrics: Metrics;
 }
 
-const opened: FastifyInstance[] = [];
+const opened: { readonly server: FastifyInstance; readonly broken: readonly string[] }[] = [];
+/** Every answer of every test here keeps to the table that the OpenAPI document is made from. */
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((server) => server.close()));
+  const rigs = opened.splice(0);
+  await Promise.all(rigs.map(({ server }) => server.close()));
+  expect(rigs.flatMap(({ broken }) => broken)).toEqual([]);
 });
 
 function rig(admission: Partial<AdmissionLimits> = {}, requestDeadlineMs = 10_000): Rig {
@@ -40,7 +45,7 @@ function rig(admission: Partial<AdmissionLimits> = {}, requestDeadlineMs = 10_00
     admission: { requests: MAX_REQUESTS_UNDER_WAY, bodyBytes: MAX_BODY_BYTES_UNDER_WAY, ...admission },
     requestDeadlineMs,
   });
-  opened.push(server);
+  opened.push({ server, broken: holdToContract(server) });
   return { service, server, metrics };
 }
 
@@ -211,7 +216,9 @@ describe('what is refused', () => {
 
   test('values together too large for one answer are refused', async () => {
     const { server, service } = rig();
-    service.state.apply({ kind: 'put', pairs: [{ key: utf8('k'), value: new Uint8Array(MAX_VALUE_BYTES) }] });
+    service.apply(
+      encodeCommand({ kind: 'put', pairs: [{ key: utf8('k'), value: new Uint8Array(MAX_VALUE_BYTES) }] }, 1),
+    );
     const reply = await server.inject(`/v1/kv?${Array.from({ length: 9 }, () => 'key=k').join('&')}`);
     expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([413, 'TOO_LARGE']);
   });
