@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { fromUtf8, systemClock } from '../base/index.ts';
 import { newLog, withTempDir, type TestLog } from '../recoverylog/testing/index.ts';
-import { KvClient } from './client.ts';
+import { KvClient } from './client/index.ts';
 import { ReplicaProcess } from './testing/process.ts';
 
 const running: ReplicaProcess[] = [];

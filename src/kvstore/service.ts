@@ -2,7 +2,7 @@
  * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts has it from the replica, follow/service.ts from a read replica.
  */
 import { type Consistency, type ReadResult } from '../service/index.ts';
-import { type Mutation } from './command.ts';
+import { type Command } from './command.ts';
 import { type BackupReport, type Query, type QueryAnswer } from './engine/types.ts';
 import { type IdempotencyKey } from './http/identity.ts';
 import { type JsonObject } from './http/json-bytes.ts';
@@ -18,7 +18,7 @@ export interface KvService {
    * Makes a command durable, applies it and answers its result (engine/state.ts). The same identity with the same command is applied once however often it is sent.
    * @throws KvError NOT_PRIMARY, NOT_APPENDED, OUTCOME_UNKNOWN, REQUEST_ID_REUSED (K1), SESSION_UNKNOWN, SESSION_ANSWERED, BUSY
    */
-  write(command: Mutation, identity: IdempotencyKey): Promise<number>;
+  write(command: Command, identity: IdempotencyKey): Promise<number>;
   /** @throws KvError NOT_PRIMARY, READ_NOT_CONFIRMED; what the engine's lookup throws */
   read<Q extends Query>(query: Q, consistency: Consistency): Promise<ReadResult<QueryAnswer<Q>>>;
   /** The number of a new client session. @throws as write */

@@ -39,7 +39,7 @@ export async function follow(flags: FollowFlags): Promise<number> {
   const log = loggerOf(flags);
   const signal = stopSignal(log);
   const replica = new ReadReplica({
-    engine: await openReplicaEngine({ dir, clock: systemClock }, signal),
+    engine: await openReplicaEngine(dir, systemClock),
     sources: flags.from,
     ...flags.listen,
     pollIntervalMs: flags.pollIntervalMs,

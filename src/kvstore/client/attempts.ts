@@ -4,6 +4,7 @@
  * N2  An attempt that ends without a verdict (no connection, no answer in time, not the primary, outcome unknown, overloaded) is made again at
  *     whatever the locator then names, until the deadline. A verdict (400, 404, 413, 422 …) is final.
  * N3  Giving up says whether the mutation may have happened.
+ * N4  BUSY is what a mutation's identity has as its first result while the contents are being replaced: asking again with it would never end.
  */
 import {
   backoffMs,
@@ -82,9 +83,14 @@ export class Attempts {
     this.#options = options;
   }
 
+  /** Time for a whole call that says nothing of its own, ms. */
+  get timeoutMs(): number {
+    return this.#options.timeoutMs ?? CALL_TIMEOUT_MS;
+  }
+
   /** The verdict (N2). @throws KvRefusedError, KvTimeoutError and KvSessionLostError (N3), or the signal's reason */
   async call(call: Call): Promise<Incoming> {
-    const timeoutMs = call.timeoutMs ?? this.#options.timeoutMs ?? CALL_TIMEOUT_MS;
+    const timeoutMs = call.timeoutMs ?? this.timeoutMs;
     const whole = deadline(this.#clock, timeoutMs, 'the call', call.signal);
     const firstAttemptMs = call.attemptMs ?? this.#options.firstAttemptMs ?? FIRST_ATTEMPT_MS;
     let asked: URL | undefined;
@@ -141,7 +147,7 @@ export class Attempts {
       if (reply.status < 300) return { kind: 'verdict', reply };
       const refusal = refusalOf(reply);
       if (!mutation && refusal.code === 'KEY_NOT_FOUND') return { kind: 'verdict', reply };
-      if (!RETRYABLE.has(reply.status)) throw refusal;
+      if (!RETRYABLE.has(reply.status) || (mutation && refusal.code === 'BUSY')) throw refusal; // N4
       const hint = reply.headers[PRIMARY_HEADER];
       return {
         kind: 'none',

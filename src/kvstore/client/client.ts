@@ -5,19 +5,27 @@
  *     often it is sent.
  * N2  An attempt without a verdict is made again elsewhere; giving up says whether the mutation may have happened (attempts.ts).
  */
-import { systemClock, systemRandom, utf8, type Clock, type Random } from '../../base/index.ts';
+import {
+  deadline,
+  DeadlineError,
+  systemClock,
+  systemRandom,
+  utf8,
+  type Clock,
+  type Random,
+} from '../../base/index.ts';
 import { type Pair } from '../command.ts';
 import { type BackupReport } from '../engine/types.ts';
 import { APPLIED_INDEX_HEADER, EXPIRES_AT_HEADER, KEY_PATH, LAG_BYTES_HEADER } from '../http/headers.ts';
-import { sessionNumber, type IdempotencyKey } from '../http/identity.ts';
+import { sessionNumber } from '../http/identity.ts';
 import { fromJsonBytes, toJsonBytes } from '../http/json-bytes.ts';
 import { pairFromJson } from '../http/json-commands.ts';
 import { percentEncode } from '../http/percent.ts';
 import { type Consistency } from '../service.ts';
 import { Attempts, type AttemptOptions } from './attempts.ts';
-import { KvRefusedError, KvSessionLostError } from './errors.ts';
+import { KvRefusedError, KvSessionLostError, KvTimeoutError } from './errors.ts';
 import { Locator, type Resolve } from './locator.ts';
-import { ClientSession } from './session.ts';
+import { ClientSession, type Ticket } from './session.ts';
 import { jsonOf, numberIn, Transport, type Incoming, type Outgoing } from './transport.ts';
 
 /** Longest that close waits for the end of its session, ms: the service forgets an unused session by itself. */
@@ -87,13 +95,15 @@ export class KvClient {
   readonly #transport: Transport = new Transport();
   readonly #attempts: Attempts;
   readonly #session: ClientSession;
+  readonly #clock: Clock;
 
   constructor(options: KvClientOptions) {
+    this.#clock = options.clock ?? systemClock;
     this.#attempts = new Attempts(
       {
         transport: this.#transport,
         locator: new Locator(options),
-        clock: options.clock ?? systemClock,
+        clock: this.#clock,
         random: options.random ?? systemRandom,
       },
       options,
@@ -224,14 +234,17 @@ export class KvClient {
   }
 
   /** N1. */
-  async #mutate(outgoing: Outgoing, { requestId, timeoutMs, signal }: WriteOptions): Promise<Incoming> {
-    const send = (identity: IdempotencyKey): Promise<Incoming> =>
-      this.#attempts.call({ outgoing, identity, timeoutMs, signal });
-    if (requestId !== undefined) return await send({ kind: 'request', requestId });
+  async #mutate(outgoing: Outgoing, options: WriteOptions): Promise<Incoming> {
+    const { requestId, signal } = options;
+    const timeoutMs = options.timeoutMs ?? this.#attempts.timeoutMs;
+    if (requestId !== undefined)
+      return await this.#attempts.call({ outgoing, identity: { kind: 'request', requestId }, timeoutMs, signal });
+    const endsMs = this.#clock.monotonicMs() + timeoutMs;
     for (;;) {
-      const ticket = await this.#session.ticket(signal);
+      const ticket = this.#session.ticketAtOnce() ?? (await this.#ticket(endsMs, timeoutMs, signal));
+      const left = Math.max(0, endsMs - this.#clock.monotonicMs());
       try {
-        return await send(ticket.identity);
+        return await this.#attempts.call({ outgoing, identity: ticket.identity, timeoutMs: left, signal });
       } catch (error) {
         const unknown = error instanceof KvRefusedError && error.code === 'SESSION_UNKNOWN';
         if (unknown || error instanceof KvSessionLostError) this.#session.lost(ticket.identity.clientId);
@@ -239,6 +252,19 @@ export class KvClient {
       } finally {
         ticket.done();
       }
+    }
+  }
+
+  /** A place in the session. @throws KvTimeoutError when none was to be had in time: nothing was sent */
+  async #ticket(endsMs: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<Ticket> {
+    const limit = deadline(this.#clock, endsMs - this.#clock.monotonicMs(), 'the beginning of a session', signal);
+    try {
+      return await this.#session.ticket(limit.signal);
+    } catch (error) {
+      if (!(error instanceof DeadlineError)) throw error;
+      throw new KvTimeoutError(timeoutMs, 0, false, error);
+    } finally {
+      limit.clear();
     }
   }
 }

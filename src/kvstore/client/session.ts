@@ -56,9 +56,15 @@ export class ClientSession {
     return this.#open?.clientId;
   }
 
+  /** A place for one mutation in the session that is open; undefined when there is none. */
+  ticketAtOnce(): Ticket | undefined {
+    return this.#open?.ticket();
+  }
+
   /** A place for one mutation; opens the session if there is none. @throws what registering throws, or the signal's reason */
   async ticket(signal: AbortSignal | undefined): Promise<Ticket> {
-    if (this.#open) return this.#open.ticket();
+    const open = this.ticketAtOnce();
+    if (open) return open;
     this.#opening ??= this.#begin();
     return (await raceAbort(this.#opening, signal)).ticket();
   }

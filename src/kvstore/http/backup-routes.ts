@@ -74,9 +74,9 @@ const document: Route = {
   headers: {},
   answer: { kind: 'json', schema: documentAnswer, headers: [], description: 'The document.' },
   errors: [],
-  handle: (context, request, reply) => {
+  handle: async (context, request, reply) => {
     parametersIn(request.originalUrl, document.query);
-    return Promise.resolve(reply.header('content-type', JSON_TYPE).send(context.document()));
+    return reply.header('content-type', JSON_TYPE).send(await context.document());
   },
 };
 

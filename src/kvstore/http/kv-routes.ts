@@ -7,7 +7,7 @@
  * R3  The path of a put does nothing that its answer does not need: its value goes from the socket to the log as it came, and the answer is made once for all.
  */
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { checkCommand, type Command } from '../command.ts';
+import { checkCommand, type Command, type Pair } from '../command.ts';
 import { type Page, type QueryAnswer } from '../engine/types.ts';
 import { KvError } from '../errors.ts';
 import { MAX_MULTI_GET_BYTES, MAX_VALUE_BYTES } from '../limits.ts';
@@ -239,7 +239,7 @@ function sendJson(reply: FastifyReply, json: string): FastifyReply {
   return reply.header('content-type', JSON_TYPE).send(json);
 }
 
-function isPage(answer: Page | QueryAnswer<Query & { kind: 'pairs' }>): answer is Page {
+function isPage(answer: Page | readonly (Pair | undefined)[]): answer is Page {
   return !Array.isArray(answer);
 }
 
@@ -247,7 +247,7 @@ function pageJson({ pairs, next }: Page): JsonObject {
   return { pairs: pairs.map(pairToJson), ...(next ? toJsonBytes('next', next) : {}) };
 }
 
-function valuesJson(answer: QueryAnswer<Query & { kind: 'pairs' }>): JsonObject {
+function valuesJson(answer: readonly (Pair | undefined)[]): JsonObject {
   const bytes = answer.reduce((sum, pair) => sum + (pair?.value.length ?? 0), 0);
   if (bytes > MAX_MULTI_GET_BYTES)
     throw new KvError('TOO_LARGE', `The values have ${bytes} bytes together. Read fewer keys at once.`);

@@ -21,7 +21,7 @@ export interface RouteContext {
   /** Places for snapshot streams. */
   readonly snapshots: Admission;
   /** The document that describes the table; made once. */
-  readonly document: () => string;
+  readonly document: () => Promise<string>;
 }
 
 export interface QueryParameter {

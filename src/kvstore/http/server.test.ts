@@ -18,6 +18,7 @@ import { holdToContract } from '../testing/contract.ts';
 import { LocalService } from '../testing/local-service.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './admission.ts';
 import { makeServer } from './server.ts';
+import { ROUTES } from './table.ts';
 
 interface Rig {
   readonly service: LocalService;
@@ -195,16 +196,29 @@ describe('what is refused', () => {
     expect(service.applied).toBe(0);
   });
 
-  test.each(Object.entries(KV_ERROR_STATUS).filter(([code]) => code !== 'INTERNAL'))(
-    'the service answers %s as status %i, with Retry-After where another try may help',
-    async (code, status) => {
-      const { server, service } = rig();
-      service.failWith = code as KvErrorCode;
-      const reply = await server.inject({ method: 'PUT', url: '/v1/kv/k', payload: 'v', headers: octets });
-      expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([status, code]);
-      expect(reply.headers['retry-after']).toBe([421, 429, 503].includes(status) ? '1' : undefined);
-    },
-  );
+  const told = ROUTES.flatMap((route) => route.errors.map((code) => ({ code, route })));
+  test.each(
+    Object.entries(KV_ERROR_STATUS).flatMap(([code, status]) => {
+      const found = told.find((one) => one.code === code);
+      return found ? [{ code: found.code, status, route: found.route }] : [];
+    }),
+  )('$route.operationId answers $code as status $status, with Retry-After where another try may help', async (one) => {
+    const { code, status, route } = one;
+    const { server, service } = rig();
+    service.failWith = code;
+    const bodies: Readonly<Record<string, object>> = {
+      backup: { url: 'memory:' },
+      restore: { url: 'memory:' },
+      batch: { pairs: [{ key: 'a', value: '' }] },
+    };
+    const reply = await server.inject({
+      method: route.method,
+      url: `${route.path.replace('{key}', 'k').replace('{session}', '7')}${route.operationId === 'changes' ? '?from=1' : ''}`,
+      ...(bodies[route.operationId] ? { payload: bodies[route.operationId]! } : {}),
+    });
+    expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([status, code]);
+    expect(reply.headers['retry-after']).toBe([421, 429, 503].includes(status) ? '1' : undefined);
+  });
 
   test('a fault of the server shows none of its insides', async () => {
     const { server, service } = rig();
@@ -347,7 +361,7 @@ describe('the client over real sockets', () => {
   test('a verdict is final, and giving up says whether the mutation may have happened (N3)', async () => {
     const only = rig();
     const url = new URL(await only.server.listen({ host: '127.0.0.1', port: 0 }));
-    let finds = 1;
+    let finds = 10;
     // After a few attempts no primary is found any more, so that time runs out between attempts and not at a random point inside one.
     const resolve = (): Promise<URL> => (finds-- > 0 ? Promise.resolve(url) : new Promise(() => undefined));
     const client = new KvClient({ resolve });
@@ -355,6 +369,7 @@ describe('the client over real sockets', () => {
       code: 'INVALID_KEY',
       status: 400,
     });
+    await client.put([{ key: 'k', value: 'v' }]); // its session is open from here on
     const giveUp = async (code: KvErrorCode): Promise<unknown> => {
       only.service.failWith = code;
       finds = 3;

@@ -21,7 +21,6 @@ import { Deadlines } from './deadlines.ts';
 import { toKvError } from './failures.ts';
 import { JSON_TYPE, KEY_PATH, PRIMARY_HEADER } from './headers.ts';
 import { MAX_JSON_BODY_BYTES, MAX_SNAPSHOT_STREAMS } from './limits.ts';
-import { openApiOf } from './openapi.ts';
 import { type Route, type RouteContext } from './route.ts';
 import { ROUTES } from './table.ts';
 
@@ -88,7 +87,7 @@ function addRoute(server: FastifyInstance, route: Route, context: RouteContext):
 }
 
 function contextOf({ service, clock, random, requestDeadlineMs }: KvServerOptions): RouteContext {
-  let document: string | undefined;
+  let document: Promise<string> | undefined;
   return {
     service,
     clock,
@@ -98,7 +97,7 @@ function contextOf({ service, clock, random, requestDeadlineMs }: KvServerOption
       read: new Deadlines(clock, requestDeadlineMs, () => new KvError('READ_NOT_CONFIRMED', LATE_READ)),
     },
     snapshots: new Admission({ requests: MAX_SNAPSHOT_STREAMS, bodyBytes: 0 }),
-    document: () => (document ??= JSON.stringify(openApiOf(ROUTES))),
+    document: () => (document ??= import('./openapi.ts').then(({ openApiOf }) => JSON.stringify(openApiOf(ROUTES)))),
   };
 }
 

@@ -14,6 +14,9 @@ import { type QueryParameter } from './route.ts';
 
 export type Parameters = ReadonlyMap<string, readonly Uint8Array[]>;
 
+/** What GET /v1/kv asks. */
+type ListQuery = Extract<Query, { readonly kind: 'pairs' | 'page' }>;
+
 const NONE: Parameters = new Map();
 
 /** The key in a target `/v1/kv/<key>[?query]`. @throws KvError INVALID_KEY */
@@ -85,7 +88,7 @@ export function consistencyIn(parameters: Parameters): Consistency {
 }
 
 /** Several keys, or a page of a prefix. @throws KvError INVALID_QUERY, INVALID_KEY */
-export function queryIn(parameters: Parameters): Query {
+export function queryIn(parameters: Parameters): ListQuery {
   const keys = parameters.get('key');
   if (!keys) return pageIn(parameters);
   if (['prefix', 'start', 'limit'].some((name) => parameters.has(name)))
@@ -95,7 +98,7 @@ export function queryIn(parameters: Parameters): Query {
   return { kind: 'pairs', keys: keys.map(checkKey) };
 }
 
-function pageIn(parameters: Parameters): Query {
+function pageIn(parameters: Parameters): ListQuery {
   const prefix = parameters.get('prefix')?.[0] ?? new Uint8Array();
   const start = parameters.get('start')?.[0];
   if (prefix.length > MAX_KEY_BYTES || (start && start.length > MAX_KEY_BYTES))

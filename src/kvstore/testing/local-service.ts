@@ -3,7 +3,7 @@
  */
 import { equalBytes, type Clock } from '../../base/index.ts';
 import { logIndex, type Result } from '../../statemachine/index.ts';
-import { commandDigest, encodeCommand, type Mutation } from '../command.ts';
+import { commandDigest, encodeCommand, type Command } from '../command.ts';
 import { MemoryEngine } from '../engine/memory-engine.ts';
 import { type BackupReport, type Query, type QueryAnswer } from '../engine/types.ts';
 import { KvError, type KvErrorCode } from '../errors.ts';
@@ -41,7 +41,7 @@ export class LocalService implements KvService {
     return this.replicaRole;
   }
 
-  async write(command: Mutation, identity: IdempotencyKey): Promise<number> {
+  async write(command: Command, identity: IdempotencyKey): Promise<number> {
     this.identities.push(identity);
     await this.gate;
     this.#fail();
