@@ -13,7 +13,9 @@ const MAY_IMPORT = {
   recoverylog: ['base', 'store', 'journal'],
   persistence: ['base', 'kube'],
   statemachine: ['base', 'stateio', 'journal', 'recoverylog'],
-  kvstore: ['base', 'statemachine', 'stateio', 'journal', 'recoverylog'],
+  service: ['base', 'statemachine', 'stateio', 'journal', 'recoverylog'],
+  kvstore: ['base', 'service', 'statemachine', 'stateio', 'journal', 'recoverylog'],
+  sdk: ['base', 'api', 'agent', 'recoverylog', 'service', 'statemachine'],
   agent: ['base', 'api', 'kube', 'store', 'journal', 'recoverylog', 'persistence', 'statemachine'],
 };
 const ROOMS = [...Object.keys(MAY_IMPORT), 'cli'];
@@ -98,7 +100,7 @@ export default {
     only('@aws-sdk/', '^src/store/'),
     only('winston', '^src/base/'),
     only('prom-client', '^src/base/'),
-    only('fastify', '^src/(agent|kvstore)/'),
+    only('fastify', '^src/(agent|service|kvstore)/'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -28,6 +28,7 @@ export {
   type ErrorFields,
   type HoldfastErrorOptions,
 } from './errors.ts';
+export { systemFiles, type FileCalls, type FileSystemCalls } from './files.ts';
 export {
   createLogger,
   describeError,
@@ -52,4 +53,5 @@ export { BoundedQueue, QueueClosedError } from './queue.ts';
 export { systemRandom, type Random } from './random.ts';
 export { Sha1, sha1HexOf } from './sha1.ts';
 export { areShared, digestThreadIsUp, ThreadSha1 } from './sha1-thread.ts';
+export { stopSignal } from './stop-signal.ts';
 export { xxh64 } from './xxh64.ts';

@@ -23,7 +23,8 @@ export interface HistogramMetric {
 
 export interface Metrics {
   counter(options: MetricOptions): CounterMetric;
-  gauge(options: MetricOptions): GaugeMetric;
+  /** `read`: asked for the value whenever the registry is rendered, for what need not be told at every change. */
+  gauge(options: MetricOptions & { readonly read?: () => number }): GaugeMetric;
   /** `buckets`: upper bounds in the metric's unit, ascending. */
   histogram(options: MetricOptions & { readonly buckets: readonly number[] }): HistogramMetric;
   /** The registry in Prometheus text format. */
@@ -54,7 +55,11 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       return { add: (amount, labels) => metric.inc(labels ?? {}, amount) };
     },
     gauge: (o) => {
-      const metric = new Gauge(base(o));
+      const { read } = o;
+      const metric: Gauge = new Gauge({
+        ...base(o),
+        ...(read ? { collect: (): void => metric.set(read()) } : {}),
+      });
       return { set: (value, labels) => metric.set(labels ?? {}, value) };
     },
     histogram: (o) => {

@@ -7,7 +7,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Flags, ReadFlags, WriteFlags } from './kv/call.ts';
 import type { FollowFlags } from './kv/follow.ts';
 import type { ListFlags } from './kv/commands.ts';
-import { logged } from './process.ts';
+import { logged } from './server-flags.ts';
 import { positive } from './values.ts';
 
 /** A URL, or several with commas between them. */

@@ -4,19 +4,19 @@
  *
  * 1. Exit codes are those of src/api (EXIT); a command line that makes no sense ends with EXIT.configuration.
  * 2. A command loads the rooms it needs when it is asked for: a probe must not wait for a Kubernetes client to be loaded.
- * 3. SIGTERM and SIGINT ask for a clean end (process.ts).
+ * 3. SIGTERM and SIGINT ask for a clean end, once; a second one ends the process at once.
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { OperatorOptions } from '../../operator/main.ts';
 import type { Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
-import { describeError, silentLogger } from '../base/index.ts';
+import { describeError, silentLogger, stopSignal } from '../base/index.ts';
 import { addJournalCommands } from './journal.ts';
 import { addKvCommands } from './kv.ts';
 import { addLogCommands } from './log.ts';
-import { logged, loggerOf, stopSignal, type LogFlags } from './process.ts';
+import { logged, loggerOf, type LogFlags } from './server-flags.ts';
 
-/** Applications that are part of this image. Services of users make their own program with the agent's door. */
+/** Applications that are part of this image. Services of users make their own program with src/sdk. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
   kv: async () => (await import('../kvstore/index.ts')).kvApplication(),
 };
@@ -49,7 +49,7 @@ logged(program.command('agent'))
   .argument('<application>', 'the service to host', applicationOf)
   .action(async (make: () => Promise<Application>, options: LogFlags) => {
     const log = loggerOf(options);
-    const signal = stopSignal(log);
+    const signal = stopSignal(log, EXIT.internal);
     const [{ startAgent }, application] = await Promise.all([import('../agent/index.ts'), make()]);
     process.exitCode = await startAgent({ env: process.env, application, log, signal });
   });
@@ -66,7 +66,7 @@ logged(program.command('operator'))
   .option('--watch-namespace <namespace>', 'look after this namespace only')
   .action(async ({ logLevel, logFormat, ...options }: LogFlags & OperatorOptions) => {
     const log = loggerOf({ logLevel, logFormat });
-    const signal = stopSignal(log);
+    const signal = stopSignal(log, EXIT.internal);
     const { runOperator } = await import('../../operator/main.ts');
     process.exitCode = await runOperator(options, { signal, env: process.env, log });
   });
@@ -84,7 +84,7 @@ program
   .action(
     async (url: string, { json = false, rounds }: { readonly json?: boolean; readonly rounds: number }) => {
       const { probe } = await import('./probe.ts');
-      process.exitCode = await probe(url, { json, rounds, signal: stopSignal(silentLogger) });
+      process.exitCode = await probe(url, { json, rounds, signal: stopSignal(silentLogger, EXIT.internal) });
     },
   );
 

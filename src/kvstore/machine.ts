@@ -27,6 +27,7 @@ export function commandDigest(cmd: Uint8Array): Uint8Array {
 }
 
 export class KvMachine implements ConcurrentStateMachine<Query, Values | Page, OrderedView<Uint8Array>> {
+  readonly kind = 'concurrent';
   #state: KvState = new KvState();
 
   get keys(): number {

@@ -4,8 +4,7 @@
  * P1  A read may return fewer bytes than asked for only at the end of the file.
  * P2  Buffers handed to `write` belong to the file until the promise settles; buffers a `read` returns belong to the caller.
  */
-import { open, type FileHandle } from 'node:fs/promises';
-import { checkPosition } from '../base/index.ts';
+import { checkPosition, systemFiles, type FileCalls, type FileSystemCalls } from '../base/index.ts';
 
 /** What a reader needs (offsets and lengths in bytes). */
 export interface ReadableStateFile {
@@ -28,14 +27,18 @@ export interface PlainFile extends StateFile {
  * @param flags as for node:fs open: 'r' to read only, 'r+' to write, 'w+' to create or empty it.
  * @throws the system error of open
  */
-export async function openPlainFile(path: string, flags: 'r' | 'r+' | 'w+'): Promise<PlainFile> {
-  return new NodeFile(await open(path, flags));
+export async function openPlainFile(
+  path: string,
+  flags: 'r' | 'r+' | 'w+',
+  files: FileSystemCalls = systemFiles,
+): Promise<PlainFile> {
+  return new OpenedFile(await files.open(path, flags));
 }
 
-class NodeFile implements PlainFile {
-  readonly #handle: FileHandle;
+class OpenedFile implements PlainFile {
+  readonly #handle: FileCalls;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileCalls) {
     this.#handle = handle;
   }
 

@@ -7,7 +7,15 @@
  * W2  When `current` is replaced, the old file is read to its end first; it stays readable as long as it is open.
  * W3  Damage ends it with a typed error; it never skips (state-file L3). Its last state goes on answering nothing: callers watch `failed`.
  */
-import { ensureError, HoldfastError, silentLogger, type Clock, type Logger } from '../base/index.ts';
+import {
+  ensureError,
+  HoldfastError,
+  silentLogger,
+  systemFiles,
+  type Clock,
+  type FileSystemCalls,
+  type Logger,
+} from '../base/index.ts';
 import { openPlainFile, type PlainFile } from '../stateio/index.ts';
 import { AppliedState } from './applied-state.ts';
 import { ReplicaStoppedError } from './errors.ts';
@@ -23,6 +31,8 @@ export interface FollowerOptions<Query, Answer, View> {
   readonly live: LiveDirectory;
   readonly clock: Clock;
   readonly log?: Logger;
+  /** What `live` leads to; the file system of this machine by default. */
+  readonly files?: FileSystemCalls;
 }
 
 /** What a runtime takes over. */
@@ -169,13 +179,13 @@ export class Follower<Query, Answer, View> {
 
   /** Opens what is `current` now. The player may be moving it from the staging directory into place: then it is looked for again. */
   async #openCurrent(signal: AbortSignal): Promise<PlainFile | undefined> {
-    const { live, clock } = this.#options;
+    const { live, clock, files = systemFiles } = this.#options;
     const giveUpMs = clock.monotonicMs() + FILE_MOVE_PATIENCE_MS;
     for (;;) {
       const path = live.resolve(CURRENT);
       if (path === undefined) return undefined;
       try {
-        return await openPlainFile(path, 'r');
+        return await openPlainFile(path, 'r', files);
       } catch (error) {
         if (!isMissing(error) || clock.monotonicMs() > giveUpMs) throw error;
       }

@@ -10,11 +10,12 @@ import {
   describeError,
   ensureError,
   errorCode,
+  stopSignal,
   systemClock,
   systemRandom,
 } from '../../base/index.ts';
 import { openReplicaEngine, ReadReplica } from '../../kvstore/index.ts';
-import { loggerOf, stopSignal, type LogFlags } from '../process.ts';
+import { loggerOf, type LogFlags } from '../server-flags.ts';
 
 export interface FollowFlags extends LogFlags {
   readonly from: readonly (readonly URL[])[];
@@ -37,7 +38,7 @@ export async function follow(flags: FollowFlags): Promise<number> {
     return EXIT.configuration;
   }
   const log = loggerOf(flags);
-  const signal = stopSignal(log);
+  const signal = stopSignal(log, EXIT.internal);
   const replica = new ReadReplica({
     engine: await openReplicaEngine(dir, systemClock),
     sources: flags.from,

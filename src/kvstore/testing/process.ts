@@ -6,8 +6,7 @@ import { createMetrics, silentLogger, systemRandom } from '../../base/index.ts';
 import { type Session } from '../../journal/index.ts';
 import { Player } from '../../recoverylog/index.ts';
 import { type TestLog } from '../../recoverylog/testing/index.ts';
-import { kvApplication } from '../kv.ts';
-import { type KvApplication } from '../application.ts';
+import { kvApplication, type KvApplication } from '../application.ts';
 
 let authors = 1;
 

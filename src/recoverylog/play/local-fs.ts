@@ -1,19 +1,9 @@
 /**
  * The calls of the local file system that playing a log makes: a port, so that tests can let each of them fail.
  */
-import { link, mkdir, open, readdir, rm, unlink } from 'node:fs/promises';
+import { systemFiles, type FileCalls, type FileSystemCalls } from '../../base/index.ts';
 
-export interface LocalFile {
-  write(
-    bytes: Uint8Array,
-    start: number,
-    length: number,
-    position: number,
-  ): Promise<{ readonly bytesWritten: number }>;
-  writev(buffers: readonly Uint8Array[], position: number): Promise<{ readonly bytesWritten: number }>;
-  sync(): Promise<void>;
-  close(): Promise<void>;
-}
+export type LocalFile = Pick<FileCalls, 'write' | 'writev' | 'sync' | 'close'>;
 
 export interface LocalFs {
   /** wx: to write, of a file that does not exist. r+: to write. r: to sync, also a directory. */
@@ -27,14 +17,19 @@ export interface LocalFs {
   unlink(path: string): Promise<void>;
 }
 
-export const localFs: LocalFs = {
-  open,
-  mkdir: async (path) => void (await mkdir(path, { recursive: true })),
-  readdir: (path) => readdir(path),
-  remove: (path) => rm(path, { recursive: true, force: true }),
-  link,
-  unlink,
-};
+/** Playing through these calls. */
+export function localFsOn(files: FileSystemCalls): LocalFs {
+  return {
+    open: (path, flags) => files.open(path, flags),
+    mkdir: async (path) => void (await files.mkdir(path, { recursive: true })),
+    readdir: (path) => files.readdir(path),
+    remove: (path) => files.rm(path, { recursive: true, force: true }),
+    link: (from, to) => files.link(from, to),
+    unlink: (path) => files.unlink(path),
+  };
+}
+
+export const localFs: LocalFs = localFsOn(systemFiles);
 
 /** File system calls at a time: as many as Node has threads for them. */
 export const PARALLEL_CALLS = 4;

@@ -3,8 +3,8 @@
  *
  * Z1  The directory is wiped first: what an earlier process left behind is never mixed with what the log says.
  * Z2  At most MAX_OPEN files are kept open; one in use is not among them, so that it is not closed for another.
- * Z3  A directory with STAGING in it is unfinished. makeLive removes that last of all; `sync` makes files and directories durable before, and the removal
- *     after. When it fails, the names that it has given are taken back.
+ * Z3  A directory with STAGING in it is unfinished. makeLive removes that last of all; `sync` makes that it is there durable before any name is, files and
+ *     directories before the removal, and the removal after. When it fails, the names that it has given are taken back.
  */
 import { dirname, join } from 'node:path';
 import { localPath, STAGING, stagedPath } from '../paths.ts';
@@ -99,6 +99,7 @@ export class StagedFiles {
   async makeLive({ files, properties }: FinalFiles, { sync, confirmed, signal }: MakeLive): Promise<void> {
     const named: string[] = [];
     try {
+      if (sync) await syncPath(this.#fs, this.dir);
       const directories = directoriesOf(this.dir, [
         ...files.flatMap(({ links }) => links),
         ...properties.keys(),

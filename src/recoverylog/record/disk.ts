@@ -4,8 +4,7 @@
  * X1  No call follows a symbolic link at the end of its path. What lies above it is checked by `realpath` (local-files.ts F5).
  */
 import { constants } from 'node:fs';
-import { link, mkdir, open, realpath, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { errorCode } from '../../base/index.ts';
+import { errorCode, systemFiles, type FileCalls, type FileSystemCalls } from '../../base/index.ts';
 
 export interface DiskFile {
   /** Writes all of it, one part behind the other. */
@@ -32,10 +31,10 @@ export interface Disk {
   realpath(path: string): Promise<string>;
 }
 
-class NodeFile implements DiskFile {
-  readonly #handle: FileHandle;
+class OpenedFile implements DiskFile {
+  readonly #handle: FileCalls;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileCalls) {
     this.#handle = handle;
   }
 
@@ -81,31 +80,35 @@ function behind(parts: readonly Uint8Array[], bytes: number): readonly Uint8Arra
   return [parts[passed]!.subarray(skip), ...parts.slice(passed + 1)];
 }
 
-/** Makes something new at `path`; what stands there is removed first, unless it is a directory. */
-async function inPlaceOf<T>(path: string, make: () => Promise<T>): Promise<T> {
-  try {
-    return await make();
-  } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw error;
-    await unlink(path);
-    return await make();
-  }
+/** The disk that these calls reach. */
+export function diskOn(files: FileSystemCalls): Disk {
+  /** Makes something new at `path`; what stands there is removed first, unless it is a directory. */
+  const inPlaceOf = async <T>(path: string, make: () => Promise<T>): Promise<T> => {
+    try {
+      return await make();
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+      await files.unlink(path);
+      return await make();
+    }
+  };
+  return {
+    create: (path) => inPlaceOf(path, async () => new OpenedFile(await files.open(path, 'wx+'))),
+    open: async (path, access) => {
+      const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
+      return new OpenedFile(await files.open(path, flags | constants.O_NOFOLLOW));
+    },
+    rename: (from, to) => files.rename(from, to),
+    link: (from, to) => inPlaceOf(to, () => files.link(from, to)),
+    unlink: (path) => files.unlink(path),
+    mkdir: async (path) => {
+      await files.mkdir(path).catch((error: unknown) => {
+        if (errorCode(error) !== 'EEXIST') throw error;
+      });
+    },
+    realpath: (path) => files.realpath(path),
+  };
 }
 
 /** The file system of this machine. */
-export const nodeDisk: Disk = {
-  create: (path) => inPlaceOf(path, async () => new NodeFile(await open(path, 'wx+'))),
-  open: async (path, access) => {
-    const flags = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
-    return new NodeFile(await open(path, flags | constants.O_NOFOLLOW));
-  },
-  rename,
-  link: (from, to) => inPlaceOf(to, () => link(from, to)),
-  unlink,
-  mkdir: async (path) => {
-    await mkdir(path).catch((error: unknown) => {
-      if (errorCode(error) !== 'EEXIST') throw error;
-    });
-  },
-  realpath: async (path) => await realpath(path),
-};
+export const nodeDisk: Disk = diskOn(systemFiles);

@@ -22,7 +22,10 @@ export {
 export { decodeOp, decodeOpAt, encodeOp, opReader, type RecordedOp } from '../format/op.ts';
 export { SegmentSet, type Segment } from '../format/segment.ts';
 export { Fsm, type Rejection } from '../fsm.ts';
+export { STAGING } from '../paths.ts';
+export { localFsOn } from '../play/local-fs.ts';
 export { Player } from '../play/player.ts';
+export { diskOn } from '../record/disk.ts';
 export { faultyFs, type DiskFault, type FaultyFs } from './faulty-fs.ts';
 export {
   calmTime,

@@ -1,29 +1,29 @@
 /**
- * Replicas whose every step a test decides, over a real KvState: for interleavings that the real runtime reaches only by luck.
+ * Replicas whose every step a test decides, over a real machine: for interleavings that the real runtime reaches only by luck.
  */
-import { type HoldfastError } from '../../base/index.ts';
-import { type SessionEnd } from '../../journal/index.ts';
-import { type KvPrimaryContext } from '../application.ts';
-import { KvMachine } from '../machine.ts';
-import {
-  type FollowedReplica,
-  type PrimaryReplica,
-  type ReplicaFactory,
-  type ReplicaStats,
-} from '../replica.ts';
-import { type Query, type Values } from '../service.ts';
-import { type Page } from '../store.ts';
-import { logIndex, type Result } from '../../statemachine/index.ts';
+import type { HoldfastError } from '../../base/index.ts';
+import type { SessionEnd } from '../../journal/index.ts';
+import { logIndex, type AppliedEntry, type Entry, type Result } from '../../statemachine/index.ts';
+import type { ServicePrimary } from '../application.ts';
+import type { FollowedReplica, PrimaryReplica, ProposalIdentity, ReplicaFactory } from '../replica.ts';
+
+/** What of a machine is needed. */
+export interface ScriptedMachine<Query, Answer> {
+  update(entries: readonly Entry[]): readonly AppliedEntry[];
+  lookup(query: Query): Answer | Promise<Answer>;
+}
 
 interface Proposal {
   readonly cmd: Uint8Array;
-  readonly requestId: string;
+  readonly identity: ProposalIdentity;
   readonly settled: PromiseWithResolvers<Result>;
 }
 
 /** One replica's state, shared by its time as standby and as primary. */
-export class ScriptedReplica implements FollowedReplica, PrimaryReplica {
-  readonly machine: KvMachine = new KvMachine();
+export class ScriptedReplica<Query, Answer>
+  implements FollowedReplica<Query, Answer>, PrimaryReplica<Query, Answer>
+{
+  readonly #machine: ScriptedMachine<Query, Answer>;
   readonly proposals: Proposal[] = [];
   readonly checkpoints: AbortSignal[] = [];
   readonly #failed = Promise.withResolvers<HoldfastError>();
@@ -31,6 +31,10 @@ export class ScriptedReplica implements FollowedReplica, PrimaryReplica {
   readonly #first = new Map<string, Result>();
   appliedIndex = 0;
   closed = 0;
+
+  constructor(machine: ScriptedMachine<Query, Answer>) {
+    this.#machine = machine;
+  }
 
   get failed(): Promise<HoldfastError> {
     return this.#failed.promise;
@@ -41,26 +45,26 @@ export class ScriptedReplica implements FollowedReplica, PrimaryReplica {
   }
 
   /** Applies a command as the log would: once a request id. */
-  apply(cmd: Uint8Array, requestId: string): Result {
-    const before = this.#first.get(requestId);
+  apply(cmd: Uint8Array, { requestId }: ProposalIdentity = {}): Result {
+    const before = requestId === undefined ? undefined : this.#first.get(requestId);
     if (before) return before;
     this.appliedIndex++;
-    const [applied] = this.machine.update([{ index: logIndex(this.appliedIndex), cmd }]);
+    const [applied] = this.#machine.update([{ index: logIndex(this.appliedIndex), cmd }]);
     const { result } = applied!;
-    this.#first.set(requestId, result);
+    if (requestId !== undefined) this.#first.set(requestId, result);
     return result;
   }
 
-  propose(cmd: Uint8Array, requestId: string): Promise<Result> {
+  propose(cmd: Uint8Array, identity: ProposalIdentity): Promise<Result> {
     const settled = Promise.withResolvers<Result>();
-    this.proposals.push({ cmd, requestId, settled });
+    this.proposals.push({ cmd, identity, settled });
     return settled.promise;
   }
 
   /** The log confirms the oldest proposal. */
   confirm(): void {
-    const { cmd, requestId, settled } = this.proposals.shift()!;
-    settled.resolve(this.apply(cmd, requestId));
+    const { cmd, identity, settled } = this.proposals.shift()!;
+    settled.resolve(this.apply(cmd, identity));
   }
 
   /** The log fails every proposal. */
@@ -76,12 +80,8 @@ export class ScriptedReplica implements FollowedReplica, PrimaryReplica {
     this.#halted.resolve(error);
   }
 
-  lookup(query: Query): Values | Page {
-    return this.machine.lookup(query);
-  }
-
-  stats(): ReplicaStats {
-    return { appliedIndex: this.appliedIndex, keys: this.machine.keys, dataBytes: this.machine.dataBytes };
+  lookup(query: Query): Answer | Promise<Answer> {
+    return this.#machine.lookup(query);
   }
 
   checkpoint(signal?: AbortSignal): Promise<void> {
@@ -96,10 +96,10 @@ export class ScriptedReplica implements FollowedReplica, PrimaryReplica {
 }
 
 /** A factory that hands out `replica`, once `opened` lets it. */
-export function scriptedFactory(
-  replica: ScriptedReplica,
+export function scriptedFactory<Query, Answer>(
+  replica: ScriptedReplica<Query, Answer>,
   opened: Promise<void> = Promise.resolve(),
-): ReplicaFactory {
+): ReplicaFactory<Query, Answer> {
   return {
     follow: () => Promise.resolve(replica),
     open: async () => {
@@ -114,7 +114,7 @@ export class ScriptedLog {
   readonly #ended = Promise.withResolvers<SessionEnd>();
   readonly reads: PromiseWithResolvers<void>[] = [];
 
-  context(): KvPrimaryContext {
+  context(): ServicePrimary {
     const unused = undefined as never; // the scripted factory opens no files
     return {
       fs: unused,

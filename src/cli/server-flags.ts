@@ -1,10 +1,7 @@
 /**
- * What the commands that run as servers share: their log, and the way they are asked to end.
- *
- * 1. SIGTERM and SIGINT ask for a clean end, once; a second one ends the process at once.
+ * The flags that the commands that run as servers share.
  */
 import { Option, type Command } from 'commander';
-import { EXIT } from '../api/index.ts';
 import { createLogger, type Logger, type LogLevel } from '../base/index.ts';
 
 export interface LogFlags {
@@ -31,16 +28,4 @@ export function logged(command: Command): Command {
 
 export function loggerOf({ logLevel: level, logFormat: format }: LogFlags): Logger {
   return createLogger({ level, format });
-}
-
-/** 1 */
-export function stopSignal(log: Logger): AbortSignal {
-  const stop = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const)
-    process.on(name, () => {
-      if (stop.signal.aborted) process.exit(EXIT.internal);
-      log.info('asked to stop', { signal: name });
-      stop.abort(new Error(name));
-    });
-  return stop.signal;
 }
