@@ -12,7 +12,7 @@
 import { assert, ensureError, HoldfastError, raceAbort } from '../base/index.ts';
 import type { SessionEnd } from '../journal/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
-import type { ConcurrentStateMachine, Result } from '../statemachine/index.ts';
+import type { StateMachine, Result } from '../statemachine/index.ts';
 import { notPrimary, proposalFailure, readFailure } from './errors.ts';
 import { MachineReplicas } from './machine-replicas.ts';
 import type {
@@ -42,7 +42,7 @@ export interface ServicePrimary extends OpenPrimary {
 
 export interface MachineApplicationOptions<Query, Answer, View> {
   /** In its initial state; the application owns it from here on. */
-  readonly machine: ConcurrentStateMachine<Query, Answer | Promise<Answer>, View>;
+  readonly machine: StateMachine<Query, Answer | Promise<Answer>, View>;
   readonly serve: Serve<Query, Answer>;
 }
 

@@ -5,19 +5,19 @@
  */
 import { assert } from '../base/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
-import { Follower, Runtime, stateMetrics, type ConcurrentStateMachine } from '../statemachine/index.ts';
+import { Follower, Runtime, stateMetrics, type StateMachine } from '../statemachine/index.ts';
 import type { FollowedReplica, OpenPrimary, PrimaryReplica, ReplicaFactory } from './replica.ts';
 import type { ServiceContext } from './service.ts';
 
 type Ports = Pick<ServiceContext, 'clock' | 'log' | 'metrics'>;
 
 export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Query, Answer> {
-  readonly #machine: ConcurrentStateMachine<Query, Answer | Promise<Answer>, View>;
+  readonly #machine: StateMachine<Query, Answer | Promise<Answer>, View>;
   readonly #ports: Ports;
   #follower: Follower<Query, Answer | Promise<Answer>, View> | undefined;
 
   /** `machine` is in its initial state, and belongs to the replicas from here on. */
-  constructor(machine: ConcurrentStateMachine<Query, Answer | Promise<Answer>, View>, ports: Ports) {
+  constructor(machine: StateMachine<Query, Answer | Promise<Answer>, View>, ports: Ports) {
     this.#machine = machine;
     this.#ports = ports;
   }
@@ -52,7 +52,7 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
         return runtime.appliedIndex;
       },
       lookup: (query) => runtime.lookup(query),
-      propose: (cmd, { requestId }) => runtime.propose(cmd, requestId),
+      propose: (cmd, identity) => runtime.propose(cmd, identity),
       checkpoint: (signal) => runtime.checkpoint(signal),
       halted: runtime.halted,
       close: () => runtime.close(),

@@ -9,30 +9,45 @@
 import { assert } from '../base/index.ts';
 import { StateWriter, UpdatesReader, writerBehind } from '../stateio/index.ts';
 import type { AppliedState, PinnedState } from './applied-state.ts';
+import { NotOfferedError } from './errors.ts';
 import { decodeUpdate, indexesOf, type UpdateEnvelope, encodeUpdate } from './envelope.ts';
 import type { Followed } from './follower.ts';
 import { COPY_PAUSE_BYTES, COPY_ROUNDS, UNSYNCED_BYTES } from './limits.ts';
 import { CURRENT, NEXT } from './paths.ts';
-import type { RecordedDirectory, RecordedStateFile } from './ports.ts';
+import type { RecordedFs } from '../recoverylog/index.ts';
+import type { RecordedStateFile, SnapshotCollector, SnapshotKeeper } from './ports.ts';
+
+/** Where nobody keeps the files of snapshots, a machine cannot name any. */
+export const NO_FILES: SnapshotCollector = {
+  add: () => {
+    throw new NotOfferedError('files beside a snapshot');
+  },
+  seal: () => Promise.resolve(new Uint8Array(0)),
+};
 
 /** Runs one piece of work at a time with the file. */
 type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
 
 export class CurrentFile {
-  readonly #fs: RecordedDirectory;
+  readonly #fs: RecordedFs;
   #file: RecordedStateFile;
   #writer: StateWriter;
   #last: Promise<unknown> = Promise.resolve();
   /** Offset behind each entry by its last index, for the entries behind the last pin; a snapshot copies from there on. */
   #ends = new Map<number, number>();
   #snapshotBytes: number;
+  /** A snapshot is being pinned: where entries end is kept until it is known where its tail begins. */
+  #pinning = false;
+  readonly #keeper: SnapshotKeeper | undefined;
 
   private constructor(
-    fs: RecordedDirectory,
+    fs: RecordedFs,
     file: RecordedStateFile,
     writer: StateWriter,
     snapshotBytes: number,
+    keeper: SnapshotKeeper | undefined,
   ) {
+    this.#keeper = keeper;
     this.#fs = fs;
     this.#file = file;
     this.#writer = writer;
@@ -41,18 +56,20 @@ export class CurrentFile {
 
   /** Opens `current` behind what was followed, and clears away an unfinished `next`. */
   static async open(
-    fs: RecordedDirectory,
+    fs: RecordedFs,
     followed: Pick<Followed<unknown, unknown, unknown>, 'place'>,
+    keeper?: SnapshotKeeper,
   ): Promise<CurrentFile> {
     const { place } = followed;
     if (fs.exists(NEXT)) await fs.unlink(NEXT);
     const file = await fs.open(CURRENT, { create: true });
-    assert((await file.size()) === (place?.size ?? 0), 'everything in the state file was followed', {
-      size: await file.size(),
+    assert(file.size() === (place?.size ?? 0), 'everything in the state file was followed', {
+      size: file.size(),
       followed: place?.size,
     });
+    await keeper?.keepOnly(place?.snapshotIndex); // what a predecessor has left
     const writer = place ? writerBehind(file, place) : new StateWriter(file);
-    return new CurrentFile(fs, file, writer, place?.snapshotEnd ?? 0);
+    return new CurrentFile(fs, file, writer, place?.snapshotEnd ?? 0, keeper);
   }
 
   /** Bytes of the file behind its snapshot, which a restore has to apply. */
@@ -79,29 +96,50 @@ export class CurrentFile {
 
   /** An entry was applied: where the ones before it end is of no more interest. */
   applied(index: number): void {
+    if (this.#pinning) return;
     for (const earlier of this.#ends.keys()) {
       if (earlier >= index) break;
       this.#ends.delete(earlier);
     }
   }
 
+  /** Whether nothing was written since the snapshot that the file begins with. */
+  get isFresh(): boolean {
+    return this.#snapshotBytes > 0 && this.tailBytes === 0;
+  }
+
   /**
    * Replaces the file by one that begins with a snapshot of what is applied now (E1). Resolves when that is durable.
    * @returns bytes of the snapshot
    */
-  async replaceBySnapshot(
-    state: AppliedState<unknown, unknown, unknown>,
+  async replaceBySnapshot<Query, Answer, View>(
+    state: AppliedState<Query, Answer, View>,
     signal: AbortSignal,
   ): Promise<number> {
-    const pinned = state.pin();
-    const from = this.#ends.get(pinned.index);
-    assert(from !== undefined, 'the last applied entry is in the current file', { index: pinned.index });
+    this.#pinning = true;
+    const pinned = await state.pin().finally(() => (this.#pinning = false));
+    try {
+      const from = this.#ends.get(pinned.index);
+      assert(from !== undefined, 'the last applied entry is in the current file', { index: pinned.index });
+      await this.#replace(pinned, from, signal);
+    } finally {
+      pinned.release();
+    }
+    await this.durable();
+    await this.#keeper?.keepOnly(pinned.index);
+    this.applied(state.index);
+    return this.#snapshotBytes;
+  }
+
+  /** @param from where the entries behind the pinned state begin */
+  async #replace(pinned: PinnedState, from: number, signal: AbortSignal): Promise<void> {
     const source = this.#file;
     const epoch = this.#writer.epoch;
     const file = await this.#fs.open(NEXT, { create: true, truncate: true });
     try {
       const writer = new StateWriter(file);
-      const snapshotBytes = await writeSnapshot(writer, file, pinned, signal);
+      const files = this.#keeper?.collect(pinned) ?? NO_FILES;
+      const snapshotBytes = await writeSnapshot(writer, file, pinned, signal, files);
       const copy = new TailCopy(new UpdatesReader(source, { from, epoch }), writer, file);
       for (let round = 0; round < COPY_ROUNDS; round++) {
         if (this.#writer.offset - copy.position <= COPY_PAUSE_BYTES) break;
@@ -124,9 +162,6 @@ export class CurrentFile {
       throw error;
     }
     await source.close();
-    await this.durable();
-    this.applied(state.index);
-    return this.#snapshotBytes;
   }
 
   /** Takes an unfinished `next` away. */
@@ -151,17 +186,19 @@ async function writeSnapshot(
   file: RecordedStateFile,
   pinned: PinnedState,
   signal: AbortSignal,
+  files: SnapshotCollector,
 ): Promise<number> {
   let unsynced = 0;
   const placed = await writer.streamSnapshot(async (write) => {
-    await pinned.save(async (chunk) => {
+    const take = async (chunk: Uint8Array): Promise<void> => {
       signal.throwIfAborted();
       await write(chunk);
       unsynced += chunk.length;
       if (unsynced < UNSYNCED_BYTES) return;
       await file.sync(); // E3
       unsynced = 0;
-    }, signal);
+    };
+    await pinned.save(take, signal, files);
   });
   return placed.end;
 }

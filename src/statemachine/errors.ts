@@ -5,6 +5,7 @@
  *     only with the same request id.
  */
 import { HoldfastError } from '../base/index.ts';
+import type { Refusal } from './sessions.ts';
 
 /** What is known of a proposal that failed (X1). */
 export type ProposalOutcome = 'rejected' | 'unknown';
@@ -107,5 +108,66 @@ export class MachineFailedError extends HoldfastError {
       fields: { during, index },
       cause,
     });
+  }
+}
+
+/** What is asked needs a machine that is open, and here it is not: a standby does not open an on-disk machine, and no state is read while it is replaced. */
+export class MachineNotOpenError extends HoldfastError {
+  constructor(why: string) {
+    super('STATE_MACHINE_NOT_OPEN', `The state machine is not open here: ${why}. Ask the primary.`, {
+      fields: { why },
+    });
+  }
+}
+
+/** The machine, or this runtime, does not offer what was asked (F4.17). */
+export class NotOfferedError extends HoldfastError {
+  constructor(what: string) {
+    super('NOT_IMPLEMENTED', `This state machine does not offer ${what}.`, { fields: { what } });
+  }
+}
+
+/** The files of an on-disk machine are older than the log says that they were committed: the disk has lost what was acknowledged (F4.15). */
+export class StateBehindError extends HoldfastError {
+  constructor(committed: number, found: number) {
+    super(
+      'STATE_BEHIND',
+      `The files of the state machine are of index ${found}, and ${committed} was committed. Acknowledged data is missing here: do not serve from it; restore this replica from the log again, and if that gives the same, restore the shard from a snapshot.`,
+      { fields: { committed, found } },
+    );
+  }
+}
+
+/** The state file is one of an on-disk machine, and the machine keeps its state in memory. */
+export class SnapshotKindError extends HoldfastError {
+  constructor(kind: string, index: number) {
+    super(
+      'STATE_KIND',
+      `The state of this shard is in the files of an on-disk machine (as of index ${index}), which a ${kind} one cannot read. Start the service with the machine that wrote it, or import an exported snapshot.`,
+      { fields: { kind, index } },
+    );
+  }
+}
+
+const REFUSALS: Readonly<Record<Refusal, readonly [code: string, message: string]>> = {
+  'session-unknown': [
+    'SESSION_UNKNOWN',
+    'There is no such session: it was never registered, was ended, or was forgotten in favour of others. What became of commands without an answer cannot be told any more; register a new session.',
+  ],
+  'session-exists': ['SESSION_EXISTS', 'There is such a session already. Register another one.'],
+  'series-answered': [
+    'SERIES_ANSWERED',
+    'The client has said that it has the answer of this command, so it is not applied again. Use a new number for a new command.',
+  ],
+};
+
+/** A step of a session had no effect (F4.20); it is in the log, and the session is as before. */
+export class SessionRefusedError extends HoldfastError {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal, clientId: bigint) {
+    const [code, message] = REFUSALS[refusal];
+    super(code, message, { fields: { clientId: clientId.toString() } });
+    this.refusal = refusal;
   }
 }

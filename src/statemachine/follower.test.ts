@@ -10,7 +10,8 @@ import { encodeStateEntry, ENTRY_SNAPSHOT, ENTRY_UPDATE } from '../stateio/index
 import { MemoryStateFile } from '../stateio/testing/index.ts';
 import { AppliedState } from './applied-state.ts';
 import { encodeUpdate, type UpdateEnvelope } from './envelope.ts';
-import { Follower } from './follower.ts';
+import { NO_FILES } from './current-file.ts';
+import { Follower, noFilesOf } from './follower.ts';
 import { CURRENT } from './paths.ts';
 import type { LiveChange, LiveDirectory } from './ports.ts';
 import { StateFileReader } from './state-file.ts';
@@ -59,9 +60,10 @@ class FileBytes {
   /** A file that begins with a snapshot of what these entries give. */
   static async snapshot(...entries: readonly UpdateEnvelope[]): Promise<FileBytes> {
     const state = new AppliedState(new ListMachine());
-    for (const entry of entries) state.apply(entry);
+    for (const entry of entries) await state.apply(entry);
     const chunks: Uint8Array[] = [];
-    await state.pin().save((chunk) => Promise.resolve(void chunks.push(chunk)), new AbortController().signal);
+    const write = (chunk: Uint8Array): Promise<void> => Promise.resolve(void chunks.push(chunk));
+    await (await state.pin()).save(write, new AbortController().signal, NO_FILES);
     const file = new FileBytes();
     file.bytes = encodeStateEntry(0, ENTRY_SNAPSHOT, 0, concatBytes(chunks)).bytes;
     return file;
@@ -259,7 +261,13 @@ describe('a changed byte', () => {
   /** What a replica that is to take over makes of such a file. */
   async function outcomeOf(changed: Uint8Array): Promise<string> {
     const state = new AppliedState(new ListMachine());
-    const reader = new StateFileReader(CURRENT, new MemoryStateFile(changed), state, silentLogger);
+    const reader = new StateFileReader({
+      path: CURRENT,
+      file: new MemoryStateFile(changed),
+      sink: state,
+      log: silentLogger,
+      filesOf: noFilesOf,
+    });
     try {
       await reader.advance(new AbortController().signal);
       reader.finish();

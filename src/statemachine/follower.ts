@@ -6,6 +6,7 @@
  * W1  It reads the very files that a primary would open, so what it has applied is what a promotion finds applied.
  * W2  When `current` is replaced, the old file is read to its end first; it stays readable as long as it is open.
  * W3  Damage ends it with a typed error; it never skips (state-file L3). Its last state goes on answering nothing: callers watch `failed`.
+ * W4  An on-disk machine's files are written by the player, so it is not opened here: its log is followed, and lookups are refused.
  */
 import {
   ensureError,
@@ -18,26 +19,37 @@ import {
 } from '../base/index.ts';
 import { openPlainFile, type PlainFile } from '../stateio/index.ts';
 import { AppliedState } from './applied-state.ts';
-import { ReplicaStoppedError } from './errors.ts';
+import { MachineNotOpenError, NotOfferedError, ReplicaStoppedError } from './errors.ts';
 import { FILE_MOVE_PATIENCE_MS } from './limits.ts';
+import { LogTrail } from './log-trail.ts';
 import { CURRENT } from './paths.ts';
-import type { LiveDirectory } from './ports.ts';
+import type { FilesOf, LiveDirectory } from './ports.ts';
+import type { Place } from './position.ts';
 import { isMissing, StateFileReader, type FilePlace } from './state-file.ts';
-import type { ConcurrentStateMachine } from './types.ts';
+import type { StateMachine } from './types.ts';
 
 export interface FollowerOptions<Query, Answer, View> {
-  /** In its initial state; the follower owns it until a runtime takes over. */
-  readonly machine: ConcurrentStateMachine<Query, Answer, View>;
+  /** In its initial state; the follower owns it until a runtime takes over. An on-disk one is not opened (W4). */
+  readonly machine: StateMachine<Query, Answer, View>;
   readonly live: LiveDirectory;
   readonly clock: Clock;
   readonly log?: Logger;
+  /** Finds the files that belong to a snapshot; by default none do. */
+  readonly filesOf?: FilesOf;
   /** What `live` leads to; the file system of this machine by default. */
   readonly files?: FileSystemCalls;
 }
 
+/** Says that no files belong to snapshots here. */
+export const noFilesOf: FilesOf = () => Promise.reject(new NotOfferedError('files beside a snapshot'));
+
 /** What a runtime takes over. */
 export interface Followed<Query, Answer, View> {
-  readonly state: AppliedState<Query, Answer, View>;
+  readonly machine: StateMachine<Query, Answer, View>;
+  /** Undefined for an on-disk machine, which is not open yet. */
+  readonly state: AppliedState<Query, Answer, View> | undefined;
+  /** The last entry that was seen. */
+  readonly position: Place;
   /** Undefined when there is no state file yet. */
   readonly place: FilePlace | undefined;
 }
@@ -50,12 +62,14 @@ export class Follower<Query, Answer, View> {
   readonly failed: Promise<HoldfastError>;
   readonly #fail: (error: HoldfastError) => void;
   readonly #options: FollowerOptions<Query, Answer, View>;
-  readonly #state: AppliedState<Query, Answer, View>;
+  readonly #state: AppliedState<Query, Answer, View> | undefined;
+  /** The state, or the trail of one that is not open (W4). */
+  readonly #sink: AppliedState<Query, Answer, View> | LogTrail;
   readonly #log: Logger;
   readonly #stop = new AbortController();
   readonly #unsubscribe: () => void;
   readonly #pumping: Promise<void>;
-  #open: { readonly file: PlainFile; readonly reader: StateFileReader<Query, Answer, View> } | undefined;
+  #open: { readonly file: PlainFile; readonly reader: StateFileReader } | undefined;
   /** The name `current` has been given to another file since we opened ours. */
   #replaced = true;
   #dirty = true;
@@ -66,7 +80,9 @@ export class Follower<Query, Answer, View> {
   private constructor(options: FollowerOptions<Query, Answer, View>) {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
-    this.#state = new AppliedState(options.machine);
+    const { machine } = options;
+    this.#state = machine.kind === 'on-disk' ? undefined : new AppliedState(machine);
+    this.#sink = this.#state ?? new LogTrail();
     const { promise, resolve } = Promise.withResolvers<HoldfastError>();
     this.failed = promise;
     this.#fail = resolve;
@@ -86,18 +102,30 @@ export class Follower<Query, Answer, View> {
     return new Follower(options);
   }
 
+  /** Index of the last entry that was applied, or, of an on-disk machine, seen. */
   get appliedIndex(): number {
-    return this.#state.index;
+    return this.#sink.index;
   }
 
-  /** Answers from what is applied now. @throws the error that ended following, and what the machine throws */
+  /** Answers from what is applied now. @throws MachineNotOpenError (W4), the error that ended following, and what the machine throws */
   lookup(query: Query): Answer {
-    if (this.#failure) throw this.#failure;
-    return this.#state.lookup(query);
+    return this.#opened().lookup(query);
   }
 
-  stateHash(): string {
-    return this.#state.stateHash();
+  /** @throws as lookup, NotOfferedError */
+  lookupBytes(query: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#opened().lookupBytes(query);
+  }
+
+  /** @throws MachineNotOpenError (W4), NotOfferedError, MachineFailedError */
+  async stateHash(): Promise<string> {
+    return await this.#opened().stateHash();
+  }
+
+  #opened(): AppliedState<Query, Answer, View> {
+    if (this.#failure) throw this.#failure;
+    if (!this.#state) throw new MachineNotOpenError('a standby does not open it');
+    return this.#state;
   }
 
   /**
@@ -114,7 +142,10 @@ export class Follower<Query, Answer, View> {
       await this.#pumping;
       signal?.throwIfAborted();
       if (this.#failure) throw this.#failure;
-      return { state: this.#state, place: this.#open?.reader.finish() };
+      const { index, term } = this.#sink;
+      const { machine } = this.#options;
+      const place = this.#open?.reader.finish();
+      return { machine, state: this.#state, position: { index, term }, place };
     } finally {
       signal?.removeEventListener('abort', onAbort);
       this.#unsubscribe();
@@ -129,7 +160,7 @@ export class Follower<Query, Answer, View> {
     this.#unsubscribe();
     await this.#pumping;
     await this.#closeFile();
-    this.#options.machine.close();
+    await this.#state?.close();
   }
 
   /** Never rejects. */
@@ -173,7 +204,9 @@ export class Follower<Query, Answer, View> {
     await this.#closeFile();
     const file = await this.#openCurrent(signal);
     if (!file) return;
-    this.#open = { file, reader: new StateFileReader(CURRENT, file, this.#state, this.#log) };
+    const { filesOf = noFilesOf } = this.#options;
+    const reader = new StateFileReader({ path: CURRENT, file, sink: this.#sink, log: this.#log, filesOf });
+    this.#open = { file, reader };
     await this.#open.reader.advance(signal);
   }
 

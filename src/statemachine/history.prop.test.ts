@@ -90,8 +90,8 @@ async function goOn(
       clients.check(runtime.lookup(), slots);
       await runtime.propose(utf8('goes on'));
       const replayed = (await (await start(hints)).replayed()).state;
-      expect(replayed.stateHash()).toBe(runtime.stateHash());
-      expect(replayed.lookup().at(-1)).toBe('goes on');
+      expect(await replayed!.stateHash()).toBe(await runtime.stateHash());
+      expect(replayed!.lookup().at(-1)).toBe('goes on');
     },
     cutLog(log, slots),
   );
@@ -120,9 +120,9 @@ async function wholeHistory(
   expect(clients.open.size).toBe(0); // in the end every client has its answer
   clients.check(last.lookup());
   for (const hints of [undefined, hinted?.hints])
-    expect((await (await start(hints)).replayed()).state.stateHash()).toBe(last.stateHash());
+    expect(await (await (await start(hints)).replayed()).state!.stateHash()).toBe(await last.stateHash());
   await until(() => witness.follower.appliedIndex === last.appliedIndex);
-  expect(witness.follower.stateHash()).toBe(last.stateHash());
+  expect(await witness.follower.stateHash()).toBe(await last.stateHash());
   return { clients, hinted, slots };
 }
 

@@ -1,8 +1,8 @@
 /**
  * statemachine: state machines driven by the log.
  *
- * A Follower applies what a standby's player writes; a Runtime takes it over on the primary: proposals go into the log first, are applied in its order
- * and answered then; snapshots replace the entries before them.
+ * A machine is regular, concurrent or on-disk (types.ts). A Follower applies what a standby's player writes; a Runtime takes it over on the primary:
+ * proposals go into the log first, are applied in its order and answered then; snapshots replace the entries before them.
  */
 export {
   decodeUpdate,
@@ -11,6 +11,7 @@ export {
   indexesOf,
   openSnapshot,
   type Command,
+  type OpenedSnapshot,
   type SnapshotHeader,
   type UpdateEnvelope,
 } from './envelope.ts';
@@ -18,11 +19,16 @@ export {
   EnvelopeError,
   HistoryBrokenError,
   MachineFailedError,
+  MachineNotOpenError,
+  NotOfferedError,
   ProposalFailedError,
   ProposalInvalidError,
   ProposalQueueFullError,
   ReplicaStoppedError,
+  SessionRefusedError,
   ShardHaltedError,
+  SnapshotKindError,
+  StateBehindError,
   StateDamagedError,
   type ProposalOutcome,
 } from './errors.ts';
@@ -37,19 +43,30 @@ export {
   MAX_WAITING_COMMANDS,
   REMEMBERED_REQUESTS,
   REMEMBERED_RESULT_BYTES,
+  REMEMBERED_SESSIONS,
   SNAPSHOT_AFTER_BYTES,
 } from './limits.ts';
 export { stateMetrics, type StateMetrics } from './metrics.ts';
-export { RequestTable, type RememberedRequest, type RequestBounds } from './requests.ts';
+export type { FilesOf, SnapshotCollector, SnapshotKeeper } from './ports.ts';
+export type { Place } from './position.ts';
+export type { ProposeOptions } from './proposals.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
+export { MAX_CLIENT_ID, MAX_SERIES, type Refusal, type SessionCall } from './sessions.ts';
 export {
   logIndex,
   logTerm,
   type AppliedEntry,
   type ConcurrentStateMachine,
+  type DiskMark,
   type Entry,
   type LogIndex,
+  type MarkRow,
+  type OnDiskStateMachine,
+  type RegularStateMachine,
   type Result,
+  type SnapshotFile,
+  type SnapshotFiles,
+  type StateMachine,
   type Term,
   type WriteChunk,
 } from './types.ts';

@@ -20,8 +20,22 @@ export const MAX_RESULT_BYTES: number = 1024 * 1024;
 export const REMEMBERED_REQUESTS = 4096;
 /** Result bytes remembered; replicated state like the number above. */
 export const REMEMBERED_RESULT_BYTES: number = 16 * 1024 * 1024;
+/** Sessions of clients, as dragonboat's (F4.21). Replicated state: every replica must use the same number (F5.6). */
+export const REMEMBERED_SESSIONS = 4096;
+/** Bytes of their results; replicated state like the number above. */
+export const SESSION_RESULT_BYTES: number = 16 * 1024 * 1024;
+/** What a result costs beside its data, bytes: so the bound on bytes bounds their number as well. */
+export const SESSION_RESULT_OVERHEAD_BYTES = 64;
 /** Log bytes since the last snapshot that start the next one, unless the snapshot itself is longer: replay stays near a second. */
 export const SNAPSHOT_AFTER_BYTES: number = 64 * 1024 * 1024;
+/** The same for an on-disk machine, whose snapshot is no more than a place in the log: what a takeover reads again is short. */
+export const DISK_SNAPSHOT_AFTER_BYTES: number = 16 * 1024 * 1024;
+/** Commands that an on-disk machine has applied and not committed, at most: what one transaction of SQLite can hold, and a takeover applies in a moment. */
+export const COMMIT_AFTER_COMMANDS = 1024;
+/** Bytes of such commands, at most. */
+export const COMMIT_AFTER_BYTES: number = 4 * 1024 * 1024;
+/** Longest time until a command that was applied is committed, ms: an idle shard has nothing left to apply at a takeover. */
+export const COMMIT_AFTER_MS = 10_000;
 /** Barriers under way at once: one on its way to the store, one that gathers what comes meanwhile. More would only make batches smaller. */
 export const MAX_BARRIERS = 2;
 /** Tail bytes that a snapshot leaves to be copied while proposals wait, bytes: a few milliseconds on a local disk. */

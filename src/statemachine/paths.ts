@@ -4,3 +4,5 @@
 export const CURRENT = '/state/current';
 /** The next `current` while it is being written; of no meaning, and removed, whenever nobody writes it. */
 export const NEXT = '/state/next';
+/** Links to the files that belong to snapshots. */
+export const SNAPSHOTS = '/state/snapshots';

@@ -15,7 +15,7 @@ const full = expect.objectContaining({ code: 'PROPOSAL_QUEUE_FULL', outcome: 're
 
 /** Adds, and does not wait for the answer that never comes here. */
 function add(queue: ProposalQueue, cmd: Uint8Array): void {
-  void queue.add(cmd, NONE);
+  void queue.add({ cmd, requestId: NONE });
 }
 
 describe('what waits for the log', () => {

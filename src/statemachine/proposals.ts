@@ -14,10 +14,34 @@ import {
   MAX_WAITING_COMMANDS,
 } from './limits.ts';
 import type { Command } from './envelope.ts';
+import { MAX_CLIENT_ID, MAX_SERIES, type SessionCall } from './sessions.ts';
 import type { Result } from './types.ts';
+
+const NO_ID = new Uint8Array(0);
 
 export interface Proposal extends Command {
   readonly answer: PromiseWithResolvers<Result>;
+}
+
+/** How a command is applied at most once (C3): under an id of its own, as a numbered command of a session, or, without either, not at all. */
+export interface ProposeOptions {
+  readonly requestId?: string | undefined;
+  readonly session?: Omit<SessionCall & { readonly kind: 'update' }, 'kind'> | undefined;
+}
+
+/** @throws ProposalInvalidError */
+export function exactlyOnce({ requestId, session }: ProposeOptions): Omit<Command, 'cmd'> {
+  if (session === undefined) return { requestId: requestIdOf(requestId) };
+  if (requestId !== undefined)
+    throw new ProposalInvalidError('it has a request id and a session; one of them is enough');
+  const { clientId, series, respondedTo } = session;
+  if (clientId < 1n || clientId > MAX_CLIENT_ID)
+    throw new ProposalInvalidError(`${clientId} is no number of a client`);
+  if (series < 1n || series > MAX_SERIES)
+    throw new ProposalInvalidError(`${series} is no number of a command: they begin at 1`);
+  if (respondedTo < 0n || respondedTo > MAX_SERIES)
+    throw new ProposalInvalidError(`${respondedTo} is no number of an answered command`);
+  return { requestId: NO_ID, session: { kind: 'update', clientId, series, respondedTo } };
 }
 
 /** A request id as bytes. @throws ProposalInvalidError */
@@ -39,13 +63,14 @@ export class ProposalQueue {
   }
 
   /** @throws ProposalInvalidError, ProposalQueueFullError (P1) */
-  add(cmd: Uint8Array, requestId: Uint8Array): Promise<Result> {
+  add(command: Command): Promise<Result> {
+    const { cmd } = command;
     if (cmd.length > MAX_COMMAND_BYTES)
       throw new ProposalInvalidError(`it has ${cmd.length} bytes, at most ${MAX_COMMAND_BYTES} are taken`);
     if (this.#waiting.length >= MAX_WAITING_COMMANDS || this.#bytes + cmd.length > MAX_WAITING_BYTES)
       throw new ProposalQueueFullError(this.#waiting.length, this.#bytes);
     const answer = Promise.withResolvers<Result>();
-    this.#waiting.push({ cmd, requestId, answer });
+    this.#waiting.push({ ...command, answer });
     this.#bytes += cmd.length;
     return answer.promise;
   }

@@ -7,11 +7,10 @@
  * Q3  The bounds are part of the state: a table saved with other bounds is refused (F5.6).
  * Q4  Order of use is saved with the table, and equal tables have equal bytes.
  */
-import { createHash } from 'node:crypto';
 import { EnvelopeError } from './errors.ts';
 import { REMEMBERED_REQUESTS, REMEMBERED_RESULT_BYTES } from './limits.ts';
 import type { Result } from './types.ts';
-import { ByteReader, ByteWriter } from './varint.ts';
+import type { ByteReader, ByteWriter } from './varint.ts';
 
 export interface RequestBounds {
   readonly requests: number;
@@ -23,16 +22,27 @@ const DEFAULT_BOUNDS: RequestBounds = { requests: REMEMBERED_REQUESTS, resultByt
 /** One remembered request; without a result only while its batch is being applied. */
 export interface RememberedRequest {
   result: Result | undefined;
+  /** Index of the last command with its id. */
+  used: number;
 }
+
+/** Told of every request that came, changed or went. */
+export type RequestWatch = (requestId: string) => void;
 
 export class RequestTable {
   readonly #bounds: RequestBounds;
   /** In order of use, least recent first: a Map keeps insertion order. */
   readonly #requests = new Map<string, RememberedRequest>();
+  readonly #changed: RequestWatch;
   #resultBytes = 0;
 
-  constructor(bounds: RequestBounds = DEFAULT_BOUNDS) {
+  constructor(bounds: RequestBounds = DEFAULT_BOUNDS, changed: RequestWatch = () => undefined) {
     this.#bounds = bounds;
+    this.#changed = changed;
+  }
+
+  get bounds(): RequestBounds {
+    return this.#bounds;
   }
 
   get size(): number {
@@ -49,21 +59,25 @@ export class RequestTable {
     return this.#requests.has(keyOf(requestId));
   }
 
-  /** The remembered request, now the most recently used; undefined when it is new or forgotten. */
-  use(requestId: Uint8Array): RememberedRequest | undefined {
+  /** The remembered request, now the most recently used, by the command of index `at`; undefined when it is new or forgotten. */
+  use(requestId: Uint8Array, at: number): RememberedRequest | undefined {
     const key = keyOf(requestId);
     const found = this.#requests.get(key);
     if (found) {
       this.#requests.delete(key);
       this.#requests.set(key, found);
+      found.used = at;
+      this.#changed(key);
     }
     return found;
   }
 
-  /** Remembers a new request, forgetting the least recently used one if the table is full. Its result is given later, by `settle`. */
-  add(requestId: Uint8Array): RememberedRequest {
-    const added: RememberedRequest = { result: undefined };
-    this.#requests.set(keyOf(requestId), added);
+  /** Remembers a new request of index `at`, forgetting the least recently used one if the table is full. Its result is given later, by `settle`. */
+  add(requestId: Uint8Array, at: number): RememberedRequest {
+    const added: RememberedRequest = { result: undefined, used: at };
+    const key = keyOf(requestId);
+    this.#requests.set(key, added);
+    this.#changed(key);
     if (this.#requests.size > this.#bounds.requests) this.#forgetOldest();
     return added;
   }
@@ -80,39 +94,38 @@ export class RequestTable {
     while (this.#resultBytes > this.#bounds.resultBytes) this.#forgetOldest();
   }
 
-  save(): Uint8Array {
-    const out = new ByteWriter().number(this.#bounds.requests).number(this.#bounds.resultBytes);
-    out.number(this.#requests.size);
+  save(out: ByteWriter): void {
+    out.number(this.#bounds.requests).number(this.#bounds.resultBytes).number(this.#requests.size);
     for (const [key, { result }] of this.#requests) {
       if (!result) throw new EnvelopeError('a request without a result');
       out.sized(bytesOf(key)).number(result.value).sized(result.data);
     }
-    return out.finish();
   }
 
-  /** @throws EnvelopeError when the bytes are damaged or were saved with other bounds (Q3) */
-  load(saved: Uint8Array): void {
-    const input = new ByteReader(saved);
-    const requests = input.number();
-    const resultBytes = input.number();
-    if (requests !== this.#bounds.requests || resultBytes !== this.#bounds.resultBytes) {
-      throw new EnvelopeError(`its request table holds ${requests} requests and ${resultBytes} result bytes`);
-    }
+  /** Loads what `save` wrote; requests count as used one after another, the last at index `at`. @throws EnvelopeError when it is damaged or was saved with other bounds (Q3) */
+  load(input: ByteReader, at: number): void {
+    this.checkBounds({ requests: input.number(), resultBytes: input.number() });
     const count = input.number();
-    this.#requests.clear();
-    this.#resultBytes = 0;
-    for (let n = 0; n < count; n++) {
-      const key = keyOf(input.sized());
-      const result: Result = { value: input.number(), data: input.sized() };
-      this.#requests.set(key, { result });
-      this.#resultBytes += result.data.length;
-    }
-    input.finish();
+    for (let n = 0; n < count; n++)
+      this.put(keyOf(input.sized()), at - count + n + 1, { value: input.number(), data: input.sized() });
   }
 
-  /** Digest of the table (Q4). */
-  hash(): string {
-    return createHash('sha256').update(this.save()).digest('hex');
+  /** @throws EnvelopeError (Q3) */
+  checkBounds({ requests, resultBytes }: RequestBounds): void {
+    if (requests !== this.#bounds.requests || resultBytes !== this.#bounds.resultBytes)
+      throw new EnvelopeError(`its request table holds ${requests} requests and ${resultBytes} result bytes`);
+  }
+
+  /** Puts a saved request behind those that are there. */
+  put(key: string, used: number, result: Result): void {
+    this.#requests.set(key, { result, used });
+    this.#resultBytes += result.data.length;
+    this.#changed(key);
+  }
+
+  /** The remembered request of a key. */
+  get(key: string): Readonly<RememberedRequest> | undefined {
+    return this.#requests.get(key);
   }
 
   #forgetOldest(): void {
@@ -120,13 +133,16 @@ export class RequestTable {
     if (!oldest) return;
     this.#requests.delete(oldest[0]);
     this.#resultBytes -= oldest[1].result?.data.length ?? 0;
+    this.#changed(oldest[0]);
   }
 }
 
-function keyOf(requestId: Uint8Array): string {
+/** A request id as the key of a map: one character a byte. */
+export function keyOf(requestId: Uint8Array): string {
   return Buffer.from(requestId.buffer, requestId.byteOffset, requestId.length).toString('latin1');
 }
 
-function bytesOf(key: string): Uint8Array {
+/** The request id of a key. */
+export function bytesOf(key: string): Uint8Array {
   return new Uint8Array(Buffer.from(key, 'latin1'));
 }

@@ -6,7 +6,7 @@ import { systemClock, utf8 } from '../base/index.ts';
 import { POISON, until, withReplicas, type TestReplica } from './testing/index.ts';
 
 const propose = (replica: TestReplica, text: string, requestId?: string): Promise<{ value: number }> =>
-  replica.runtime!.propose(utf8(text), requestId);
+  replica.runtime!.propose(utf8(text), { requestId });
 const list = (replica: TestReplica): readonly string[] => replica.runtime!.lookup();
 
 describe('a proposal', () => {
@@ -158,10 +158,10 @@ describe('a checkpoint', () => {
       await Promise.all(proposals);
       const { appliedIndex } = primary.runtime!;
       await until(() => standby.follower.appliedIndex === appliedIndex);
-      expect(standby.follower.stateHash()).toBe(primary.runtime!.stateHash());
+      expect(await standby.follower.stateHash()).toBe(await primary.runtime!.stateHash());
       const copy = await start();
       await until(() => copy.follower.appliedIndex === appliedIndex);
-      expect(copy.follower.stateHash()).toBe(primary.runtime!.stateHash());
+      expect(await copy.follower.stateHash()).toBe(await primary.runtime!.stateHash());
       expect(copy.follower.lookup()).toHaveLength(60);
     }));
 
@@ -178,7 +178,7 @@ describe('a checkpoint', () => {
       await Promise.all([runtime.checkpoint(), answer]);
       const copy = await start(await primary.taken!.recorder.buildHints());
       await until(() => copy.follower.appliedIndex === runtime.appliedIndex);
-      expect(copy.follower.stateHash()).toBe(runtime.stateHash());
+      expect(await copy.follower.stateHash()).toBe(await runtime.stateHash());
       expect(copy.machine.batches).toEqual([1]); // one came with the snapshot, one behind it
       await primary.crash();
       await copy.promote(2);

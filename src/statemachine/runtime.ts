@@ -10,39 +10,65 @@
  * N3  A primary's first entry is a no-op with its term.
  * N4  Every proposal is answered: by its result, by the halt, or by close.
  * N5  After the halt or close nothing is read any more: another primary may have written since.
+ * N6  An on-disk machine commits by and by: when much is applied and not committed, when nothing has come for a while, at every checkpoint, and when it is
+ *     drained. What it has not committed is in the log (N1), and is applied again by whoever opens it next.
  */
 import {
   assert,
   ensureError,
   isAbortOf,
   raceAbort,
-  type HoldfastError,
   silentLogger,
+  systemRandom,
   type Clock,
+  type HoldfastError,
   type Logger,
+  type Random,
 } from '../base/index.ts';
+import type { RecordedFs } from '../recoverylog/index.ts';
 import type { AppliedState } from './applied-state.ts';
-import { CurrentFile } from './current-file.ts';
-import { indexesOf, type UpdateEnvelope } from './envelope.ts';
-import { HistoryBrokenError, ProposalFailedError, ReplicaStoppedError, ShardHaltedError } from './errors.ts';
-import type { Follower } from './follower.ts';
-import { MAX_BARRIERS, SNAPSHOT_AFTER_BYTES } from './limits.ts';
+import type { Outcome } from './command-steps.ts';
+import { CommitSchedule } from './commit-schedule.ts';
+import { CurrentFile, NO_FILES } from './current-file.ts';
+import { openOnDisk } from './disk-opening.ts';
+import { indexesOf, type Command, type UpdateEnvelope } from './envelope.ts';
+import {
+  HistoryBrokenError,
+  ProposalFailedError,
+  ReplicaStoppedError,
+  SessionRefusedError,
+  ShardHaltedError,
+} from './errors.ts';
+import { isPromise } from './fair-lock.ts';
+import { noFilesOf, type Followed, type Follower } from './follower.ts';
+import { DISK_SNAPSHOT_AFTER_BYTES, MAX_BARRIERS, SNAPSHOT_AFTER_BYTES } from './limits.ts';
 import { stateMetrics, type StateMetrics } from './metrics.ts';
-import type { RecordedDirectory } from './ports.ts';
-import { ProposalQueue, requestIdOf, type Proposal } from './proposals.ts';
-import { logIndex, logTerm, type Result, type Term } from './types.ts';
+import type { FilesOf, SnapshotCollector, SnapshotKeeper } from './ports.ts';
+import type { Place } from './position.ts';
+import { exactlyOnce, ProposalQueue, type Proposal, type ProposeOptions } from './proposals.ts';
+import type { Refusal } from './sessions.ts';
+import { logIndex, logTerm, type Result, type Term, type WriteChunk } from './types.ts';
 
 export interface RuntimeOptions<Query, Answer, View> {
   /** What has followed the state so far; the runtime takes its machine over. */
   readonly follower: Follower<Query, Answer, View>;
-  readonly fs: RecordedDirectory;
+  readonly fs: RecordedFs;
   readonly term: number;
   readonly clock: Clock;
+  /** Chooses the numbers of sessions. */
+  readonly random?: Random;
   readonly log?: Logger;
   readonly metrics?: StateMetrics;
   /** Log bytes behind the last snapshot that start the next one, unless that snapshot was longer. */
   readonly snapshotAfterBytes?: number;
+  /** Keeps the files that a machine adds to its snapshots; by default it cannot add any. */
+  readonly keeper?: SnapshotKeeper;
+  /** Finds such files again. */
+  readonly filesOf?: FilesOf;
 }
+
+const CLIENT_ID_BYTES = 8;
+const NOTHING = new Uint8Array(0);
 
 /** A snapshot under way, and what whoever began it can give it up with. */
 interface SnapshotUnderWay {
@@ -74,6 +100,8 @@ export class Runtime<Query, Answer, View> {
   #phase: Phase = { kind: 'open' };
   #nextIndex: number;
   #barriers = 0;
+  /** Told whenever nothing waits for an answer any more, or nobody will answer. */
+  #drained: (() => void)[] = [];
   /** Applying goes on in the order of writing (N1). Never rejects. */
   #applying: Promise<void> = Promise.resolve();
   #snapshot: SnapshotUnderWay | undefined;
@@ -81,6 +109,8 @@ export class Runtime<Query, Answer, View> {
   #snapshotAt: number;
   #wake: () => void = () => undefined;
   #closing: Promise<void> | undefined;
+  readonly #random: Random;
+  readonly #commits: CommitSchedule;
 
   private constructor(
     options: RuntimeOptions<Query, Answer, View>,
@@ -93,37 +123,46 @@ export class Runtime<Query, Answer, View> {
     this.#clock = options.clock;
     this.#log = options.log ?? silentLogger;
     this.#metrics = options.metrics ?? stateMetrics();
-    this.#snapshotAfterBytes = options.snapshotAfterBytes ?? SNAPSHOT_AFTER_BYTES;
+    this.#random = options.random ?? systemRandom;
+    const isOnDisk = state.machine.kind === 'on-disk';
+    this.#snapshotAfterBytes =
+      options.snapshotAfterBytes ?? (isOnDisk ? DISK_SNAPSHOT_AFTER_BYTES : SNAPSHOT_AFTER_BYTES);
     this.#snapshotAt = this.#nextSnapshotAt();
     this.#nextIndex = state.index + 1;
     const { promise, resolve } = Promise.withResolvers<HoldfastError>();
     this.halted = promise;
     this.#tellHalted = resolve;
     this.#metrics.applied(state.index, 0);
+    this.#commits = new CommitSchedule(state, options.clock, (error) => this.#halt(error)); // N2: what the machine's files hold then is unknown
+    void this.#commits.applied(); // what opening has left; never rejects
     this.#writing = this.#writeLoop();
   }
 
   /**
-   * Takes over what `follower` has applied, applies the rest and commits the first entry of its term (N3). The follower is used up.
-   * @throws StateDamagedError, HistoryBrokenError, MachineFailedError, what the log says, the signal's reason
+   * Takes over what `follower` has applied, applies the rest and commits the first entry of its term (N3). An on-disk machine is opened here. The follower
+   * is used up.
+   * @throws StateDamagedError, StateBehindError, HistoryBrokenError, MachineFailedError, what the log says, the signal's reason
    */
   static async open<Query, Answer, View>(
     options: RuntimeOptions<Query, Answer, View>,
-    signal?: AbortSignal,
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<Runtime<Query, Answer, View>> {
     const followed = await options.follower.finish(signal);
-    const { state } = followed;
+    const { position } = followed;
     const term = logTerm(options.term);
-    if (term < state.term)
-      throw new HistoryBrokenError('the log knows a later term', { term, before: state.term });
-    const file = await CurrentFile.open(options.fs, followed);
-    const noop: UpdateEnvelope = { kind: 'noop', term, first: logIndex(state.index + 1) };
+    if (term < position.term)
+      throw new HistoryBrokenError('the log knows a later term', { term, before: position.term });
+    const state = await stateOf(followed, options, signal);
+    let file: CurrentFile | undefined;
     try {
+      file = await CurrentFile.open(options.fs, followed, options.keeper);
+      const noop: UpdateEnvelope = { kind: 'noop', term, first: logIndex(state.index + 1) };
       await file.append(noop);
       await raceAbort(file.durable(), signal);
-      state.apply(noop);
+      await state.apply(noop);
     } catch (error) {
-      await file.close();
+      await file?.close();
+      if (!followed.state) await state.close(); // others are the follower's still
       throw error;
     }
     return new Runtime(options, state, file);
@@ -139,27 +178,69 @@ export class Runtime<Query, Answer, View> {
     return this.#state.lookup(query);
   }
 
-  stateHash(): string {
-    return this.#state.stateHash();
+  /** The same with bytes (F4.17). @throws as lookup, NotOfferedError */
+  lookupBytes(query: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    if (this.#phase.kind !== 'open') throw this.#ending();
+    return this.#state.lookupBytes(query);
+  }
+
+  /** Digest of machine, clients and position at one index. @throws NotOfferedError, MachineFailedError, ReplicaStoppedError */
+  async stateHash(): Promise<string> {
+    return await this.#state.stateHash();
   }
 
   /**
-   * Puts a command into the log and applies it; its bytes must not change until it is answered. With a request id it takes effect at most once, however often it is proposed, as long as the id is
-   * remembered (limits: REMEMBERED_REQUESTS).
-   * @throws ProposalInvalidError, ProposalQueueFullError, ProposalFailedError
+   * Puts a command into the log and applies it; its bytes must not change until it is answered. With a request id, or as a numbered command of a session, it
+   * takes effect at most once, however often it is proposed, as long as it is remembered (limits: REMEMBERED_REQUESTS, REMEMBERED_SESSIONS).
+   * @throws ProposalInvalidError, ProposalQueueFullError, ProposalFailedError, SessionRefusedError
    */
-  async propose(cmd: Uint8Array, requestId?: string): Promise<Result> {
+  async propose(cmd: Uint8Array, options: ProposeOptions = {}): Promise<Result> {
     if (this.#phase.kind !== 'open') throw new ProposalFailedError('rejected', this.#ending());
-    const id = requestIdOf(requestId);
-    const known = this.#state.resultOf(id);
-    if (known) return known;
-    const answer = this.#queue.add(cmd, id);
+    const command: Command = { ...exactlyOnce(options), cmd };
+    const { requestId, session } = command;
+    const known = session ? this.#state.resultOfCall(session) : this.#state.resultOf(requestId);
+    return known ?? (await this.#ask(command));
+  }
+
+  /**
+   * Begins a session: a client that numbers its commands 1, 2, 3 … has each of them applied once (F4.19).
+   * @returns its number, chosen at random @throws ProposalQueueFullError, ProposalFailedError
+   */
+  async registerSession(): Promise<bigint> {
+    for (;;) {
+      const clientId = new DataView(this.#random.bytes(CLIENT_ID_BYTES).buffer).getBigUint64(0);
+      if (clientId === 0n) continue;
+      if ((await this.#sessionStep('register', clientId)) === undefined) return clientId;
+    }
+  }
+
+  /** Ends a session. @throws SessionRefusedError when there is no such session, ProposalQueueFullError, ProposalFailedError */
+  async unregisterSession(clientId: bigint): Promise<void> {
+    const refusal = await this.#sessionStep('unregister', clientId);
+    if (refusal !== undefined) throw new SessionRefusedError(refusal, clientId);
+  }
+
+  /** @returns why it had no effect, if it had none */
+  async #sessionStep(kind: 'register' | 'unregister', clientId: bigint): Promise<Refusal | undefined> {
+    if (this.#phase.kind !== 'open') throw new ProposalFailedError('rejected', this.#ending());
+    try {
+      await this.#ask({ requestId: NOTHING, cmd: NOTHING, session: { kind, clientId } });
+      return undefined;
+    } catch (error) {
+      if (error instanceof SessionRefusedError) return error.refusal;
+      throw error;
+    }
+  }
+
+  async #ask(command: Command): Promise<Result> {
+    const answer = this.#queue.add(command);
     this.#wake();
     return await answer;
   }
 
   /**
-   * Writes a snapshot now, or waits for the one under way; if that is given up by whoever began it, another one is written.
+   * Writes a snapshot now, or waits for the one under way; if that is given up by whoever began it, another one is written. When nothing has changed since
+   * the last one, nothing is written (F4.9); an on-disk machine may still have files to write anew.
    * @throws the log's errors, what the machine throws, ShardHaltedError, ReplicaStoppedError, the signal's reason
    */
   async checkpoint(signal?: AbortSignal): Promise<void> {
@@ -175,6 +256,37 @@ export class Runtime<Query, Answer, View> {
     }
   }
 
+  /**
+   * Writes the whole state of this moment, whatever the kind of machine: for an export, or a copy (F4.10). Changes nothing.
+   * @returns the index and term that it is of @throws what the machine throws, ShardHaltedError, ReplicaStoppedError, the signal's reason
+   */
+  async save(write: WriteChunk, signal: AbortSignal, files: SnapshotCollector = NO_FILES): Promise<Place> {
+    if (this.#phase.kind !== 'open') throw this.#ending();
+    const pinned = await this.#state.pin('full');
+    try {
+      await pinned.save(write, AbortSignal.any([signal, this.#stop.signal]), files);
+    } finally {
+      pinned.release();
+    }
+    const { index, term } = pinned;
+    return { index, term };
+  }
+
+  /**
+   * Resolves when everything proposed so far is answered and an on-disk machine has committed it: whoever takes over has nothing to apply then.
+   * @throws MachineFailedError, ShardHaltedError, ReplicaStoppedError, the signal's reason
+   */
+  async drain(signal?: AbortSignal): Promise<void> {
+    while (!this.#queue.isEmpty || this.#written.size > 0) {
+      if (this.#phase.kind !== 'open') throw this.#ending();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#drained.push(resolve);
+      await raceAbort(promise, signal);
+    }
+    if (this.#phase.kind !== 'open') throw this.#ending();
+    await raceAbort(this.#commits.now(), signal);
+  }
+
   /** Stops. Proposals still under way are told so (N4); drain first to have them answered. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -187,10 +299,11 @@ export class Runtime<Query, Answer, View> {
     this.#stop.abort(new ReplicaStoppedError());
     if (wasOpen) this.#refuseAll(new ReplicaStoppedError());
     this.#wake();
+    this.#commits.stop();
     await this.#writing;
     await this.#snapshot?.done.catch(() => undefined); // whoever asked for it is told
     await this.#file.close();
-    this.#state.machine.close();
+    await this.#state.close();
   }
 
   /** Never rejects. */
@@ -227,7 +340,7 @@ export class Runtime<Query, Answer, View> {
       try {
         await durable;
         this.#barriers--;
-        if (this.#phase.kind === 'open') this.#apply(update, batch);
+        if (this.#phase.kind === 'open') await this.#apply(update, batch);
       } catch (error) {
         this.#halt(error);
       }
@@ -235,22 +348,42 @@ export class Runtime<Query, Answer, View> {
     });
   }
 
-  #apply(update: UpdateEnvelope, batch: readonly Proposal[]): void {
-    const results = this.#state.apply(update);
+  /** Waits for nothing that need not be waited for: what is durable is answered in the same turn. */
+  #apply(update: UpdateEnvelope, batch: readonly Proposal[]): Promise<void> | undefined {
+    const outcomes = this.#state.apply(update);
+    if (isPromise(outcomes)) return outcomes.then((all) => this.#answer(update, batch, all));
+    return this.#answer(update, batch, outcomes);
+  }
+
+  #answer(
+    update: UpdateEnvelope,
+    batch: readonly Proposal[],
+    outcomes: readonly Outcome[],
+  ): Promise<void> | undefined {
     this.#file.applied(this.#state.index);
     this.#metrics.applied(this.#state.index, indexesOf(update));
     for (const [n, proposal] of batch.entries()) {
       this.#written.delete(proposal);
-      const result = results[n];
-      assert(result !== undefined, 'every command has a result', { index: update.first + n });
-      proposal.answer.resolve(result);
+      const outcome = outcomes[n];
+      assert(outcome !== undefined, 'every command has an outcome', { index: update.first + n });
+      if ('refused' in outcome)
+        proposal.answer.reject(new SessionRefusedError(outcome.refused, proposal.session?.clientId ?? 0n));
+      else proposal.answer.resolve(outcome);
     }
+    if (this.#written.size === 0 && this.#queue.isEmpty) this.#tellDrained();
     if (this.#file.tailBytes >= this.#snapshotAt && !this.#snapshot) {
       this.checkpoint().catch((error: unknown) => {
         if (this.#phase.kind === 'open')
           this.#log.error('the snapshot failed; the log keeps growing', { error });
       });
     }
+    return this.#commits.applied(); // N6
+  }
+
+  #tellDrained(): void {
+    const drained = this.#drained;
+    this.#drained = [];
+    for (const tell of drained) tell();
   }
 
   #beginSnapshot(signal: AbortSignal | undefined): Promise<void> {
@@ -263,7 +396,10 @@ export class Runtime<Query, Answer, View> {
   async #takeSnapshot(signal: AbortSignal): Promise<void> {
     const startMs = this.#clock.monotonicMs();
     try {
+      const { machine } = this.#state;
+      if (machine.kind !== 'on-disk' && this.#file.isFresh) return; // F4.9
       const bytes = await this.#file.replaceBySnapshot(this.#state, signal);
+      if (machine.kind === 'on-disk') await machine.compact?.(signal);
       const ms = this.#clock.monotonicMs() - startMs;
       this.#snapshotAt = this.#nextSnapshotAt();
       this.#metrics.snapshot(bytes, ms / 1000);
@@ -271,6 +407,7 @@ export class Runtime<Query, Answer, View> {
     } catch (error) {
       this.#metrics.snapshotFailed();
       this.#snapshotAt = this.#file.tailBytes + this.#snapshotAfterBytes; // tried again after as much more
+      if (this.#state.failure) this.#halt(this.#state.failure); // F4.6: not only the snapshot has failed
       if (this.#phase.kind === 'open') await this.#afterFailedSnapshot();
       signal.throwIfAborted(); // whatever the abort broke on its way
       throw error;
@@ -311,6 +448,7 @@ export class Runtime<Query, Answer, View> {
     if (waiting.length > 0) this.#metrics.refused('rejected', waiting.length);
     if (this.#written.size > 0) this.#metrics.refused('unknown', this.#written.size);
     this.#written.clear();
+    this.#tellDrained();
   }
 
   #ending(): HoldfastError {
@@ -322,4 +460,16 @@ export class Runtime<Query, Answer, View> {
     this.#wake = resolve;
     return promise;
   }
+}
+
+/** What was followed, open and at the end of the log. */
+async function stateOf<Query, Answer, View>(
+  followed: Followed<Query, Answer, View>,
+  { fs, log = silentLogger, filesOf = noFilesOf }: RuntimeOptions<Query, Answer, View>,
+  signal: AbortSignal,
+): Promise<AppliedState<Query, Answer, View>> {
+  if (followed.state) return followed.state;
+  const { machine } = followed;
+  assert(machine.kind === 'on-disk', 'a machine in memory has followed', { kind: machine.kind });
+  return await openOnDisk(machine, followed, { fs, log, filesOf }, signal);
 }

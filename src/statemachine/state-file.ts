@@ -1,8 +1,8 @@
 /**
- * state-file: reads one state file into an AppliedState, from its beginning and then as it grows.
+ * state-file: reads one state file, from its beginning and then as it grows, into whoever applies it or only follows.
  *
  * L1  A file holds one epoch: at most one snapshot, at its beginning, and updates without gaps behind it.
- * L2  What is applied already is checked for order and passed over, so a file may be read that overlaps with one read before.
+ * L2  What is applied already is checked for order and passed over (position D4), so a file may be read that overlaps with one read before.
  * L3  Unreadable bytes are passed over in one case only: the next entry is the first of a primary (a no-op) and follows the last readable one. Then
  *     they are the end of a write that no primary ever confirmed, cut off by the handoff. Anything else is damage (DESIGN promise 7).
  * L4  When nobody writes any more, what stands behind the last whole entry is a number of whole operations of the log (limits: OPERATION_BYTES), or
@@ -20,10 +20,35 @@ import {
   type FoundEntry,
   type ReadableStateFile,
 } from '../stateio/index.ts';
-import { AppliedState } from './applied-state.ts';
-import { decodeUpdate, indexesOf, type UpdateEnvelope } from './envelope.ts';
+import {
+  decodeUpdate,
+  indexesOf,
+  openSnapshot,
+  type OpenedSnapshot,
+  type UpdateEnvelope,
+} from './envelope.ts';
 import { HistoryBrokenError, StateDamagedError } from './errors.ts';
+import { isPromise } from './fair-lock.ts';
 import { OPERATION_BYTES } from './limits.ts';
+import type { FilesOf } from './ports.ts';
+
+/** Where entries go. */
+export interface EntrySink {
+  /** What of an entry is new; undefined when nothing is. */
+  rest(update: UpdateEnvelope): UpdateEnvelope | undefined;
+  apply(update: UpdateEnvelope): unknown;
+  /** The snapshot that a file begins with; `filesOf` finds the files that its manifest names. */
+  meetSnapshot(snapshot: OpenedSnapshot, signal: AbortSignal, filesOf: FilesOf): Promise<void>;
+}
+
+export interface StateFileOptions {
+  /** Its path in the recorded directory, for errors. */
+  readonly path: string;
+  readonly file: ReadableStateFile;
+  readonly sink: EntrySink;
+  readonly log: Logger;
+  readonly filesOf: FilesOf;
+}
 
 /** How far a file has been read. */
 export interface FilePlace {
@@ -34,26 +59,22 @@ export interface FilePlace {
   readonly torn: boolean;
   /** Offset behind the snapshot that the file begins with; 0 without. */
   readonly snapshotEnd: number;
+  /** Index of that snapshot. */
+  readonly snapshotIndex: number | undefined;
 }
 
-export class StateFileReader<Query, Answer, View> {
-  readonly #path: string;
-  readonly #file: ReadableStateFile;
-  readonly #state: AppliedState<Query, Answer, View>;
-  readonly #log: Logger;
+export class StateFileReader {
+  readonly #options: StateFileOptions;
   #updates: UpdatesReader | undefined;
   /** Last index in this file so far; undefined before its first entry. */
   #last: number | undefined;
   #damage: Damage | undefined;
   /** Offset behind the last whole entry. */
   #whole = 0;
-  #place: FilePlace = { size: 0, epoch: 0, torn: false, snapshotEnd: 0 };
+  #place: FilePlace = { size: 0, epoch: 0, torn: false, snapshotEnd: 0, snapshotIndex: undefined };
 
-  constructor(path: string, file: ReadableStateFile, state: AppliedState<Query, Answer, View>, log: Logger) {
-    this.#path = path;
-    this.#file = file;
-    this.#state = state;
-    this.#log = log;
+  constructor(options: StateFileOptions) {
+    this.#options = options;
   }
 
   get place(): FilePlace {
@@ -68,14 +89,20 @@ export class StateFileReader<Query, Answer, View> {
     for (;;) {
       signal.throwIfAborted();
       const outcome = await this.#updates.next();
-      if (outcome.kind === 'update') this.#take(decodeUpdate(outcome.payload), outcome.start);
-      else if (outcome.kind === 'damage') this.#damage ??= outcome.damage;
+      if (outcome.kind === 'update') {
+        const taken = this.#take(decodeUpdate(outcome.payload), outcome.start);
+        if (isPromise(taken)) await taken;
+      } else if (outcome.kind === 'damage') this.#damage ??= outcome.damage;
       else if (outcome.why === 'snapshot') throw this.#damaged({ ...outcome, reason: 'epoch' });
       else {
         const { offset, bytes } = outcome;
-        const { snapshotEnd } = this.#place;
         this.#whole = this.#updates.position;
-        this.#place = { size: offset + bytes, epoch: this.#updates.epoch, torn: bytes > 0, snapshotEnd };
+        this.#place = {
+          ...this.#place,
+          size: offset + bytes,
+          epoch: this.#updates.epoch,
+          torn: bytes > 0,
+        };
         return;
       }
     }
@@ -97,46 +124,48 @@ export class StateFileReader<Query, Answer, View> {
 
   /** Reads what stands first; undefined while that is not whole yet. */
   async #begin(signal: AbortSignal): Promise<UpdatesReader | undefined> {
-    const source = new BlockSource(this.#file);
+    const { file, sink, filesOf } = this.#options;
+    const source = new BlockSource(file);
     await source.look();
     const first = await new EntryScanner(source, 0, RETAINED_SNAPSHOT_BYTES).next();
     if (first.kind === 'end') {
-      this.#place = { size: source.size, epoch: 0, torn: source.size > 0, snapshotEnd: 0 };
+      this.#place = { ...this.#place, size: source.size, torn: source.size > 0 };
       return undefined;
     }
     if (first.kind === 'damage' || first.entry.type !== ENTRY_SNAPSHOT)
-      return new UpdatesReader(this.#file, { from: 0, epoch: 0 });
+      return new UpdatesReader(file, { from: 0, epoch: 0 });
     const { start, end } = first.entry;
-    const chunks = (): AsyncIterable<Uint8Array> => payload(source, first.entry);
-    const index = await AppliedState.snapshotIndex(chunks());
-    if (index > this.#state.index) await this.#state.recover(chunks(), signal);
-    this.#last = index;
-    this.#place = { ...this.#place, snapshotEnd: end };
-    return new UpdatesReader(this.#file, { from: end, epoch: start });
+    const snapshot = await openSnapshot(payload(source, first.entry));
+    await sink.meetSnapshot(snapshot, signal, filesOf); // L2
+    this.#last = snapshot.header.index;
+    this.#place = { ...this.#place, snapshotEnd: end, snapshotIndex: snapshot.header.index };
+    return new UpdatesReader(file, { from: end, epoch: start });
   }
 
-  #take(update: UpdateEnvelope, start: number): void {
+  #take(update: UpdateEnvelope, start: number): unknown {
+    const { path, log, sink } = this.#options;
     const { first, kind } = update;
     const expected = this.#last === undefined ? first : this.#last + 1;
     if (this.#damage) {
       if (kind !== 'noop' || first !== (this.#last ?? 0) + 1) throw this.#damaged(this.#damage); // L3
-      this.#log.warn('an unfinished entry of an earlier primary was passed over', {
-        path: this.#path,
+      log.warn('an unfinished entry of an earlier primary was passed over', {
+        path,
         ...this.#damage,
       });
       this.#damage = undefined;
     }
     if (first !== expected)
-      throw new HistoryBrokenError(`${this.#path} leaves out entries before byte ${start}`, {
+      throw new HistoryBrokenError(`${path} leaves out entries before byte ${start}`, {
         expected,
         first,
       });
     this.#last = first + indexesOf(update) - 1;
-    if (!this.#state.has(update)) this.#state.apply(update); // L2
+    const rest = sink.rest(update); // L2
+    return rest && sink.apply(rest);
   }
 
   #damaged(damage: { readonly offset: number; readonly bytes: number; readonly reason: string }): Error {
-    return new StateDamagedError(this.#path, damage.offset, damage.bytes, damage.reason);
+    return new StateDamagedError(this.#options.path, damage.offset, damage.bytes, damage.reason);
   }
 }
 

@@ -27,11 +27,13 @@ test('a log that ends inside a long command: the next primary goes on behind it,
         expect(next.lookup()).toEqual(['short']);
         await next.propose(new TextEncoder().encode('goes on'));
         await until(() => standby.follower.appliedIndex === next.appliedIndex);
-        expect(standby.follower.stateHash()).toBe(next.stateHash());
-        expect((await (await startCut()).replayed()).state.stateHash()).toBe(next.stateHash());
+        expect(await standby.follower.stateHash()).toBe(await next.stateHash());
+        expect(await (await (await startCut()).replayed()).state!.stateHash()).toBe(await next.stateHash());
         await next.checkpoint();
         const hints = await primary.taken!.recorder.buildHints();
-        expect((await (await startCut(hints)).replayed()).state.stateHash()).toBe(next.stateHash());
+        expect(await (await (await startCut(hints)).replayed()).state!.stateHash()).toBe(
+          await next.stateHash(),
+        );
       },
       cutLog(log, before + 1),
     );

@@ -4,10 +4,12 @@
  * Y1  A command's failure is a result. An error thrown by the machine halts the shard: there is no "this one command failed" (F4.6).
  * Y2  Update is a function of the state and the commands alone: no time, no randomness, no I/O. The same commands give the same state, the same
  *     results and the same hash on the primary, on a standby and after replay (DESIGN I7).
- * Y3  Update is synchronous, so no lookup ever sees half a batch. Saving a snapshot runs beside updates, on the view that prepare took.
+ * Y3  A command is applied in one turn, so no lookup ever sees half of it; in memory a whole batch is. Saving a snapshot runs beside updates, on the view
+ *     that prepare took; only a regular machine stands still instead.
+ * Y4  Indexes of the entries a machine gets grow and may leave out some: the runtime's own entries and repeated commands take indexes as well.
  */
 import { checkPosition } from '../base/index.ts';
-import type { RecordedDirectory } from './ports.ts';
+import type { RecordedFs } from '../recoverylog/index.ts';
 
 declare const kind: unique symbol;
 /** Number of a command in the history of one shard: 1, 2, 3 … without gaps. 0 means "before the first". */
@@ -53,7 +55,7 @@ export interface SnapshotFile {
   readonly metadata: Uint8Array;
 }
 
-/** Takes the files that belong to a snapshot while it is saved. */
+/** Takes the files that belong to a snapshot while it is saved. All of them are named before the first byte is written. */
 export interface SnapshotFiles {
   /** @param path of the recorded directory; the file is linked, so it may be unlinked or replaced afterwards but not written to */
   add(id: number, path: string, metadata?: Uint8Array): void;
@@ -62,6 +64,8 @@ export interface SnapshotFiles {
 interface Machine<Query, Answer> {
   /** Answers from the state as it is now; on a standby that may be behind. May answer with a promise. */
   lookup(query: Query): Answer;
+  /** The same with bytes, for callers that know nothing of Query (F4.17). */
+  lookupBytes?(query: Uint8Array): Uint8Array | Promise<Uint8Array>;
   /** Replaces the whole state by a saved one. @throws when the bytes are not a whole snapshot */
   recoverFromSnapshot(
     chunks: AsyncIterable<Uint8Array>,
@@ -113,22 +117,25 @@ export interface DiskMark {
  */
 export interface OnDiskStateMachine<Query, Answer, View = unknown> {
   readonly kind: 'on-disk';
-  /** Called once, before anything else (F4.15). @returns the last mark committed; undefined when there is none */
-  open(fs: RecordedDirectory, signal: AbortSignal): Promise<DiskMark | undefined>;
+  /** Called once, before anything else (F4.15). @returns the last mark committed, with all rows that commits have left; undefined when there is none */
+  open(fs: RecordedFs, signal: AbortSignal): Promise<DiskMark | undefined>;
   /** Applies the entries in order; lookups see them, a crash before `commit` takes them back. */
   update(entries: readonly Entry[]): readonly AppliedEntry[] | Promise<readonly AppliedEntry[]>;
-  /** Makes all updates since the last commit, and `mark`, part of the machine's files: all of it or nothing. */
+  /**
+   * Makes all updates since the last commit, and `mark`, part of the machine's files: all of it or nothing, wherever the log is cut. Resolves when it is
+   * recorded; what is recorded later is then behind it in the log.
+   */
   commit(mark: DiskMark): void | Promise<void>;
+  /** Answers from all updates so far, committed or not; beside an update that waits, too. */
   lookup(query: Query): Answer;
+  lookupBytes?(query: Uint8Array): Uint8Array | Promise<Uint8Array>;
   prepareSnapshot(): View;
   /** The whole state, for an export or a new replica; equal views give equal bytes (F4.10). */
   saveSnapshot(view: View, write: WriteChunk, signal: AbortSignal): Promise<void>;
-  /** Replaces the whole state, and commits it with `mark`. */
-  recoverFromSnapshot(
-    chunks: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-    mark: DiskMark,
-  ): Promise<void>;
+  /** Replaces the whole state and all rows, and commits it with `mark`. */
+  recoverFromSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal, mark: DiskMark): Promise<void>;
+  /** At each checkpoint, beside updates: may write files anew whose history in the log has grown long, so that the log can be pruned. */
+  compact?(signal: AbortSignal): Promise<void>;
   stateHash?(): string;
   close(): void | Promise<void>;
 }

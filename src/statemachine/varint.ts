@@ -6,6 +6,7 @@ import { EnvelopeError } from './errors.ts';
 
 /** Longest varint of a number below 2^53. */
 const MAX_VARINT_BYTES = 8;
+const U64_BYTES = 8;
 
 export class ByteWriter {
   readonly #parts: Uint8Array[] = [];
@@ -22,6 +23,14 @@ export class ByteWriter {
     for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
     bytes.push(rest);
     this.#parts.push(Uint8Array.from(bytes));
+    return this;
+  }
+
+  /** A whole number from 0 to 2^64-1, in eight bytes, the least significant first. */
+  u64(value: bigint): this {
+    const bytes = new Uint8Array(U64_BYTES);
+    new DataView(bytes.buffer).setBigUint64(0, value, true);
+    this.#parts.push(bytes);
     return this;
   }
 
@@ -73,6 +82,14 @@ export class ByteReader {
       scale *= 0x80;
     }
     throw new EnvelopeError('a number is beyond 2^53-1');
+  }
+
+  /** @throws EnvelopeError when it is cut off */
+  u64(): bigint {
+    if (this.left < U64_BYTES) throw new EnvelopeError('it ends too early');
+    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at, U64_BYTES);
+    this.#at += U64_BYTES;
+    return view.getBigUint64(0, true);
   }
 
   /** A copy of the next length-prefixed bytes. @throws EnvelopeError when they are cut off */

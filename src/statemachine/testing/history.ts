@@ -6,11 +6,12 @@
 import { expect } from '@jest/globals';
 import { utf8 } from '../../base/index.ts';
 import { newLog, type TestLog } from '../../recoverylog/testing/index.ts';
+import type { ProposeOptions } from '../proposals.ts';
 import type { Result } from '../types.ts';
 
 /** What takes commands: a runtime. */
 interface Proposable {
-  propose(cmd: Uint8Array, requestId?: string): Promise<Result>;
+  propose(cmd: Uint8Array, options?: ProposeOptions): Promise<Result>;
 }
 
 interface Answered {
@@ -34,7 +35,7 @@ export class ClientHistory {
   async ask(primary: Proposable, name: string, bytes: number = name.length): Promise<void> {
     this.open.add(name);
     try {
-      const { value } = await primary.propose(utf8(name.padEnd(bytes, '.')), name);
+      const { value } = await primary.propose(utf8(name.padEnd(bytes, '.')), { requestId: name });
       const before = this.answered.get(name);
       if (before) expect(value).toBe(before.place);
       else this.answered.set(name, { place: value, slots: this.#log.store.objects.size });

@@ -10,6 +10,7 @@ export const POISON = 'poison';
 const ECHO_CHARACTERS = 100;
 
 export class ListMachine implements ConcurrentStateMachine<void, readonly string[], readonly string[]> {
+  readonly kind = 'concurrent';
   #list: string[] = [];
   closed = false;
   /** Commands of each call of update: how they were batched. */

@@ -8,6 +8,7 @@ import { Player, type FsmHints, type TakenOver } from '../../recoverylog/index.t
 import { newLog, withTempDir, type TestLog } from '../../recoverylog/testing/index.ts';
 import { Follower, type Followed } from '../follower.ts';
 import { Runtime } from '../runtime.ts';
+import type { StateMachine } from '../types.ts';
 import { ListMachine } from './list-machine.ts';
 
 export interface PromoteOptions {
@@ -21,30 +22,43 @@ export interface PromoteOptions {
 let authors = 5000;
 let directories = 0;
 
-export class TestReplica {
-  readonly machine: ListMachine = new ListMachine();
-  readonly follower: Follower<void, readonly string[], readonly string[]>;
+/** A machine that holds a list, whatever its kind. */
+type AnyList = StateMachine<void, Texts | Promise<Texts>, Texts>;
+type Texts = readonly string[];
+/** What lookups of a machine answer. */
+type AnswerOf<M extends AnyList> = ReturnType<M['lookup']>;
+
+export class TestReplica<M extends AnyList = ListMachine> {
+  readonly machine: M;
+  readonly follower: Follower<void, AnswerOf<M>, Texts>;
   readonly player: Player;
   readonly dir: string;
   readonly #log: TestLog;
   readonly #stop = new AbortController();
   readonly #playing: Promise<void>;
   taken: TakenOver | undefined;
-  runtime: Runtime<void, readonly string[], readonly string[]> | undefined;
+  runtime: Runtime<void, AnswerOf<M>, Texts> | undefined;
 
-  private constructor(log: TestLog, dir: string, hints: FsmHints | undefined) {
+  private constructor(log: TestLog, dir: string, machine: M, hints: FsmHints | undefined) {
     const { journal, clock, random } = log;
+    this.machine = machine;
     this.#log = log;
     this.dir = dir;
     this.player = new Player({ journal, hints, expectHistory: false, dir, clock, random });
-    this.follower = Follower.start({ machine: this.machine, live: this.player.live, clock });
+    const followed = machine as unknown as StateMachine<void, AnswerOf<M>, Texts>; // M answers what it answers
+    this.follower = Follower.start({ machine: followed, live: this.player.live, clock });
     this.#playing = this.player.run(this.#stop.signal);
     this.#playing.catch(() => undefined); // `start` and `close` tell
   }
 
   /** Starts as a standby; resolves when the log was played to its end. */
-  static async start(log: TestLog, dir: string, hints?: FsmHints): Promise<TestReplica> {
-    const replica = new TestReplica(log, join(dir, `replica-${directories++}`), hints);
+  static async start<M extends AnyList>(
+    log: TestLog,
+    dir: string,
+    machine: M,
+    hints?: FsmHints,
+  ): Promise<TestReplica<M>> {
+    const replica = new TestReplica(log, join(dir, `replica-${directories++}`), machine, hints);
     await Promise.race([replica.player.tailing, replica.#playing]);
     return replica;
   }
@@ -53,15 +67,12 @@ export class TestReplica {
    * Plays a log that nobody writes to any more, and lets the follower apply all of it. For replicas that were started after the last write.
    * @throws what ended following
    */
-  async replayed(): Promise<Followed<void, readonly string[], readonly string[]>> {
+  async replayed(): Promise<Followed<void, AnswerOf<M>, Texts>> {
     await this.player.finish();
     return await this.follower.finish();
   }
 
-  async promote(
-    term: number,
-    options: PromoteOptions = {},
-  ): Promise<Runtime<void, readonly string[], readonly string[]>> {
+  async promote(term: number, options: PromoteOptions = {}): Promise<Runtime<void, AnswerOf<M>, Texts>> {
     const { session, signal, beforeOpen, ...rest } = options;
     this.taken = await this.player.handoff({
       author: authors++,
@@ -90,17 +101,26 @@ export class TestReplica {
 }
 
 /** Starts a replica of the test's log. */
-export type StartReplica = (hints?: FsmHints) => Promise<TestReplica>;
+export type StartReplica<M extends AnyList = ListMachine> = (hints?: FsmHints) => Promise<TestReplica<M>>;
 
 /** Runs with replicas of one log, and ends every one that was started, however the test ends. */
 export async function withReplicas(
   use: (start: StartReplica, log: TestLog) => Promise<void>,
   log: TestLog = newLog(),
 ): Promise<void> {
+  await withReplicasOf(() => new ListMachine(), use, log);
+}
+
+/** The same with machines of any kind. */
+export async function withReplicasOf<M extends AnyList>(
+  make: () => M,
+  use: (start: StartReplica<M>, log: TestLog) => Promise<void>,
+  log: TestLog = newLog(),
+): Promise<void> {
   await withTempDir(async (dir) => {
-    const replicas: TestReplica[] = [];
-    const start: StartReplica = async (hints) => {
-      const replica = await TestReplica.start(log, dir, hints);
+    const replicas: TestReplica<M>[] = [];
+    const start: StartReplica<M> = async (hints) => {
+      const replica = await TestReplica.start(log, dir, make(), hints);
       replicas.push(replica);
       return replica;
     };
