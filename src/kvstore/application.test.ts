@@ -17,9 +17,8 @@ import { ScriptedLog, scriptedFactory, ScriptedReplica } from '../service/testin
 import { ProposalFailedError, ProposalQueueFullError } from '../statemachine/index.ts';
 import { serveKv, type KvApplication } from './application.ts';
 import { encodeCommand } from './command.ts';
-import { KvMachine } from './machine.ts';
-import { type Query, type Values } from './service.ts';
-import { type Page } from './store.ts';
+import { MemoryEngine } from './engine/memory-engine.ts';
+import { type Answer, type Query } from './engine/types.ts';
 
 interface Reply {
   readonly status: number;
@@ -30,7 +29,7 @@ interface Reply {
 
 interface Rig {
   readonly application: KvApplication;
-  readonly replica: ScriptedReplica<Query, Values | Page>;
+  readonly replica: ScriptedReplica<Query, Answer>;
   readonly log: ScriptedLog;
   readonly metrics: Metrics;
   readonly put: (value: string, requestId?: string) => Promise<Reply>;
@@ -43,8 +42,8 @@ afterEach(async () => {
 });
 
 async function rig(requestDeadlineMs = 10_000): Promise<Rig> {
-  const machine = new KvMachine();
-  const replica = new ScriptedReplica<Query, Values | Page>(machine);
+  const machine = new MemoryEngine();
+  const replica = new ScriptedReplica<Query, Answer>(machine);
   const metrics = createMetrics();
   const application = new ServiceApplication({
     replicas: () => scriptedFactory(replica),
@@ -87,7 +86,7 @@ async function until(reached: () => boolean): Promise<void> {
   while (!reached()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-function stored(replica: ScriptedReplica<Query, Values | Page>, value: string): void {
+function stored(replica: ScriptedReplica<Query, Answer>, value: string): void {
   const pairs = [{ key: Buffer.from('k'), value: Buffer.from(value) }];
   replica.apply(encodeCommand({ kind: 'put', pairs }));
 }

@@ -1,57 +1,115 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fromHex, toHex, utf8 } from '../base/index.ts';
-import { checkCommand, decodeCommand, encodeCommand, type Command } from './command.ts';
+import {
+  checkCommand,
+  commandDigest,
+  decodeCommand,
+  encodeCommand,
+  type AnyCommand,
+  type Command,
+  type StampedCommand,
+} from './command.ts';
 import { KvFormatError } from './errors.ts';
 import { MAX_BATCH_PAIRS, MAX_KEY_BYTES, MAX_VALUE_BYTES } from './limits.ts';
 
 const key = fc.uint8Array({ minLength: 1, maxLength: 40 });
 const value = fc.uint8Array({ maxLength: 300 });
-const command: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({
-    kind: fc.constant('put' as const),
-    pairs: fc.array(fc.record({ key, value }), { minLength: 1, maxLength: 8 }),
-  }),
-  fc.record({ kind: fc.constant('delete' as const), key }),
-  fc.record({
-    kind: fc.constant('cas' as const),
-    key,
-    expected: fc.option(value, { nil: undefined }),
-    value,
-  }),
+const moment = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.maxSafeInteger().map((n) => Math.abs(n) + 0 || 1));
+const expiry = fc.oneof(
+  fc.constant({}),
+  moment.map((expiresAt) => ({ expiresAt })),
 );
+const timed = <T extends object>(
+  arbitrary: fc.Arbitrary<T>,
+): fc.Arbitrary<T & { readonly expiresAt?: number }> =>
+  fc.tuple(arbitrary, expiry).map(([thing, when]) => ({ ...thing, ...when }));
+const pairs = fc.array(timed(fc.record({ key, value })), { minLength: 1, maxLength: 8 });
+const command: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({ kind: fc.constant('put' as const), pairs }),
+  fc.record({ kind: fc.constant('delete' as const), key }),
+  timed(
+    fc.record({
+      kind: fc.constant('cas' as const),
+      key,
+      expected: fc.option(value, { nil: undefined }),
+      value,
+    }),
+  ),
+);
+const id = fc.uint8Array({ minLength: 1, maxLength: 64 });
+const step: fc.Arbitrary<AnyCommand> = fc.oneof(
+  fc.record({ kind: fc.constant('begin-replace' as const), id }),
+  fc.record({ kind: fc.constant('replace-part' as const), id, part: fc.nat(), pairs }),
+  fc.record({ kind: fc.constant('commit-replace' as const), id, pairs: fc.nat() }),
+  fc.record({ kind: fc.constant('abort-replace' as const), id }),
+);
+const stamped: fc.Arbitrary<StampedCommand> = fc.record({
+  now: fc.maxSafeInteger().map(Math.abs),
+  command: fc.oneof(command, step),
+});
+/** What version 1 can say. */
+const untimed: fc.Arbitrary<StampedCommand> = command
+  .map((c): Command => {
+    if (c.kind === 'delete') return c;
+    if (c.kind === 'put') return { ...c, pairs: c.pairs.map(({ key: k, value: v }) => ({ key: k, value: v })) };
+    return { kind: 'cas', key: c.key, expected: c.expected, value: c.value };
+  })
+  .map((c) => ({ now: undefined, command: c }));
+const any = fc.oneof(stamped, untimed);
+const bytesOf = (c: StampedCommand): Uint8Array => encodeCommand(c.command, c.now);
 
 describe('command codec', () => {
-  test('every command comes back as it was (D1)', () => {
-    fc.assert(fc.property(command, (c) => expect(decodeCommand(encodeCommand(c))).toEqual(c)));
+  test('every command comes back as it was, with its time (D1)', () => {
+    fc.assert(fc.property(any, (c) => expect(decodeCommand(bytesOf(c))).toEqual(c)));
   });
 
   test('whatever bytes are accepted have one meaning and one encoding, and keep the limits (D1, D2)', () => {
-    const mutated = fc.record({ c: command, at: fc.nat(), to: fc.nat(255) }).map(({ c, at, to }) => {
-      const bytes = encodeCommand(c);
-      bytes[at % Math.min(bytes.length, 12)] = to;
-      return bytes;
-    });
+    const mutated = fc.record({ c: any, at: fc.nat(), to: fc.nat(255), fromEnd: fc.boolean() }).map(
+      ({ c, at, to, fromEnd }) => {
+        const bytes = bytesOf(c);
+        const place = at % Math.min(bytes.length, 12);
+        bytes[fromEnd ? bytes.length - 1 - place : place] = to;
+        return bytes;
+      },
+    );
     fc.assert(
       fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 60 })), (bytes) => {
-        let decoded: Command;
+        let decoded: StampedCommand;
         try {
           decoded = decodeCommand(bytes);
         } catch (error) {
           expect(error).toBeInstanceOf(KvFormatError);
           return;
         }
-        expect(toHex(encodeCommand(decoded))).toBe(toHex(bytes));
-        expect(checkCommand(decoded)).toBe(decoded);
+        expect(toHex(bytesOf(decoded))).toBe(toHex(bytes));
+        const { command: c } = decoded;
+        if (c.kind === 'put' || c.kind === 'delete' || c.kind === 'cas') expect(checkCommand(c)).toBe(c);
       }),
       { numRuns: 2000 },
     );
   });
 
+  test('the digest of a request is the same whenever it is made, and another one for another request (D4)', () => {
+    const withoutTimes = (c: Command): StampedCommand['command'] => {
+      if (c.kind === 'delete') return c;
+      if (c.kind === 'cas') return { kind: 'cas', key: c.key, expected: c.expected, value: c.value };
+      return { ...c, pairs: c.pairs.map(({ key: k, value: v }) => ({ key: k, value: v })) };
+    };
+    fc.assert(
+      fc.property(command, command, fc.nat(), (a, b, now) => {
+        const first = commandDigest(encodeCommand(withoutTimes(a)));
+        expect(commandDigest(encodeCommand(a, now))).toEqual(first);
+        const same = toHex(encodeCommand(withoutTimes(a))) === toHex(encodeCommand(withoutTimes(b)));
+        expect(toHex(commandDigest(encodeCommand(b, now))) === toHex(first)).toBe(same);
+      }),
+    );
+  });
+
   test('every cut of a command is refused', () => {
     fc.assert(
-      fc.property(command, (c) => {
-        const bytes = encodeCommand(c);
+      fc.property(any, (c) => {
+        const bytes = bytesOf(c);
         for (let end = 0; end < bytes.length; end++)
           expect(() => decodeCommand(bytes.subarray(0, end))).toThrow(KvFormatError);
       }),
@@ -78,7 +136,12 @@ describe('command codec', () => {
   });
 
   test.each([
-    ['another version', '0202026162'],
+    ['another version', '0302026162'],
+    ['a time too few', '0202026162'],
+    ['a step of a replacement in version 1', '01040169'],
+    ['times that say nothing', '02010101610131' + '01' + '0100'],
+    ['times that are marked neither so nor so', '02010101610131' + '01' + '02'],
+    ['a time beyond 2^53-1', '0202026162' + 'ffffffffffffff7f'],
     ['an unknown kind', '0109026162'],
     ['a byte too many', '010202616200'],
     ['an empty key', '010200'],
@@ -109,6 +172,11 @@ describe('limits of a command that a client sends', () => {
       'INVALID_BODY',
     ],
     ['a batch too large together', put([1, MAX_VALUE_BYTES], [1, MAX_VALUE_BYTES]), 'TOO_LARGE'],
+    [
+      'an expiry that is no moment',
+      { kind: 'put', pairs: [{ key: utf8('k'), value: utf8('v'), expiresAt: 1.5 }] },
+      'INVALID_BODY',
+    ],
     ['a delete of no key', { kind: 'delete', key: new Uint8Array() }, 'INVALID_KEY'],
     [
       'a new value too long',
@@ -121,7 +189,8 @@ describe('limits of a command that a client sends', () => {
       'TOO_LARGE',
     ],
   ])('%s', (_, candidate, code) => {
-    if (code === undefined) expect(decodeCommand(encodeCommand(checkCommand(candidate)))).toEqual(candidate);
+    if (code === undefined)
+      expect(decodeCommand(encodeCommand(checkCommand(candidate), 7))).toEqual({ now: 7, command: candidate });
     else expect(() => checkCommand(candidate)).toThrow(expect.objectContaining({ code }));
   });
 });

@@ -28,3 +28,6 @@ export const MAX_MULTI_GET_BYTES: number = 8 * 1024 * 1024;
 
 /** Longest request id, bytes of ASCII: what the replicated table of first results stores per request. */
 export const MAX_REQUEST_ID_LENGTH = 128;
+
+/** Longest id of a replacement, bytes: room for any UUID. It stands in the log once a part. */
+export const MAX_REPLACE_ID_BYTES = 64;

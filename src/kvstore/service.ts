@@ -16,7 +16,7 @@ export interface KvService {
   role(): ReplicaRole;
   /**
    * Makes a command durable, applies it and answers its result (engine/state.ts). The same identity with the same command is applied once however often it is sent.
-   * @throws KvError NOT_PRIMARY, NOT_APPENDED, OUTCOME_UNKNOWN, REQUEST_ID_REUSED (K1), SESSION_UNKNOWN, SESSION_ANSWERED, BUSY
+   * @throws KvError NOT_PRIMARY, NOT_APPENDED, OUTCOME_UNKNOWN, REQUEST_ID_REUSED (K1), SESSION_UNKNOWN, SERIES_ANSWERED, BUSY
    */
   write(command: Command, identity: IdempotencyKey): Promise<number>;
   /** @throws KvError NOT_PRIMARY, READ_NOT_CONFIRMED; what the engine's lookup throws */

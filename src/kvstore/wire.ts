@@ -5,8 +5,10 @@
  */
 import { KvFormatError } from './errors.ts';
 
-/** Bytes of the longest varint accepted: 5 x 7 bits hold every length below 2^32. */
+/** Bytes of the longest length accepted: 5 x 7 bits hold every length below 2^32. */
 const MAX_VARINT_BYTES = 5;
+/** Bytes of the longest number accepted: 8 x 7 bits hold every position and every moment below 2^53. */
+const MAX_NUMBER_BYTES = 8;
 
 export class WireWriter {
   readonly #parts: Uint8Array[] = [];
@@ -20,8 +22,9 @@ export class WireWriter {
     return this.#push(Uint8Array.of(value));
   }
 
-  /** An unsigned number below 2^32. */
+  /** A whole number from 0 to 2^53-1. */
   varint(value: number): this {
+    if (value < 0x80) return this.byte(value);
     const bytes: number[] = [];
     let rest = value;
     while (rest >= 0x80) {
@@ -58,6 +61,7 @@ export class WireWriter {
 export class WireReader {
   readonly #bytes: Uint8Array;
   readonly #what: string;
+  #text: Buffer | undefined;
   #at = 0;
 
   constructor(bytes: Uint8Array, what: string) {
@@ -72,10 +76,22 @@ export class WireReader {
     return value;
   }
 
+  /** A length or a count, below 2^35. */
   varint(): number {
+    return this.#number(MAX_VARINT_BYTES);
+  }
+
+  /** A position or a moment, at most 2^53-1. */
+  number(): number {
+    const value = this.#number(MAX_NUMBER_BYTES);
+    if (!Number.isSafeInteger(value)) throw this.bad('a number is beyond 2^53-1');
+    return value;
+  }
+
+  #number(maxBytes: number): number {
     let value = 0;
     let scale = 1;
-    for (let i = 0; i < MAX_VARINT_BYTES; i++) {
+    for (let i = 0; i < maxBytes; i++) {
       const byte = this.byte();
       value += (byte & 0x7f) * scale;
       scale *= 0x80;
@@ -94,6 +110,19 @@ export class WireReader {
     if (this.#at + length > this.#bytes.length) throw this.bad('it ends inside a field');
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** The bytes of a block as a key string (key.ts). */
+  text(minBytes: number, maxBytes: number): string {
+    const { length } = this.block(minBytes, maxBytes);
+    const { buffer, byteOffset } = this.#bytes;
+    this.#text ??= Buffer.from(buffer, byteOffset, this.#bytes.length);
+    return this.#text.toString('latin1', this.#at - length, this.#at);
+  }
+
+  /** Bytes read so far. */
+  get position(): number {
+    return this.#at;
   }
 
   get atEnd(): boolean {

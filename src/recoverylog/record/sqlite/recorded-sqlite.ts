@@ -111,6 +111,15 @@ export class RecordedSqlite {
     return result;
   }
 
+  /**
+   * Runs `work`, which looks and changes nothing, at what this connection sees, durable or not: for whoever has all of it in the log in another way, as a
+   * state machine has its commands. @throws as transaction
+   */
+  peek<T>(work: (sql: SqlReader) => T): T {
+    this.#check();
+    return this.#connection.read(work);
+  }
+
   /** One statement in a transaction of its own. @throws as transaction */
   async run(
     sql: string,

@@ -6,15 +6,15 @@
  *     their path (O(log n) nodes) once. A view therefore never changes: snapshots and iterations are points in time.
  * T3  Every node but the root holds between order/4 and order entries, so depth is O(log n) whatever was deleted.
  */
-import { assert } from '../base/index.ts';
+import { assert } from '../../base/index.ts';
 
 /** Entries of a full node. 64 keeps a path three deep at a quarter million keys while the splice in a leaf stays within a cache line or two. */
-const DEFAULT_ORDER = 64;
+export const DEFAULT_ORDER = 64;
 
 /** Identity of the one map that may change a node in place (T2). */
 type Owner = object;
 
-interface Leaf<V> {
+export interface Leaf<V> {
   readonly leaf: true;
   readonly owner: Owner;
   keys: string[];
@@ -28,7 +28,7 @@ interface Branch<V> {
   children: TreeNode<V>[];
 }
 
-type TreeNode<V> = Leaf<V> | Branch<V>;
+export type TreeNode<V> = Leaf<V> | Branch<V>;
 
 interface Split<V> {
   readonly low: string;
@@ -87,6 +87,15 @@ export class OrderedMap<V extends object> extends OrderedView<V> {
     super({ leaf: true, owner, keys: [], values: [] }, 0);
     this.#owner = owner;
     this.#order = order;
+  }
+
+  /** A map over a tree of the default order that keeps T1 and T3 and whose nodes all belong to `owner`, which is the map's from here on. */
+  static from<V extends object>(root: TreeNode<V>, count: number, owner: object): OrderedMap<V> {
+    const map = new OrderedMap<V>();
+    map.root = root;
+    map.count = count;
+    map.#owner = owner;
+    return map;
   }
 
   /** The map as it is now, for ever (T2). O(1). */

@@ -1,0 +1,119 @@
+/**
+ * The latest changes of a store, for those who follow it by number.
+ *
+ * G1  It holds every change from `base` (exclusive) to `latest`; what is asked for below that is a GapError, never fewer changes than there were.
+ * G2  It is bounded by changes and by bytes; the oldest go first. It lives in memory only: replay fills it again, a snapshot starts it anew.
+ */
+import { bytesOf } from '../key.ts';
+import { AheadError, GapError } from './errors.ts';
+import { KEPT_CHANGE_BYTES, KEPT_CHANGES } from './limits.ts';
+import { type Stored } from './table.ts';
+import { type ChangeRecord, type Operation } from './types.ts';
+
+/** A key and what it holds from then on; undefined: it is gone. */
+export interface KeyOperation {
+  readonly key: string;
+  readonly stored: Stored | undefined;
+}
+
+interface Kept {
+  readonly number: number;
+  readonly previous: number;
+  readonly now: number;
+  readonly operations: readonly KeyOperation[];
+}
+
+export class ChangeLog {
+  readonly #most: number;
+  readonly #mostBytes: number;
+  /** In order; those before #first are gone. */
+  #kept: Kept[] = [];
+  #first = 0;
+  #bytes = 0;
+  #base = 0;
+  #latest = 0;
+
+  constructor(most: number = KEPT_CHANGES, mostBytes: number = KEPT_CHANGE_BYTES) {
+    this.#most = most;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** Number of the latest change; 0: none is known. */
+  get latest(): number {
+    return this.#latest;
+  }
+
+  /** Oldest `from` that is answered. */
+  get oldest(): number {
+    return this.#base + 1;
+  }
+
+  /** Forgets all; the next change comes after `latest`. */
+  restart(latest: number): void {
+    this.#kept = [];
+    this.#first = 0;
+    this.#bytes = 0;
+    this.#base = latest;
+    this.#latest = latest;
+  }
+
+  /** `number` is beyond the latest. Without any before, the changes that led here are not known. */
+  add(number: number, now: number, operations: readonly KeyOperation[]): void {
+    if (this.#latest === 0) this.restart(number - 1);
+    this.#kept.push({ number, previous: this.#latest, now, operations });
+    this.#latest = number;
+    this.#bytes += bytesIn(operations);
+    while (this.#kept.length - this.#first > this.#most || this.#bytes > this.#mostBytes) this.#forgetOldest();
+  }
+
+  /** @throws GapError, AheadError (I5, G1) */
+  load(from: number, max: number): readonly ChangeRecord[] {
+    if (from > this.#latest + 1) throw new AheadError(from, this.#latest);
+    if (from <= this.#base) throw new GapError(from, this.oldest);
+    const start = this.#indexOf(from);
+    return this.#kept.slice(start, start + max).map(recordOf);
+  }
+
+  /** Index of the first kept change with a number >= `from`. */
+  #indexOf(from: number): number {
+    let low = this.#first;
+    let high = this.#kept.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#kept[middle]!.number < from) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#kept[this.#first]!;
+    this.#bytes -= bytesIn(oldest.operations);
+    this.#base = oldest.number;
+    this.#first++;
+    if (this.#first * 2 < this.#kept.length) {
+      this.#kept[this.#first - 1] = FORGOTTEN; // lets go of its values
+      return;
+    }
+    this.#kept = this.#kept.slice(this.#first); // as many moved as were forgotten since the last time: O(1) each
+    this.#first = 0;
+  }
+}
+
+const FORGOTTEN: Kept = { number: 0, previous: 0, now: 0, operations: [] };
+
+function bytesIn(operations: readonly KeyOperation[]): number {
+  let bytes = 0;
+  for (const { key, stored } of operations) bytes += key.length + (stored?.value.length ?? 0);
+  return bytes;
+}
+
+function recordOf({ number, previous, now, operations }: Kept): ChangeRecord {
+  return { number, previous, now, operations: operations.map(operationOf) };
+}
+
+function operationOf({ key, stored }: KeyOperation): Operation {
+  const bytes = bytesOf(key);
+  if (stored === undefined) return { kind: 'delete', key: bytes };
+  return { kind: 'put', key: bytes, value: stored.value, expiresAt: stored.expiresAt };
+}
