@@ -1,13 +1,13 @@
 /**
  * The key-value service as an application of the agent: its machine, and its HTTP routes, over what every replicated service has (src/service).
  */
+import { systemClock, type Clock } from '../base/index.ts';
 import {
   listenHttp,
   machineApplication,
   type Serve,
   type ServiceApplication,
 } from '../service/index.ts';
-import { systemClock } from '../base/index.ts';
 import { MemoryEngine } from './engine/memory-engine.ts';
 import { type Answer, type Query } from './engine/types.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './http/admission.ts';
@@ -20,13 +20,15 @@ const REQUEST_DEADLINE_MS = 15_000;
 export interface KvApplicationOptions {
   readonly admission?: AdmissionLimits;
   readonly requestDeadlineMs?: number;
+  /** By which it is told what has expired. */
+  readonly clock?: Clock;
 }
 
 export type KvApplication = ServiceApplication<Query, Answer>;
 
 /** A key-value service for an agent to host. */
 export function kvApplication(options: KvApplicationOptions = {}): KvApplication {
-  const machine = new MemoryEngine({ clock: systemClock });
+  const machine = new MemoryEngine({ clock: options.clock ?? systemClock });
   return machineApplication({ machine, serve: serveKv(machine, options) });
 }
 

@@ -38,6 +38,7 @@ import {
   ReplicaStoppedError,
   SessionRefusedError,
   ShardHaltedError,
+  type Refusal,
 } from './errors.ts';
 import { isPromise } from './fair-lock.ts';
 import { noFilesOf, type Followed, type Follower } from './follower.ts';
@@ -46,7 +47,6 @@ import { stateMetrics, type StateMetrics } from './metrics.ts';
 import type { FilesOf, SnapshotCollector, SnapshotKeeper } from './ports.ts';
 import type { Place } from './position.ts';
 import { exactlyOnce, ProposalQueue, type Proposal, type ProposeOptions } from './proposals.ts';
-import type { Refusal } from './sessions.ts';
 import { logIndex, logTerm, type Result, type Term, type WriteChunk } from './types.ts';
 
 export interface RuntimeOptions<Query, Answer, View> {

@@ -10,7 +10,16 @@
  */
 import { realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
-import { backoffMs, equalBytes, fromUtf8, sha256Hex, utf8, type BackoffPolicy, type Clock, type Random } from '../../base/index.ts';
+import {
+  backoffMs,
+  equalBytes,
+  fromUtf8,
+  sha256Hex,
+  utf8,
+  type BackoffPolicy,
+  type Clock,
+  type Random,
+} from '../../base/index.ts';
 import { parseStoreUrl, type ObjectStore } from '../../store/index.ts';
 import { BackupError } from './errors.ts';
 import { BACKUP_PART_BYTES, BACKUP_TRIES } from './limits.ts';

@@ -63,7 +63,8 @@ export class ChangeLog {
     this.#kept.push({ number, previous: this.#latest, now, operations });
     this.#latest = number;
     this.#bytes += bytesIn(operations);
-    while (this.#kept.length - this.#first > this.#most || this.#bytes > this.#mostBytes) this.#forgetOldest();
+    while (this.#kept.length - this.#first > this.#most || this.#bytes > this.#mostBytes)
+      this.#forgetOldest();
   }
 
   /** @throws GapError, AheadError (I5, G1) */

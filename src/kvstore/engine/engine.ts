@@ -11,7 +11,13 @@ import { decodeWithDigest } from '../command.ts';
 import { snapshotChunks } from './snapshot.ts';
 import { type Attributes, type KvState } from './state.ts';
 import { type TableView } from './table.ts';
-import { type ChangeApplier, type ChangeRecord, type Query, type QueryAnswer, type SavedChanges } from './types.ts';
+import {
+  type ChangeApplier,
+  type ChangeRecord,
+  type Query,
+  type QueryAnswer,
+  type SavedChanges,
+} from './types.ts';
 
 /** A point in time of an engine. */
 export interface Pin {

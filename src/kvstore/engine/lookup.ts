@@ -30,12 +30,7 @@ interface Range {
  * @param wallMs the reader's clock; a time before that of the latest command counts as the latter
  * @throws KvError INVALID_QUERY, GapError, AheadError
  */
-export function lookup(
-  state: KvState,
-  engine: EngineStats['engine'],
-  query: Query,
-  wallMs: number,
-): Answer {
+export function lookup(state: KvState, engine: EngineStats['engine'], query: Query, wallMs: number): Answer {
   const table = state.tables.current;
   const at = Math.max(state.attributes.now, wallMs);
   const find = (key: Uint8Array): Stored | undefined => {

@@ -12,7 +12,9 @@ import { contentsOf, del, put, withDriver } from './testing/world.ts';
 const never = new AbortController().signal;
 
 function apply(engine: MemoryEngine, index: number, ...commands: AnyCommand[]): void {
-  engine.update(commands.map((command, n) => ({ index: logIndex(index + n), cmd: encodeCommand(command, 7) })));
+  engine.update(
+    commands.map((command, n) => ({ index: logIndex(index + n), cmd: encodeCommand(command, 7) })),
+  );
 }
 
 function filled(count: number): MemoryEngine {
@@ -53,7 +55,10 @@ describe.each(ENGINES)('snapshots, loaded into the %s engine', (name) => {
             const id = utf8('r');
             const commands: AnyCommand[] = list.map((one: Pair) => ({ kind: 'put', pairs: [one] }));
             if (replacing)
-              commands.push({ kind: 'begin-replace', id }, { kind: 'replace-part', id, part: 0, pairs: replacing });
+              commands.push(
+                { kind: 'begin-replace', id },
+                { kind: 'replace-part', id, part: 0, pairs: replacing },
+              );
             apply(engine, 2, ...commands);
             await load(driver, await snapshotOf(engine), size);
             expect(driver.engine.stateHash()).toBe(engine.stateHash());
@@ -69,7 +74,10 @@ describe.each(ENGINES)('snapshots, loaded into the %s engine', (name) => {
   test('many frames and the largest values come back, and equal states give equal bytes', async () => {
     const engine = filled(20_000);
     for (const [n, key] of ['a', 'l', 'z'].entries())
-      apply(engine, 30_000 + n, { kind: 'put', pairs: [{ key: utf8(key), value: new Uint8Array(MAX_VALUE_BYTES).fill(7) }] });
+      apply(engine, 30_000 + n, {
+        kind: 'put',
+        pairs: [{ key: utf8(key), value: new Uint8Array(MAX_VALUE_BYTES).fill(7) }],
+      });
     const bytes = await snapshotOf(engine);
     await withDriver(name, async (driver) => {
       await load(driver, bytes);
@@ -82,8 +90,13 @@ describe.each(ENGINES)('snapshots, loaded into the %s engine', (name) => {
     const engine = filled(300);
     await withDriver(name, async (driver) => {
       await load(driver, await snapshotOf(engine));
-      const commands = Array.from({ length: 200 }, (_, i) => (i % 3 === 0 ? del(`key ${i}`) : put([`key ${i + 200}`, 'new'])));
-      const entries = commands.map((command, n) => ({ index: logIndex(302 + n), cmd: encodeCommand(command, 8) }));
+      const commands = Array.from({ length: 200 }, (_, i) =>
+        i % 3 === 0 ? del(`key ${i}`) : put([`key ${i + 200}`, 'new']),
+      );
+      const entries = commands.map((command, n) => ({
+        index: logIndex(302 + n),
+        cmd: encodeCommand(command, 8),
+      }));
       engine.update(entries);
       driver.engine.update(entries);
       expect(driver.engine.stateHash()).toBe(engine.stateHash());
@@ -105,7 +118,7 @@ describe.each(ENGINES)('snapshots, loaded into the %s engine', (name) => {
 
   test('a snapshot of version 1, from an old log, is read', async () => {
     // {a: 1, b: ''} as the first release wrote it
-    const bytes = fromHex('0102' + '00000007' + '01610131016200' + '00000000');
+    const bytes = fromHex('0102000000070161013101620000000000');
     await withDriver(name, async (driver) => {
       await load(driver, bytes, 1);
       expect(contentsOf(driver)).toEqual({ a: '1', b: '' });
@@ -184,7 +197,12 @@ describe('the bytes of a snapshot', () => {
     const engine = filled(9000);
     const write = (chunk: Uint8Array): Promise<void> => Promise.resolve(void chunks.push(chunk));
     await engine.saveSnapshot(engine.prepareSnapshot(), write, never);
-    const [version, header, first, second, ...rest] = chunks as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    const [version, header, first, second, ...rest] = chunks as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
     for (const order of [
       [version, header, second, first, ...rest],
       [version, header, first, first, second, ...rest],
@@ -199,7 +217,7 @@ describe('the bytes of a snapshot', () => {
     apply(engine, 9, put(['a', '1', 300], ['b', '']));
     const bytes = await snapshotOf(engine);
     expect(Buffer.from(bytes).toString('hex')).toBe(
-      '02' + '00000004' + '30d3d61e' + '09070200' + '0000000a' + '72f76d07' + '01610131ac0201620000' + '00000000' + '72f76d07',
+      '020000000430d3d61e090702000000000a72f76d0701610131ac02016200000000000072f76d07',
     );
   });
 });

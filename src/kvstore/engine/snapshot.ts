@@ -145,7 +145,8 @@ class SnapshotReader {
     if (!this.#ended) throw bad('it ends too early');
     if (this.#rest.length > 0) throw bad(`${this.#rest.length} bytes too many`);
     const { pairs, staged } = this.#announced!;
-    if (this.#read !== pairs + staged) throw bad(`it has ${this.#read} pairs where ${pairs + staged} are announced`);
+    if (this.#read !== pairs + staged)
+      throw bad(`it has ${this.#read} pairs where ${pairs + staged} are announced`);
   }
 
   #start(): Announced | undefined {

@@ -9,7 +9,24 @@ interface Box {
 const name = (n: number): string => String(n).padStart(6, '0');
 
 test('a map of any size that was loaded is the map that was written, and takes writes as that one does (L1)', () => {
-  for (const size of [0, 1, 15, 16, 47, 48, 49, 63, 64, 65, 96, 97, 48 * 48 - 1, 48 * 48 + 17, 3072 + 16, 20_000]) {
+  for (const size of [
+    0,
+    1,
+    15,
+    16,
+    47,
+    48,
+    49,
+    63,
+    64,
+    65,
+    96,
+    97,
+    48 * 48 - 1,
+    48 * 48 + 17,
+    3072 + 16,
+    20_000,
+  ]) {
     const load = new SortedLoad<Box>();
     const written = new OrderedMap<Box>();
     for (let n = 0; n < size; n++) {

@@ -41,7 +41,12 @@ describe.each(ENGINES)('what commands do, in the %s engine', (name) => {
       { a: '2' },
     ],
     ['a pair that will expire is there', [put(['a', '1', NOW + 1])], [1], { a: '1' }],
-    ['a pair that has expired is accepted and not there', [put(['a', '1', NOW], ['b', '2'])], [2], { b: '2' }],
+    [
+      'a pair that has expired is accepted and not there',
+      [put(['a', '1', NOW], ['b', '2'])],
+      [2],
+      { b: '2' },
+    ],
     ['cas creates what has expired', [put(['a', '1', NOW]), cas('a', undefined, '2')], [1, 1], { a: '2' }],
     ['cas finds no value in what has expired', [put(['a', '1', NOW]), cas('a', '1', '2')], [1, 0], {}],
     ['a delete of what has expired finds nothing', [put(['a', '1', NOW]), del('a')], [1, 0], {}],
@@ -95,9 +100,10 @@ describe.each(ENGINES)('what commands do, in the %s engine', (name) => {
 
   test('answers every entry in order with its result and the digest of its request (Z1)', async () => {
     await withDriver(name, ({ engine }) => {
-      const entries = [put(['a', '1']), del('b'), cas('a', '1', '2')].map(
-        (command, n): Entry => ({ index: logIndex(7 + n), cmd: encodeCommand(command, NOW + n) }),
-      );
+      const entries = [put(['a', '1']), del('b'), cas('a', '1', '2')].map((command, n): Entry => ({
+        index: logIndex(7 + n),
+        cmd: encodeCommand(command, NOW + n),
+      }));
       const applied = engine.update(entries);
       expect(applied.map(({ index, result }) => [index, result.value])).toEqual([
         [7, 1],
@@ -120,7 +126,9 @@ describe.each(ENGINES)('what commands do, in the %s engine', (name) => {
 
   test('a command it cannot read halts it rather than being passed over', async () => {
     await withDriver(name, (driver) => {
-      expect(() => driver.engine.update([{ index: logIndex(2), cmd: Uint8Array.of(9) }])).toThrow(KvFormatError);
+      expect(() => driver.engine.update([{ index: logIndex(2), cmd: Uint8Array.of(9) }])).toThrow(
+        KvFormatError,
+      );
     });
   });
 });
@@ -223,7 +231,12 @@ describe.each(ENGINES)('replacing the contents, in the %s engine', (name) => {
         ]),
       ).toEqual([0, 1, 0, 0, 0, 1, 0, 0, 1]);
       expect(contentsOf(driver)).toEqual({ a: 'old', b: 'goes on' });
-      expect(driver.apply([{ kind: 'begin-replace', id: other }, { kind: 'abort-replace', id: other }])).toEqual([1, 1]);
+      expect(
+        driver.apply([
+          { kind: 'begin-replace', id: other },
+          { kind: 'abort-replace', id: other },
+        ]),
+      ).toEqual([1, 1]);
       expect(driver.lookup({ kind: 'stats' })).toMatchObject({ replacing: false, keys: 2 });
     });
   });
@@ -287,7 +300,9 @@ describe.each(ENGINES)('reading, in the %s engine', (name) => {
   test('a page ends by bytes too, but always has at least one pair', async () => {
     await withDriver(name, (driver) => {
       for (const key of ['a', 'b', 'c', 'd'])
-        driver.apply([{ kind: 'put', pairs: [{ key: utf8(key), value: new Uint8Array(MAX_VALUE_BYTES - 1) }] }]);
+        driver.apply([
+          { kind: 'put', pairs: [{ key: utf8(key), value: new Uint8Array(MAX_VALUE_BYTES - 1) }] },
+        ]);
       const page = driver.lookup({ kind: 'page', page: { prefix: NONE, start: undefined, limit: 100 } });
       expect(page.pairs.map(({ key }) => fromUtf8(key))).toEqual(['a', 'b']);
       expect(page.pairs.length * MAX_VALUE_BYTES).toBeLessThanOrEqual(MAX_PAGE_BYTES);
@@ -304,7 +319,9 @@ describe.each(ENGINES)('reading, in the %s engine', (name) => {
       await driver.checkpoint();
       driver.apply([put(['b298', 'fresh'])]);
       const options = { prefix: utf8('b'), start: utf8('b100') };
-      const seen = [...driver.lookup({ kind: 'iterate', options })].map(({ key, value }) => `${fromUtf8(key)} ${fromUtf8(value)}`);
+      const seen = [...driver.lookup({ kind: 'iterate', options })].map(
+        ({ key, value }) => `${fromUtf8(key)} ${fromUtf8(value)}`,
+      );
       expect(seen).toEqual(names.slice(100).map((key) => `${key} ${key === 'b298' ? 'fresh' : 'before'}`));
       const whole = [...driver.lookup({ kind: 'iterate', options: {} })].map(({ key }) => fromUtf8(key));
       expect(whole).toEqual(['a', ...names, 'c']);
@@ -323,7 +340,10 @@ describe.each(ENGINES)('reading, in the %s engine', (name) => {
       await iteration.forEach(async ({ key, value }) => {
         seen.push(`${fromUtf8(key)} ${fromUtf8(value)}`);
         const n = seen.length;
-        driver.apply([put([`b${n}x`, 'new'], [names[(n * 7) % 300]!, 'changed']), del(names[(n * 11) % 300]!)]);
+        driver.apply([
+          put([`b${n}x`, 'new'], [names[(n * 7) % 300]!, 'changed']),
+          del(names[(n * 11) % 300]!),
+        ]);
         if (n % 50 === 0) await driver.checkpoint();
       });
       expect(seen).toEqual(names.map((key) => `${key} before`));

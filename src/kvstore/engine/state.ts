@@ -86,10 +86,7 @@ export class KvState {
     this.#operations = [];
     for (const operation of operations) {
       const key = keyOf(operation.key);
-      this.#write(
-        key,
-        operation.kind === 'put' ? storedOf(operation.value, operation.expiresAt) : undefined,
-      );
+      this.#write(key, operation.kind === 'put' ? storedOf(operation.value, operation.expiresAt) : undefined);
     }
     this.changes.add(number, this.#now, this.#operations);
   }
@@ -129,7 +126,8 @@ export class KvState {
   }
 
   #put(table: Table, pairs: readonly Pair[]): number {
-    for (const { key, value, expiresAt = 0 } of pairs) this.#write(keyOf(key), storedOf(value, expiresAt), table);
+    for (const { key, value, expiresAt = 0 } of pairs)
+      this.#write(keyOf(key), storedOf(value, expiresAt), table);
     return pairs.length;
   }
 
@@ -140,7 +138,12 @@ export class KvState {
     return isLive(before, this.#now) ? 1 : 0;
   }
 
-  #compareAndSet({ key: bytes, expected, value, expiresAt = 0 }: Extract<AnyCommand, { kind: 'cas' }>): number {
+  #compareAndSet({
+    key: bytes,
+    expected,
+    value,
+    expiresAt = 0,
+  }: Extract<AnyCommand, { kind: 'cas' }>): number {
     const key = keyOf(bytes);
     const before = this.tables.current.get(key);
     const now = before && isLive(before, this.#now) ? before.value : undefined;
@@ -180,7 +183,8 @@ export class KvState {
 
   /** S5 */
   #purge(written: number): void {
-    for (const key of this.tables.current.expired(this.#now, PURGE_LEAST + written)) this.#write(key, undefined);
+    for (const key of this.tables.current.expired(this.#now, PURGE_LEAST + written))
+      this.#write(key, undefined);
   }
 
   #write(key: string, stored: Stored | undefined, table: Table = this.tables.current): void {

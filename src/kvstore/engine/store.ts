@@ -96,9 +96,9 @@ export class Store implements KvStore, Backupable, ChangePropagator, Stat {
   }
 
   async backupTo(url: string, signal?: AbortSignal): Promise<BackupReport> {
-    const { openStore, recordedDir, clock, random } = this.#ports;
+    const { recordedDir, clock, random } = this.#ports;
     return await this.#exclusively(BACKUP, async () => {
-      const store = openStore(url);
+      const store = this.#ports.openStore(url);
       try {
         const snapshot = (): Promise<SnapshotStream> => this.#read({ kind: 'snapshot' }, signal);
         return await writeBackup({ url, store, snapshot, recordedDir, clock, random, signal });
@@ -140,8 +140,8 @@ export class Store implements KvStore, Backupable, ChangePropagator, Stat {
 
   async #write(command: AnyCommand, signal?: AbortSignal): Promise<number> {
     this.#check();
-    const { propose, clock } = this.#ports;
-    const { value } = await propose(encodeCommand(command, clock.wallMs()), signal);
+    const cmd = encodeCommand(command, this.#ports.clock.wallMs());
+    const { value } = await this.#ports.propose(cmd, signal);
     if (value === RESULT_BUSY) throw new BusyError(RESTORE);
     return value;
   }

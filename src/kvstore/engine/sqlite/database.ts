@@ -29,8 +29,8 @@ export interface SqlDatabase {
   read<T>(work: (sql: SqlReader) => T): T;
   /** All of it or nothing. */
   transaction<T>(work: (sql: SqlWriter) => T): Promise<T>;
-  /** Makes it shorter where that is worth it; goes on while others use it. */
-  tidy(): Promise<void>;
+  /** Makes what it keeps in the log shorter, where that is worth it; others use it meanwhile. */
+  compact(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,8 +48,8 @@ export function recordedDatabase(db: RecordedSqlite): SqlDatabase {
     limits: RECORDED_LIMITS,
     read: (work) => db.peek(work),
     transaction: (work) => db.transaction(work),
-    tidy: async () => {
-      if (db.snapshotIsDue) await db.snapshot();
+    compact: async (signal) => {
+      if (db.snapshotIsDue) await db.snapshot(signal);
     },
     close: () => db.close(),
   };
@@ -72,11 +72,11 @@ class PlainDatabase implements SqlDatabase, SqlWriter {
   }
 
   all(sql: string, parameters: readonly SqlValue[] = []): readonly Row[] {
-    return this.#prepare(sql).all(...(parameters as readonly SQLInputValue[])) as Row[];
+    return this.#prepare(sql).all(...(parameters as readonly SQLInputValue[]));
   }
 
   get(sql: string, parameters: readonly SqlValue[] = []): Row | undefined {
-    return this.#prepare(sql).get(...(parameters as readonly SQLInputValue[])) as Row | undefined;
+    return this.#prepare(sql).get(...(parameters as readonly SQLInputValue[]));
   }
 
   run(sql: string, parameters: readonly SqlValue[] = []): { readonly changes: number } {
@@ -105,7 +105,7 @@ class PlainDatabase implements SqlDatabase, SqlWriter {
     }
   }
 
-  tidy(): Promise<void> {
+  compact(): Promise<void> {
     return Promise.resolve();
   }
 

@@ -95,7 +95,12 @@ const INSERT_ONE = `INSERT INTO kv_pair (gen, k, v, e) VALUES ${PLACE}`;
 const INSERT_MANY = `INSERT INTO kv_pair (gen, k, v, e) VALUES ${Array.from({ length: PAIRS_AT_ONCE }, () => PLACE).join(', ')}`;
 
 function insertRun(sql: SqlWriter, gen: number, { keys, stored }: PairRun): void {
-  const valuesOf = (n: number): SqlValue[] => [gen, bytesOf(keys[n]!), stored[n]!.value, stored[n]!.expiresAt];
+  const valuesOf = (n: number): SqlValue[] => [
+    gen,
+    bytesOf(keys[n]!),
+    stored[n]!.value,
+    stored[n]!.expiresAt,
+  ];
   let n = 0;
   for (; n + PAIRS_AT_ONCE <= keys.length; n += PAIRS_AT_ONCE) {
     const values: SqlValue[] = [];

@@ -36,10 +36,7 @@ export class Saver {
   }
 
   /** Resolves when all is durable and in its place. `moveHead` is called in the transaction that makes it count, with the number of the last fold. */
-  async save(
-    saved: readonly SavedTable[],
-    moveHead: (sql: SqlWriter, folds: number) => void,
-  ): Promise<void> {
+  async save(saved: readonly SavedTable[], moveHead: (sql: SqlWriter, folds: number) => void): Promise<void> {
     const { rows, bytes } = this.#db.limits;
     const writes = writesOf(saved);
     const size = writes.reduce((sum, { key, written }) => sum + key.length + lengthOf(written), 0);
@@ -137,7 +134,8 @@ function writesIn(body: Uint8Array): readonly Write[] {
   while (!input.atEnd) {
     const gen = input.number();
     const key = input.text(MIN_KEY_BYTES, MAX_KEY_BYTES);
-    const written = input.byte() === 0 ? GONE : { value: input.block(0, MAX_VALUE_BYTES), expiresAt: input.number() };
+    const written =
+      input.byte() === 0 ? GONE : { value: input.block(0, MAX_VALUE_BYTES), expiresAt: input.number() };
     writes.push({ gen, key, written });
   }
   return writes;

@@ -72,7 +72,10 @@ export function readHead(sql: SqlReader): Head | undefined {
 
 export function writeHead(sql: SqlWriter, head: Head): void {
   const body = JSON.stringify({ version: HEAD_VERSION, ...head });
-  sql.run('INSERT INTO kv_head (id, body) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body', [body]);
+  sql.run(
+    'INSERT INTO kv_head (id, body) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body',
+    [body],
+  );
 }
 
 /** Every generation that has pairs, ascending. */

@@ -4,7 +4,7 @@
  * E1  What commands write stays in memory until `commit`, which brings it to the disk together with the log position and the runtime's rows: all of it or
  *     nothing (saving.ts). What a crash takes back, the log has.
  * E2  Reads see the writes that are not committed (sqlite-table.ts).
- * E3  What a commit left to be removed or to be made shorter never fails that commit; it fails the next one.
+ * E3  Pairs that nobody needs are removed behind a commit; when that fails, the next commit does.
  */
 import { assert, ensureError, type Clock } from '../../../base/index.ts';
 import {
@@ -16,12 +16,12 @@ import {
   type OnDiskStateMachine,
   type WriteChunk,
 } from '../../../statemachine/index.ts';
-import { type RecordedFs } from '../../../recoverylog/index.ts';
+import { RecordedSqlite, type RecordedFs } from '../../../recoverylog/index.ts';
 import { applyChanges, applyEntries, pinOf, writePin, type Engine, type Pin } from '../engine.ts';
 import { lookup } from '../lookup.ts';
 import { KvState, NO_ATTRIBUTES, type Attributes } from '../state.ts';
 import { type Answer, type ChangeRecord, type Query, type QueryAnswer, type SavedChanges } from '../types.ts';
-import { type SqlDatabase, type SqlWriter } from './database.ts';
+import { recordedDatabase, type SqlDatabase, type SqlWriter } from './database.ts';
 import { loadPairs, type Loaded } from './loading.ts';
 import { Saver } from './saving.ts';
 import { createSchema, generationsIn, readHead, UPSERT_ROW, writeHead, type Head } from './schema.ts';
@@ -30,9 +30,12 @@ import { SqliteTables } from './sqlite-tables.ts';
 /** Rows of a generation that nobody needs, removed after each commit: a small part of what the commit itself may write. */
 const REMOVED_ROWS = 256;
 
+/** Path in the recorded directory. */
+const DATABASE = 'kv.db';
+
 export interface SqliteEngineOptions {
-  /** Opens the database in a recorded directory. */
-  readonly database: (fs: RecordedFs) => Promise<SqlDatabase>;
+  /** Opens the database; by default `kv.db` of the recorded directory. */
+  readonly database?: (fs: RecordedFs) => Promise<SqlDatabase>;
   /** Reads tell by it what has expired; without one they judge by the time of the latest command. */
   readonly clock?: Clock;
 }
@@ -52,14 +55,13 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
   #tidying: Promise<void> | undefined;
   #tidyFailure: Error | undefined;
 
-  constructor(options: SqliteEngineOptions) {
+  constructor(options: SqliteEngineOptions = {}) {
     this.#options = options;
   }
 
   /** An engine on a database that nobody records, for a read replica. @throws what SQLite says, KvFormatError */
   static async over(db: SqlDatabase, clock?: Clock): Promise<SqliteEngine> {
-    const database = (): Promise<SqlDatabase> => Promise.resolve(db);
-    const engine = new SqliteEngine(clock ? { database, clock } : { database });
+    const engine = new SqliteEngine(clock ? { clock } : {});
     await engine.#open(db);
     return engine;
   }
@@ -67,7 +69,18 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
   /** @throws what the database says, KvFormatError when a newer version has written it */
   async open(fs: RecordedFs): Promise<DiskMark | undefined> {
     assert(this.#opened === undefined, 'an engine is opened once');
-    return await this.#open(await this.#options.database(fs));
+    const { database = recorded } = this.#options;
+    return await this.#open(await database(fs));
+  }
+
+  /** Pairs held, expired ones included; 0 before open. */
+  get keys(): number {
+    return this.#opened?.tables.current.size ?? 0;
+  }
+
+  /** Bytes of their keys and values. */
+  get dataBytes(): number {
+    return this.#opened?.tables.current.dataBytes ?? 0;
   }
 
   update(entries: readonly Entry[]): readonly AppliedEntry[] {
@@ -76,7 +89,7 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
 
   /** E1 @throws what the database says; the engine is of no use then */
   async commit(mark: DiskMark): Promise<void> {
-    const { db, tables, saver, state } = this.#use();
+    const { tables, saver, state } = this.#use();
     if (this.#tidyFailure) throw this.#tidyFailure;
     const saved = tables.beginSave();
     const head = headOf(tables, state, mark); // nothing is awaited between: both are of one moment
@@ -85,7 +98,7 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
       writeRows(sql, mark);
     });
     tables.endSave();
-    this.#tidying ??= this.#tidy(db, tables);
+    this.#tidying ??= this.#tidy(tables);
   }
 
   lookup<Q extends Query>(query: Q): QueryAnswer<Q> {
@@ -111,6 +124,10 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
 
   async load(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
     await this.#load(chunks, signal, ({ attributes }) => markOf(attributes.change));
+  }
+
+  async compact(signal: AbortSignal): Promise<void> {
+    await this.#use().db.compact(signal);
   }
 
   latestAppliedChangeNumber(): number {
@@ -180,10 +197,9 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
   }
 
   /** Never rejects (E3). */
-  async #tidy(db: SqlDatabase, tables: SqliteTables): Promise<void> {
+  async #tidy(tables: SqliteTables): Promise<void> {
     try {
       await tables.removeSome(REMOVED_ROWS);
-      await db.tidy();
     } catch (error) {
       this.#tidyFailure = ensureError(error);
     }
@@ -196,17 +212,30 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
   }
 }
 
+async function recorded(fs: RecordedFs): Promise<SqlDatabase> {
+  return recordedDatabase(await RecordedSqlite.open(fs, DATABASE));
+}
+
 function openedOn(db: SqlDatabase, head: Head | undefined): Opened {
   const current = head?.current ?? { gen: 0, size: 0, dataBytes: 0 };
   const tables = new SqliteTables(db, current, head?.staged, db.read(generationsIn));
-  return { db, tables, saver: new Saver(db, tables, head?.folds ?? 0), state: stateOf(tables, head ?? NO_ATTRIBUTES) };
+  return {
+    db,
+    tables,
+    saver: new Saver(db, tables, head?.folds ?? 0),
+    state: stateOf(tables, head ?? NO_ATTRIBUTES),
+  };
 }
 
 function stateOf(tables: SqliteTables, { change, now, replacement }: Attributes): KvState {
   return new KvState(tables, { change, now, replacement });
 }
 
-function headOf(tables: SqliteTables, { attributes }: KvState, { index, term }: DiskMark): Omit<Head, 'folds'> {
+function headOf(
+  tables: SqliteTables,
+  { attributes }: KvState,
+  { index, term }: DiskMark,
+): Omit<Head, 'folds'> {
   return { ...attributes, index, term, current: tables.current.head, staged: tables.staged?.head };
 }
 

@@ -109,8 +109,7 @@ export class SqliteTables implements Tables {
     if (!dead) return false;
     const isThere = (sql: SqlReader): boolean =>
       sql.get('SELECT 1 AS there FROM kv_pair WHERE gen = ? LIMIT 1', [dead.gen]) !== undefined;
-    if (this.#db.read(isThere))
-      await this.#db.transaction((sql) => sql.run(DELETE_SOME, [dead.gen, rows]));
+    if (this.#db.read(isThere)) await this.#db.transaction((sql) => sql.run(DELETE_SOME, [dead.gen, rows]));
     else this.#dead = this.#dead.filter((table) => table !== dead);
     return true;
   }
