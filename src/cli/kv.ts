@@ -34,21 +34,35 @@ function address(text: string): { readonly host: string; readonly port: number }
 
 function calls(command: Command): Command {
   return command
-    .requiredOption('--endpoint <urls>', 'URLs of the replicas, with commas between them; the primary is found', urls)
+    .requiredOption(
+      '--endpoint <urls>',
+      'URLs of the replicas, with commas between them; the primary is found',
+      urls,
+    )
     .option('--timeout-ms <ms>', 'for the whole call; by default 30000', positive)
     .option('--json', 'print JSON');
 }
 
 function reads(command: Command): Command {
-  return calls(command).option('--stale', 'take what the first endpoint has applied; also of a standby or a read replica');
+  return calls(command).option(
+    '--stale',
+    'take what the first endpoint has applied; also of a standby or a read replica',
+  );
 }
 
 function writes(command: Command): Command {
-  return calls(command).option('--request-id <id>', 'the same id again is a repetition, not a second request');
+  return calls(command).option(
+    '--request-id <id>',
+    'the same id again is a repetition, not a second request',
+  );
 }
 
 function expires(command: Command): Command {
-  return writes(command).option('--ttl-ms <ms>', 'the pair ends to exist so long after it was taken', positive);
+  return writes(command).option(
+    '--ttl-ms <ms>',
+    'the pair ends to exist so long after it was taken',
+    positive,
+  );
 }
 
 /** Adds the commands to `holdfast kv`. */
@@ -118,7 +132,9 @@ function addWriting(kv: Command): void {
 
 function addFollow(kv: Command): void {
   logged(kv.command('follow'))
-    .description('run as a read replica of a service, which may be in another cluster; needs its HTTP API and nothing else')
+    .description(
+      'run as a read replica of a service, which may be in another cluster; needs its HTTP API and nothing else',
+    )
     .requiredOption(
       '--from <urls>',
       'replicas to follow, with commas between equals; repeat it for others that are asked only while these fail',
@@ -133,7 +149,11 @@ function addFollow(kv: Command): void {
     .option('--dir <dir>', 'where sqlite keeps its files')
     .option('--poll-interval-ms <ms>', 'between two questions while there is nothing new', positive, 500)
     .option('--max-lag <n>', 'ready while at most so many changes are missing', positive, 100_000)
-    .option('--max-age-ms <ms>', 'ready while a source has answered within; by default ten poll intervals', positive)
+    .option(
+      '--max-age-ms <ms>',
+      'ready while a source has answered within; by default ten poll intervals',
+      positive,
+    )
     .action(async (flags: FollowFlags) => {
       const { follow } = await import('./kv/follow.ts');
       process.exitCode = await follow(flags);

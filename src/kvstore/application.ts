@@ -2,12 +2,7 @@
  * The key-value service as an application of the agent: its machine, and its HTTP routes, over what every replicated service has (src/service).
  */
 import { systemClock, type Clock } from '../base/index.ts';
-import {
-  listenHttp,
-  machineApplication,
-  type Serve,
-  type ServiceApplication,
-} from '../service/index.ts';
+import { listenHttp, machineApplication, type Serve, type ServiceApplication } from '../service/index.ts';
 import { MemoryEngine } from './engine/memory-engine.ts';
 import { type Answer, type Query } from './engine/types.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './http/admission.ts';

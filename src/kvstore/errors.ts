@@ -44,7 +44,11 @@ export class KvError extends HoldfastError {
   constructor(
     code: KvErrorCode,
     message: string,
-    options: { readonly fields?: ErrorFields; readonly cause?: unknown; readonly details?: KvErrorDetails } = {},
+    options: {
+      readonly fields?: ErrorFields;
+      readonly cause?: unknown;
+      readonly details?: KvErrorDetails;
+    } = {},
   ) {
     super(code, message, options);
     this.details = options.details ?? {};

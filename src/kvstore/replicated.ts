@@ -61,10 +61,7 @@ export class ReplicatedKv implements KvService {
     return value;
   }
 
-  async read<Q extends Query>(
-    query: Q,
-    consistency: Consistency,
-  ): Promise<ReadResult<QueryAnswer<Q>>> {
+  async read<Q extends Query>(query: Q, consistency: Consistency): Promise<ReadResult<QueryAnswer<Q>>> {
     const found = await this.#service.read(query, consistency);
     return { ...found, answer: found.answer as QueryAnswer<Q> };
   }

@@ -27,7 +27,11 @@ export async function call(
   command: (client: KvClient, surroundings: Surroundings) => Promise<number>,
 ): Promise<number> {
   return await run(flags.json ?? false, async (surroundings) => {
-    const client = new KvClient({ ...portsOf(surroundings), endpoints: flags.endpoint, timeoutMs: flags.timeoutMs });
+    const client = new KvClient({
+      ...portsOf(surroundings),
+      endpoints: flags.endpoint,
+      timeoutMs: flags.timeoutMs,
+    });
     try {
       return await command(client, surroundings);
     } finally {

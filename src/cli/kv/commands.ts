@@ -34,11 +34,18 @@ export async function get(key: string, flags: ReadFlags): Promise<number> {
 export async function list(prefix: string, flags: ListFlags): Promise<number> {
   return await call(flags, async (client, { out, signal }) => {
     let left = flags.limit ?? Infinity;
-    for await (const { key, value, expiresAt } of client.iterate({ prefix }, { ...consistencyOf(flags), signal })) {
+    for await (const { key, value, expiresAt } of client.iterate(
+      { prefix },
+      { ...consistencyOf(flags), signal },
+    )) {
       if (left-- <= 0) break;
       const shownValue = flags.keys === true ? {} : shown('value', value);
       if (flags.json)
-        await out.json({ ...shown('key', key), ...shownValue, ...(expiresAt === undefined ? {} : { expiresAt }) });
+        await out.json({
+          ...shown('key', key),
+          ...shownValue,
+          ...(expiresAt === undefined ? {} : { expiresAt }),
+        });
       else await out.line(flags.keys === true ? printed(key) : `${printed(key)}\t${printed(value)}`);
     }
     return EXIT.ok;
@@ -92,7 +99,7 @@ export async function stats(flags: Flags): Promise<number> {
     if (flags.json) await out.json(figures);
     else
       for (const [name, figure] of Object.entries(figures))
-        await out.line(`${name}: ${typeof figure === 'object' ? JSON.stringify(figure) : String(figure)}`);
+        await out.line(`${name}: ${typeof figure === 'string' ? figure : JSON.stringify(figure)}`);
     return EXIT.ok;
   });
 }
@@ -110,7 +117,8 @@ export async function restore(url: string, flags: Flags): Promise<number> {
   return await call(flags, async (client, { out, signal }) => {
     const report = await client.restore(url, { signal, timeoutMs: flags.timeoutMs });
     if (flags.json) await out.json(report);
-    else await out.line(`restored change ${report.changeNumber}: ${report.pairs} pairs, ${report.bytes} bytes`);
+    else
+      await out.line(`restored change ${report.changeNumber}: ${report.pairs} pairs, ${report.bytes} bytes`);
     return EXIT.ok;
   });
 }

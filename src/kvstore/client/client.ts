@@ -119,7 +119,10 @@ export class KvClient {
     const [only] = pairs;
     if (pairs.length === 1 && only) {
       const query = queryOf({ expiresAt: only.expiresAt, ttlMs: only.ttlMs });
-      await this.#mutate({ method: 'PUT', target: keyTarget(only.key) + query, body: bytes(only.value) }, options);
+      await this.#mutate(
+        { method: 'PUT', target: keyTarget(only.key) + query, body: bytes(only.value) },
+        options,
+      );
       return;
     }
     const items = pairs.map(({ key, value, ...expiry }) => ({
@@ -238,7 +241,12 @@ export class KvClient {
     const { requestId, signal } = options;
     const timeoutMs = options.timeoutMs ?? this.#attempts.timeoutMs;
     if (requestId !== undefined)
-      return await this.#attempts.call({ outgoing, identity: { kind: 'request', requestId }, timeoutMs, signal });
+      return await this.#attempts.call({
+        outgoing,
+        identity: { kind: 'request', requestId },
+        timeoutMs,
+        signal,
+      });
     const endsMs = this.#clock.monotonicMs() + timeoutMs;
     for (;;) {
       const ticket = this.#session.ticketAtOnce() ?? (await this.#ticket(endsMs, timeoutMs, signal));
@@ -257,7 +265,12 @@ export class KvClient {
 
   /** A place in the session. @throws KvTimeoutError when none was to be had in time: nothing was sent */
   async #ticket(endsMs: number, timeoutMs: number, signal: AbortSignal | undefined): Promise<Ticket> {
-    const limit = deadline(this.#clock, endsMs - this.#clock.monotonicMs(), 'the beginning of a session', signal);
+    const limit = deadline(
+      this.#clock,
+      endsMs - this.#clock.monotonicMs(),
+      'the beginning of a session',
+      signal,
+    );
     try {
       return await this.#session.ticket(limit.signal);
     } catch (error) {
@@ -280,9 +293,7 @@ function keyTarget(key: BytesLike): string {
 /** `?name=value&…` of those that are given. */
 function queryOf(parameters: Readonly<Record<string, BytesLike | number | undefined>>): string {
   const parts = Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined
-      ? []
-      : [`${name}=${typeof value === 'number' ? value : percentEncode(bytes(value))}`],
+    value === undefined ? [] : [`${name}=${typeof value === 'number' ? value : percentEncode(bytes(value))}`],
   );
   return parts.length === 0 ? '' : `?${parts.join('&')}`;
 }

@@ -11,7 +11,12 @@ export class KvRefusedError extends HoldfastError {
   /** The rest of the service's answer: numbers that some codes carry. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(status: number, code: string, message: string, details: Readonly<Record<string, unknown>> = {}) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+  ) {
     super(code, message, { fields: { status } });
     this.status = status;
     this.details = details;

@@ -44,10 +44,11 @@ describe('where the next attempt goes', () => {
     expect([await nameOf(locator), await nameOf(locator)]).toEqual(['n1', 'n2']);
   });
 
-  test.each([{}, { endpoints: [] }, { endpoints: origins, resolve: () => Promise.resolve(new URL('http://a')) }])(
-    'neither or both of the ways is a mistake (%#)',
-    (options) => {
-      expect(() => new Locator(options)).toThrow('either resolve or endpoints');
-    },
-  );
+  test.each([
+    {},
+    { endpoints: [] },
+    { endpoints: origins, resolve: () => Promise.resolve(new URL('http://a')) },
+  ])('neither or both of the ways is a mistake (%#)', (options) => {
+    expect(() => new Locator(options)).toThrow('either resolve or endpoints');
+  });
 });

@@ -16,7 +16,10 @@ export class Locator {
   #hint: URL | undefined;
 
   /** Either a function that finds the primary, or the endpoints of all replicas. */
-  constructor(from: { readonly resolve?: Resolve | undefined; readonly endpoints?: readonly (string | URL)[] | undefined }) {
+  constructor(from: {
+    readonly resolve?: Resolve | undefined;
+    readonly endpoints?: readonly (string | URL)[] | undefined;
+  }) {
     this.#endpoints = (from.endpoints ?? []).map((endpoint) => new URL(endpoint));
     assert(
       (from.resolve === undefined) !== (this.#endpoints.length === 0),
@@ -38,6 +41,7 @@ export class Locator {
       return;
     }
     if (this.#endpoints.length === 0) return;
-    if (followed || this.#endpoints[this.#at]!.origin === asked.origin) this.#at = (this.#at + 1) % this.#endpoints.length; // L1
+    if (followed || this.#endpoints[this.#at]!.origin === asked.origin)
+      this.#at = (this.#at + 1) % this.#endpoints.length; // L1
   }
 }

@@ -66,7 +66,14 @@ export class Transport {
   ): ReturnType<Agent['request']> {
     const headers: Record<string, string> = { ...extra };
     if (body !== undefined) headers['content-type'] = typeof body === 'string' ? JSON_TYPE : OCTETS;
-    return this.#agent.request({ origin: url.origin, path: target, method, headers, body: body ?? null, signal });
+    return this.#agent.request({
+      origin: url.origin,
+      path: target,
+      method,
+      headers,
+      body: body ?? null,
+      signal,
+    });
   }
 }
 

@@ -37,15 +37,19 @@ describe('the size of a batch', () => {
 
   test('whatever happens it stays between one and the most', () => {
     fc.assert(
-      fc.property(fc.integer({ min: -3, max: 1000 }), fc.array(fc.boolean(), { maxLength: 200 }), (most, events) => {
-        const batch = new BatchSize(most);
-        for (const answered of events) {
-          if (answered) batch.answered();
-          else batch.tooLarge();
-          expect(batch.size).toBeGreaterThanOrEqual(1);
-          expect(batch.size).toBeLessThanOrEqual(Math.max(1, most));
-        }
-      }),
+      fc.property(
+        fc.integer({ min: -3, max: 1000 }),
+        fc.array(fc.boolean(), { maxLength: 200 }),
+        (most, events) => {
+          const batch = new BatchSize(most);
+          for (const answered of events) {
+            if (answered) batch.answered();
+            else batch.tooLarge();
+            expect(batch.size).toBeGreaterThanOrEqual(1);
+            expect(batch.size).toBeLessThanOrEqual(Math.max(1, most));
+          }
+        },
+      ),
     );
   });
 });

@@ -223,10 +223,15 @@ describe('health (SlaveHealthCheck)', () => {
     const master = await startMaster();
     await master.stop();
     const rig = await startReplica([[master.url]], { health: { maxLag: 10, maxAgeMs: 300 } });
-    expect(await rig.ready()).toMatchObject({ status: 503, text: expect.stringContaining('no source has answered') });
+    expect(await rig.ready()).toMatchObject({
+      status: 503,
+      text: expect.stringContaining('no source has answered'),
+    });
     await master.listen();
     await until(async () => (await rig.ready()).status === 200);
-    expect((await rig.metrics.render()).match(/holdfast_kv_replica_\w+ .*/g)).toContain('holdfast_kv_replica_healthy 1');
+    expect((await rig.metrics.render()).match(/holdfast_kv_replica_\w+ .*/g)).toContain(
+      'holdfast_kv_replica_healthy 1',
+    );
     await master.stop();
     await until(async () => (await rig.ready()).text.includes('no source has answered for'));
     const live = await request(new URL('/livez', rig.url));
@@ -250,7 +255,10 @@ describe('health (SlaveHealthCheck)', () => {
     };
     const rig = await startReplica([[master.url]]);
     await until(() => rig.replica.figures().lag === 16);
-    expect(await rig.ready()).toMatchObject({ status: 503, text: expect.stringContaining('16 changes behind') });
+    expect(await rig.ready()).toMatchObject({
+      status: 503,
+      text: expect.stringContaining('16 changes behind'),
+    });
     latest = 30 + 8;
     await until(() => rig.replica.figures().lag === 8);
     expect((await rig.ready()).status).toBe(200);

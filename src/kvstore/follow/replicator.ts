@@ -168,7 +168,10 @@ export class Replicator {
   async #load(url: URL, signal: AbortSignal): Promise<void> {
     const { engine, log } = this.#options;
     this.#state = { kind: 'loading', source: url };
-    log.info('The whole contents are loaded.', { source: url.origin, after: engine.latestAppliedChangeNumber() });
+    log.info('The whole contents are loaded.', {
+      source: url.origin,
+      after: engine.latestAppliedChangeNumber(),
+    });
     await engine.load(this.#source.snapshot(url, signal), signal);
     this.#snapshotsLoaded++;
     this.#follow(url);
@@ -180,7 +183,11 @@ export class Replicator {
     this.#sources.failed(clock.monotonicMs());
     this.#behindInARow++;
     if (this.#behindInARow < sources.flat().length || this.#state.kind === 'ahead') return;
-    log.warn('This replica is ahead of its sources.', { source: url.origin, applied, latest: latest ?? 'unknown' });
+    log.warn('This replica is ahead of its sources.', {
+      source: url.origin,
+      applied,
+      latest: latest ?? 'unknown',
+    });
     this.#state = { kind: 'ahead', source: url };
   }
 

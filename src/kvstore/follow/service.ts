@@ -22,8 +22,7 @@ export class FollowingService implements KvService {
   }
 
   read<Q extends Query>(query: Q, consistency: Consistency): Promise<ReadResult<QueryAnswer<Q>>> {
-    if (consistency === 'linearizable')
-      return this.#refuse('It answers reads with consistency=stale only');
+    if (consistency === 'linearizable') return this.#refuse('It answers reads with consistency=stale only');
     const appliedIndex = this.#engine.latestAppliedChangeNumber();
     return Promise.resolve({ answer: this.#engine.lookup(query), appliedIndex, lagBytes: undefined });
   }
@@ -58,7 +57,7 @@ export class FollowingService implements KvService {
     const source = this.#replicator.source;
     return Promise.reject(
       new KvError('NOT_PRIMARY', `This is a read replica. ${why}; ask the primary.`, {
-        ...(source ? { details: { primary: source.origin } } : {}),
+        details: source ? { primary: source.origin } : {},
       }),
     );
   }

@@ -56,7 +56,9 @@ export class Source {
     const stall = new AbortController();
     const end = AbortSignal.any([stall.signal, signal]);
     const watch = (): { cancel(): void } =>
-      this.#clock.timer(CHUNK_TIMEOUT_MS, () => stall.abort(new DeadlineError('a snapshot chunk', CHUNK_TIMEOUT_MS)));
+      this.#clock.timer(CHUNK_TIMEOUT_MS, () =>
+        stall.abort(new DeadlineError('a snapshot chunk', CHUNK_TIMEOUT_MS)),
+      );
     let timer = watch();
     try {
       const reply = await this.#transport.open(source, { method: 'GET', target: '/v1/snapshot' }, end);
@@ -96,10 +98,13 @@ function changesIn(source: URL, body: JsonObject): Fetched {
   try {
     const latest = wholeNumber(body, 'latest');
     const role = ROLES.find((known) => known === body['role']);
-    if (latest === undefined || role === undefined) throw new SourceAnswerError(source, 'role or latest is missing');
+    if (latest === undefined || role === undefined)
+      throw new SourceAnswerError(source, 'role or latest is missing');
     return { kind: 'changes', role, latest, changes: changesFromJson(listIn(body, 'changes')) };
   } catch (error) {
-    throw error instanceof SourceAnswerError ? error : new SourceAnswerError(source, 'its changes are not understood', error);
+    throw error instanceof SourceAnswerError
+      ? error
+      : new SourceAnswerError(source, 'its changes are not understood', error);
   }
 }
 

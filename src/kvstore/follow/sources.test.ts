@@ -14,7 +14,8 @@ describe('which source is followed', () => {
     const chosen = Array.from({ length: 60 }, (_, seed) =>
       nameOf(new Sources([[a, b, c]], seededRandom(seed + 1)), 0),
     );
-    for (const name of ['a', 'b', 'c']) expect(chosen.filter((one) => one === name).length).toBeGreaterThan(8);
+    for (const name of ['a', 'b', 'c'])
+      expect(chosen.filter((one) => one === name).length).toBeGreaterThan(8);
   });
 
   test('one that answers is kept (C4)', () => {

@@ -14,7 +14,14 @@ import { type Route } from './route.ts';
 import { backupAnswer, backupBody, documentAnswer } from './schemas.ts';
 import { parametersIn } from './target.ts';
 
-const ERRORS = ['NOT_PRIMARY', 'BACKUP_FAILED', 'NOT_APPENDED', 'OUTCOME_UNKNOWN', 'READ_NOT_CONFIRMED', 'BUSY'] as const;
+const ERRORS = [
+  'NOT_PRIMARY',
+  'BACKUP_FAILED',
+  'NOT_APPENDED',
+  'OUTCOME_UNKNOWN',
+  'READ_NOT_CONFIRMED',
+  'BUSY',
+] as const;
 const BODY = { kind: 'json', schema: backupBody, maxBytes: MAX_JSON_BODY_BYTES } as const;
 
 const backup: Route = {
@@ -22,10 +29,14 @@ const backup: Route = {
   path: '/v1/backup',
   operationId: 'backup',
   summary: 'Back up the contents',
-  description: 'Writes everything, at one point in time, to a place of an object store; answered when it is there.',
+  description:
+    'Writes everything, at one point in time, to a place of an object store; answered when it is there.',
   query: {},
   headers: {},
-  body: { ...BODY, description: 'Where to: s3://bucket/prefix?endpoint=…, credentials from the environment of the server.' },
+  body: {
+    ...BODY,
+    description: 'Where to: s3://bucket/prefix?endpoint=…, credentials from the environment of the server.',
+  },
   answer: { kind: 'json', schema: backupAnswer, headers: [], description: 'What was written.' },
   errors: ERRORS,
   handle: ({ service }, request, reply) =>
@@ -37,7 +48,8 @@ const restore: Route = {
   path: '/v1/restore',
   operationId: 'restore',
   summary: 'Replace the contents by a backup',
-  description: 'Replaces everything by what a backup holds, all at once; until then reads see the old contents. Change numbers go on.',
+  description:
+    'Replaces everything by what a backup holds, all at once; until then reads see the old contents. Change numbers go on.',
   query: {},
   headers: {},
   body: { ...BODY, description: 'Where from.' },

@@ -9,7 +9,13 @@ import { Readable } from 'node:stream';
 import { type FastifyReply } from 'fastify';
 import { type ChangeRecord, type SnapshotStream } from '../engine/types.ts';
 import { KvError } from '../errors.ts';
-import { APPLIED_INDEX_HEADER, CHANGE_NUMBER_HEADER, JSON_TYPE, LAG_BYTES_HEADER, OCTETS } from './headers.ts';
+import {
+  APPLIED_INDEX_HEADER,
+  CHANGE_NUMBER_HEADER,
+  JSON_TYPE,
+  LAG_BYTES_HEADER,
+  OCTETS,
+} from './headers.ts';
 import { changeToJson } from './json-changes.ts';
 import { DEFAULT_CHANGES, MAX_CHANGES, MAX_CHANGES_BYTES, MAX_SNAPSHOT_STREAMS } from './limits.ts';
 import { type Route } from './route.ts';
@@ -24,7 +30,10 @@ const changes: Route = {
   description:
     'The changes from a number on, in order; none when it is the next one to come. CHANGES_GAP: they are not kept any more, load /v1/snapshot and go on from its number.',
   query: {
-    from: { type: 'integer', description: 'Number of the first change wanted: one more than the last one applied.' },
+    from: {
+      type: 'integer',
+      description: 'Number of the first change wanted: one more than the last one applied.',
+    },
     max: { type: 'integer', description: 'Most changes in the answer.' },
   },
   headers: {},
@@ -38,7 +47,11 @@ const changes: Route = {
     const { answer } = await deadlines.read.within(service.read({ kind: 'changes', from, max }, 'stale'));
     checkSize(answer);
     const stats = await deadlines.read.within(service.read({ kind: 'stats' }, 'stale')); // after them: latest is never below the last of them
-    const body = { role: service.role(), latest: stats.answer.changeNumber, changes: answer.map(changeToJson) };
+    const body = {
+      role: service.role(),
+      latest: stats.answer.changeNumber,
+      changes: answer.map(changeToJson),
+    };
     return reply.header('content-type', JSON_TYPE).send(JSON.stringify(body));
   },
 };
@@ -72,7 +85,10 @@ const snapshot: Route = {
     parametersIn(request.originalUrl, snapshot.query);
     const leave = snapshots.enter(0);
     if (!leave)
-      throw new KvError('BUSY', `${MAX_SNAPSHOT_STREAMS} snapshots are being read, the most there may be. Try again later.`);
+      throw new KvError(
+        'BUSY',
+        `${MAX_SNAPSHOT_STREAMS} snapshots are being read, the most there may be. Try again later.`,
+      );
     try {
       const { answer } = await deadlines.read.within(service.read({ kind: 'snapshot' }, 'stale'));
       return sendSnapshot(reply, answer, leave);

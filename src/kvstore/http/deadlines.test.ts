@@ -13,18 +13,22 @@ describe('one deadline for many waits', () => {
     const clock = new VirtualClock();
     const deadlines = new Deadlines(clock, 1_600, () => new Error('late'));
     const ended: [number, number, unknown][] = [];
-    await clock.run((async () => {
-      const waits: Promise<void>[] = [];
-      for (let n = 0; n < 40; n++) {
-        const began = clock.monotonicMs();
-        const work = n % 3 === 0 ? new Promise(() => undefined) : clock.sleep(n * 50).then(() => n);
-        waits.push(
-          outcome(deadlines.within(work)).then((said) => void ended.push([n, clock.monotonicMs() - began, said])),
-        );
-        await clock.sleep(37);
-      }
-      await Promise.all(waits);
-    })());
+    await clock.run(
+      (async () => {
+        const waits: Promise<void>[] = [];
+        for (let n = 0; n < 40; n++) {
+          const began = clock.monotonicMs();
+          const work = n % 3 === 0 ? new Promise(() => undefined) : clock.sleep(n * 50).then(() => n);
+          waits.push(
+            outcome(deadlines.within(work)).then(
+              (said) => void ended.push([n, clock.monotonicMs() - began, said]),
+            ),
+          );
+          await clock.sleep(37);
+        }
+        await Promise.all(waits);
+      })(),
+    );
     expect(ended).toHaveLength(40);
     for (const [n, took, said] of ended) {
       const inTime = n % 3 !== 0 && n * 50 < 1_600;
@@ -40,14 +44,16 @@ describe('one deadline for many waits', () => {
   test('a failure of the work is passed on, and what the work says too late is nobody’s', async () => {
     const clock = new VirtualClock();
     const deadlines = new Deadlines(clock, 160, () => new Error('late'));
-    const said = await clock.run((async () => {
-      const { promise, reject } = Promise.withResolvers<never>();
-      const failing = outcome(deadlines.within(Promise.reject(new Error('broken'))));
-      const late = outcome(deadlines.within(promise));
-      await clock.sleep(500);
-      reject(new Error('after all'));
-      return [await failing, await late];
-    })());
+    const said = await clock.run(
+      (async () => {
+        const { promise, reject } = Promise.withResolvers<never>();
+        const failing = outcome(deadlines.within(Promise.reject(new Error('broken'))));
+        const late = outcome(deadlines.within(promise));
+        await clock.sleep(500);
+        reject(new Error('after all'));
+        return [await failing, await late];
+      })(),
+    );
     expect(said).toEqual(['broken', 'late']);
   });
 });

@@ -5,7 +5,7 @@
  * L1  A wait ends with its work or, once its time is up, with the error for that; never later than one sweep after it.
  * L2  Nothing is kept of a wait that has ended longer than one deadline.
  */
-import { ensureError, type Clock, type Timer } from '../../base/index.ts';
+import { ensureError, type Clock } from '../../base/index.ts';
 
 interface Waiting {
   readonly endsMs: number;
@@ -21,7 +21,7 @@ export class Deadlines {
   readonly #late: () => Error;
   /** Oldest first; those that ended lose their `reject`. */
   #waiting: Waiting[] = [];
-  #timer: Timer | undefined;
+  #sweeping = false;
 
   /** @param late makes the error of a wait whose time is up */
   constructor(clock: Clock, deadlineMs: number, late: () => Error) {
@@ -35,7 +35,7 @@ export class Deadlines {
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = { endsMs: this.#clock.monotonicMs() + this.#deadlineMs, reject };
       this.#waiting.push(waiting);
-      this.#timer ??= this.#clock.timer(this.#deadlineMs / SWEEPS, () => this.#sweep());
+      this.#sweepLater();
       work.then(
         (value) => {
           waiting.reject = undefined;
@@ -58,9 +58,13 @@ export class Deadlines {
       reject?.(this.#late()); // L1
     }
     this.#waiting.splice(0, ended);
-    this.#timer =
-      this.#waiting.length === 0
-        ? undefined
-        : this.#clock.timer(this.#deadlineMs / SWEEPS, () => this.#sweep());
+    this.#sweeping = false;
+    if (this.#waiting.length > 0) this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    this.#clock.timer(this.#deadlineMs / SWEEPS, () => this.#sweep());
   }
 }

@@ -34,7 +34,8 @@ export function identityOf(headers: Headers, random: Random): IdempotencyKey {
   if (requestId !== undefined)
     throw new KvError('INVALID_SESSION', 'Send a request id or a session, not both.');
   const series = numberIn(headers, SERIES_HEADER, MOST_SERIES);
-  const respondedTo = headers[RESPONDED_TO_HEADER] === undefined ? 0n : numberIn(headers, RESPONDED_TO_HEADER, MOST_SERIES);
+  const respondedTo =
+    headers[RESPONDED_TO_HEADER] === undefined ? 0n : numberIn(headers, RESPONDED_TO_HEADER, MOST_SERIES);
   if (series === 0n || respondedTo >= series)
     throw new KvError(
       'INVALID_SESSION',

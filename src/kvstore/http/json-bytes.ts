@@ -57,7 +57,8 @@ export function objectWith(body: unknown, allowed: readonly string[]): JsonObjec
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw badBody('it is not a JSON object');
   for (const name of Object.keys(body))
-    if (!allowed.includes(name)) throw badBody(`there is no field "${name}"; there are: ${allowed.join(', ')}`);
+    if (!allowed.includes(name))
+      throw badBody(`there is no field "${name}"; there are: ${allowed.join(', ')}`);
   return body as JsonObject;
 }
 

@@ -4,7 +4,15 @@
  * V1  changesFromJson(changesToJson(c)) equals c. What no server writes is refused: a replica applies nothing that it does not understand.
  */
 import { type ChangeRecord, type Operation } from '../engine/types.ts';
-import { badBody, listIn, neededBytes, objectWith, toJsonBytes, wholeNumber, type JsonObject } from './json-bytes.ts';
+import {
+  badBody,
+  listIn,
+  neededBytes,
+  objectWith,
+  toJsonBytes,
+  wholeNumber,
+  type JsonObject,
+} from './json-bytes.ts';
 
 export function changeToJson({ number, previous, now, operations }: ChangeRecord): JsonObject {
   return { number, previous, now, operations: operations.map(operationToJson) };

@@ -4,7 +4,16 @@
  * K1  A time to live is turned into a moment here, by the clock of the server that takes the request; what is replicated is the moment.
  */
 import { type Command, type Pair } from '../command.ts';
-import { badBody, fromJsonBytes, listIn, neededBytes, objectWith, toJsonBytes, wholeNumber, type JsonObject } from './json-bytes.ts';
+import {
+  badBody,
+  fromJsonBytes,
+  listIn,
+  neededBytes,
+  objectWith,
+  toJsonBytes,
+  wholeNumber,
+  type JsonObject,
+} from './json-bytes.ts';
 
 const bytesNames = (name: string): readonly string[] => [name, `${name}Base64`];
 const EXPIRY = ['expiresAt', 'ttlMs'];

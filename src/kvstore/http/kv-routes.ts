@@ -47,7 +47,8 @@ const EXPIRY: Readonly<Record<string, QueryParameter>> = {
   },
 };
 const IDENTITY: Readonly<Record<string, string>> = {
-  [REQUEST_ID_HEADER]: 'An idempotency key: sent again, the request has its first answer and no second effect.',
+  [REQUEST_ID_HEADER]:
+    'An idempotency key: sent again, the request has its first answer and no second effect.',
   [SESSION_HEADER]: 'Instead of a request id: the number that POST /v1/sessions gave.',
   [SERIES_HEADER]: 'Which mutation of the session this is: 1, 2, 3 …, the same for every attempt.',
   [RESPONDED_TO_HEADER]: 'Every series up to this one is answered, and its result need not be kept.',
@@ -154,11 +155,22 @@ const cas: Route = {
   path: '/v1/cas',
   operationId: 'compareAndSet',
   summary: 'Set a value if the key holds what is expected',
-  description: 'A key that does not match, or is missing, is no error: swapped is false then, and nothing is changed.',
+  description:
+    'A key that does not match, or is missing, is no error: swapped is false then, and nothing is changed.',
   query: {},
   headers: IDENTITY,
-  body: { kind: 'json', schema: casBody, maxBytes: MAX_JSON_BODY_BYTES, description: 'What is expected, and what to set.' },
-  answer: { kind: 'json', schema: casAnswer, headers: [REQUEST_ID_HEADER], description: 'Whether it was set.' },
+  body: {
+    kind: 'json',
+    schema: casBody,
+    maxBytes: MAX_JSON_BODY_BYTES,
+    description: 'What is expected, and what to set.',
+  },
+  answer: {
+    kind: 'json',
+    schema: casAnswer,
+    headers: [REQUEST_ID_HEADER],
+    description: 'Whether it was set.',
+  },
   errors: WRITE_ERRORS,
   handle: async (context, request, reply) => {
     parametersIn(request.originalUrl, cas.query);
@@ -173,7 +185,8 @@ const list: Route = {
   path: '/v1/kv',
   operationId: 'list',
   summary: 'Read several keys, or a page of a prefix',
-  description: 'With key: the values of these keys, position by position. Without: a page of pairs in ascending order, one point in time.',
+  description:
+    'With key: the values of these keys, position by position. Without: a page of pairs in ascending order, one point in time.',
   query: {
     key: { type: 'bytes', repeats: true, description: 'A key to read; give it once for each.' },
     prefix: { type: 'bytes', description: 'Only keys that begin so.' },

@@ -50,7 +50,9 @@ describe('the OpenAPI document', () => {
     const server = start();
     const document = await documentOf(server);
     expect(document.openapi).toBe('3.1.0');
-    const ids = Object.values(document.paths).flatMap((path) => Object.values(path).map((one) => one.operationId));
+    const ids = Object.values(document.paths).flatMap((path) =>
+      Object.values(path).map((one) => one.operationId),
+    );
     expect(ids.sort()).toEqual(ROUTES.map(({ operationId }) => operationId).sort());
     expect(new Set(ids).size).toBe(ids.length);
     expect(await documentOf(server)).toEqual(document);
@@ -93,8 +95,7 @@ describe('the OpenAPI document', () => {
     const { paths } = await documentOf(start());
     for (const route of ROUTES) {
       const { responses } = paths[route.path]![route.method.toLowerCase()]!;
-      for (const code of route.errors)
-        expect(responses[KV_ERROR_STATUS[code]]?.description).toContain(code);
+      for (const code of route.errors) expect(responses[KV_ERROR_STATUS[code]]?.description).toContain(code);
     }
   });
 });

@@ -55,7 +55,9 @@ function operation(route: Route): Json {
     summary: route.summary,
     description: route.description,
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(route.body ? { requestBody: { required: route.body.kind === 'json', ...contentOf(route.body) } } : {}),
+    ...(route.body
+      ? { requestBody: { required: route.body.kind === 'json', ...contentOf(route.body) } }
+      : {}),
     responses: { 200: answer(route), ...refusals(route) },
   };
 }
@@ -82,7 +84,9 @@ function refusals(route: Route): Json {
       status,
       {
         description: `${STATUS_TEXT[status] ?? 'Refused.'} Codes: ${codes.join(', ')}.`,
-        ...(status === 421 ? { headers: { [PRIMARY_HEADER]: { schema: { type: 'string', format: 'uri' } } } } : {}),
+        ...(status === 421
+          ? { headers: { [PRIMARY_HEADER]: { schema: { type: 'string', format: 'uri' } } } }
+          : {}),
         content: { [JSON_TYPE]: { schema: { $ref: '#/components/schemas/Error' } } },
       },
     ]),

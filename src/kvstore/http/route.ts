@@ -50,8 +50,18 @@ export interface Route {
   readonly answer: BodyShape & { readonly headers: readonly string[] };
   /** Codes that this route can answer beside those of every route. */
   readonly errors: readonly KvErrorCode[];
-  readonly handle: (context: RouteContext, request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
+  readonly handle: (
+    context: RouteContext,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) => Promise<FastifyReply>;
 }
 
 /** Codes that any route can answer. */
-export const COMMON_ERRORS = ['OVERLOADED', 'INVALID_QUERY', 'INVALID_BODY', 'TOO_LARGE', 'INTERNAL'] as const;
+export const COMMON_ERRORS = [
+  'OVERLOADED',
+  'INVALID_QUERY',
+  'INVALID_BODY',
+  'TOO_LARGE',
+  'INTERNAL',
+] as const;

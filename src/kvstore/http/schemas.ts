@@ -25,11 +25,7 @@ const EXPIRES_AT: Fields = {
   expiresAt: numberField('When the pair ends to exist, milliseconds since 1970. Absent: never.').optional(),
 };
 const TTL: Fields = {
-  ttlMs: z
-    .int()
-    .min(1)
-    .describe('How long the pair exists, milliseconds; instead of expiresAt.')
-    .optional(),
+  ttlMs: z.int().min(1).describe('How long the pair exists, milliseconds; instead of expiresAt.').optional(),
 };
 const KEY = bytesFields('key', 'The key');
 const VALUE = bytesFields('value', 'The value');
@@ -66,7 +62,9 @@ export const readAnswer: ZodType = z.union([pageAnswer, valuesAnswer]);
 
 const change = shape({
   number: numberField('Number of the change: the log index of the command that made it.'),
-  previous: numberField('Number of the change before it; the log holds other things too, so numbers have gaps.'),
+  previous: numberField(
+    'Number of the change before it; the log holds other things too, so numbers have gaps.',
+  ),
   now: numberField('Time of the command, milliseconds since 1970.'),
   operations: z.array(
     z.union([
@@ -109,10 +107,16 @@ export const statsAnswer: ZodType = shape({
 export const sessionAnswer: ZodType = shape({
   session: z.string().describe('Number of the session; send it as Holdfast-Session.'),
 });
-export const sessionEndAnswer: ZodType = shape({ ended: z.boolean().describe('Whether there was such a session.') });
+export const sessionEndAnswer: ZodType = shape({
+  ended: z.boolean().describe('Whether there was such a session.'),
+});
 
 export const backupBody: ZodType = shape({
-  url: z.string().min(1).max(MAX_BACKUP_URL_LENGTH).describe('Place of the backup: a URL of an object store.'),
+  url: z
+    .string()
+    .min(1)
+    .max(MAX_BACKUP_URL_LENGTH)
+    .describe('Place of the backup: a URL of an object store.'),
 });
 export const backupAnswer: ZodType = shape({
   changeNumber: numberField('The newest change in the backup.'),

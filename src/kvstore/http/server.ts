@@ -97,7 +97,8 @@ function contextOf({ service, clock, random, requestDeadlineMs }: KvServerOption
       read: new Deadlines(clock, requestDeadlineMs, () => new KvError('READ_NOT_CONFIRMED', LATE_READ)),
     },
     snapshots: new Admission({ requests: MAX_SNAPSHOT_STREAMS, bodyBytes: 0 }),
-    document: () => (document ??= import('./openapi.ts').then(({ openApiOf }) => JSON.stringify(openApiOf(ROUTES)))),
+    document: () =>
+      (document ??= import('./openapi.ts').then(({ openApiOf }) => JSON.stringify(openApiOf(ROUTES)))),
   };
 }
 

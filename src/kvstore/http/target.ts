@@ -33,10 +33,7 @@ export function keyInTarget(target: string): Uint8Array {
 }
 
 /** The parameters of a target, all of which the route names (U2). @throws KvError INVALID_QUERY */
-export function parametersIn(
-  target: string,
-  allowed: Readonly<Record<string, QueryParameter>>,
-): Parameters {
+export function parametersIn(target: string, allowed: Readonly<Record<string, QueryParameter>>): Parameters {
   const start = target.indexOf('?');
   if (start < 0 || start === target.length - 1) return NONE;
   const found = new Map<string, Uint8Array[]>();

@@ -12,14 +12,17 @@ export function holdToContract(server: FastifyInstance): string[] {
   const broken: string[] = [];
   server.addHook('onSend', (request, reply, payload, done) => {
     const problem = problemOf(request, reply, payload);
-    if (problem !== undefined) broken.push(`${request.method} ${request.originalUrl} ${reply.statusCode}: ${problem}`);
+    if (problem !== undefined)
+      broken.push(`${request.method} ${request.originalUrl} ${reply.statusCode}: ${problem}`);
     done();
   });
   return broken;
 }
 
 function problemOf(request: FastifyRequest, reply: FastifyReply, payload: unknown): string | undefined {
-  const route = ROUTES.find((one) => one.method === request.method && urlOf(one) === request.routeOptions.url);
+  const route = ROUTES.find(
+    (one) => one.method === request.method && urlOf(one) === request.routeOptions.url,
+  );
   if (!route) return reply.statusCode === 404 ? undefined : 'it is no route of the table';
   return reply.statusCode === 200 ? problemOfAnswer(route, reply, payload) : problemOfRefusal(route, payload);
 }
@@ -33,7 +36,8 @@ const OPTIONAL = new Set(['holdfast-expires-at', REQUEST_ID_HEADER]);
 
 function problemOfAnswer({ answer }: Route, reply: FastifyReply, payload: unknown): string | undefined {
   const sent = Object.keys(reply.getHeaders()).filter((name) => name.startsWith('holdfast-'));
-  for (const name of sent) if (!answer.headers.includes(name)) return `the header ${name} is not in the table`;
+  for (const name of sent)
+    if (!answer.headers.includes(name)) return `the header ${name} is not in the table`;
   for (const name of answer.headers)
     if (!sent.includes(name) && !OPTIONAL.has(name)) return `the header ${name} is missing`;
   const type = String(reply.getHeader('content-type'));

@@ -14,7 +14,8 @@ export class LocalService implements KvService {
   readonly engine: MemoryEngine;
   readonly #clock: Clock | undefined;
   readonly #first = new Map<string, Result>();
-  readonly sessions = new Set<bigint>();
+  readonly sessions: Set<bigint> = new Set();
+  #lastSession: bigint = 2n ** 60n;
   /** Mutations as they came. */
   readonly identities: IdempotencyKey[] = [];
   readonly backups: string[] = [];
@@ -50,7 +51,8 @@ export class LocalService implements KvService {
     const cmd = encodeCommand(command, this.#clock?.wallMs() ?? 1);
     const key = identity.kind === 'request' ? identity.requestId : `${identity.clientId}/${identity.series}`;
     let first = this.#first.get(key);
-    if (first && !equalBytes(first.data, commandDigest(cmd))) throw new KvError('REQUEST_ID_REUSED', 'reused');
+    if (first && !equalBytes(first.data, commandDigest(cmd)))
+      throw new KvError('REQUEST_ID_REUSED', 'reused');
     if (!first) {
       first = this.apply(cmd);
       this.#first.set(key, first);
@@ -78,7 +80,7 @@ export class LocalService implements KvService {
   async beginSession(): Promise<bigint> {
     await this.gate;
     this.#fail();
-    const session = BigInt(this.sessions.size + 1) + 2n ** 60n;
+    const session = ++this.#lastSession;
     this.sessions.add(session);
     return session;
   }

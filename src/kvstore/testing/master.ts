@@ -20,8 +20,12 @@ export class Master {
     this.service = service;
   }
 
-  static async start(options: { readonly engine?: MemoryEngine; readonly role?: ReplicaRole } = {}): Promise<Master> {
-    const master = new Master(new LocalService({ clock: systemClock, ...(options.engine ? { engine: options.engine } : {}) }));
+  static async start(
+    options: { readonly engine?: MemoryEngine; readonly role?: ReplicaRole } = {},
+  ): Promise<Master> {
+    const master = new Master(
+      new LocalService({ clock: systemClock, ...(options.engine ? { engine: options.engine } : {}) }),
+    );
     master.service.replicaRole = options.role ?? 'primary';
     await master.listen();
     return master;
@@ -77,13 +81,11 @@ export class Master {
   put(...pairs: readonly (readonly [key: string, value: string | Uint8Array, expiresAt?: number])[]): void {
     this.do({
       kind: 'put',
-      pairs: pairs.map(
-        ([key, value, expiresAt]): Pair => ({
-          key: utf8(key),
-          value: typeof value === 'string' ? utf8(value) : value,
-          ...(expiresAt === undefined ? {} : { expiresAt }),
-        }),
-      ),
+      pairs: pairs.map(([key, value, expiresAt]): Pair => ({
+        key: utf8(key),
+        value: typeof value === 'string' ? utf8(value) : value,
+        ...(expiresAt === undefined ? {} : { expiresAt }),
+      })),
     });
   }
 
