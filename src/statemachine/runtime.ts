@@ -273,7 +273,7 @@ export class Runtime<Query, Answer, View> {
   }
 
   /**
-   * Resolves when everything proposed so far is answered and an on-disk machine has committed it: whoever takes over has nothing to apply then.
+   * Resolves when everything proposed so far is answered and an on-disk machine has committed it, in the log: whoever takes over has nothing to apply then.
    * @throws MachineFailedError, ShardHaltedError, ReplicaStoppedError, the signal's reason
    */
   async drain(signal?: AbortSignal): Promise<void> {
@@ -285,6 +285,7 @@ export class Runtime<Query, Answer, View> {
     }
     if (this.#phase.kind !== 'open') throw this.#ending();
     await raceAbort(this.#commits.now(), signal);
+    await raceAbort(this.#file.durable(), signal);
   }
 
   /** Stops. Proposals still under way are told so (N4); drain first to have them answered. Idempotent. */
