@@ -54,7 +54,7 @@ export const SQLITE: SqlDialect = {
     const code = property(error, 'errcode');
     if (typeof code !== 'number') return 'away';
     // Its only code for a statement that it cannot prepare is the general one.
-    if (error instanceof Error && error.message.startsWith('no such table')) return 'missing';
+    if (String(property(error, 'message')).startsWith('no such table')) return 'missing';
     return SQLITE_FAULTS[code & SQLITE_PRIMARY_CODE] ?? 'away';
   },
 };
