@@ -1,11 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { VirtualClock } from '../base/testing/index.ts';
 import { CommitSchedule } from './commit-schedule.ts';
-import { COMMIT_AFTER_BYTES, COMMIT_AFTER_COMMANDS, COMMIT_AFTER_MS } from './limits.ts';
+import {
+  COMMIT_AFTER_BYTES,
+  COMMIT_AFTER_COMMANDS,
+  COMMIT_AFTER_MS,
+  COMMIT_AFTER_PENDING_BYTES,
+} from './limits.ts';
 
 /** What was applied, and how often it was committed. */
 class Applied {
-  uncommitted = { commands: 0, bytes: 0 };
+  uncommitted = { commands: 0, bytes: 0, pendingBytes: 0 };
   commits = 0;
   failure: Error | undefined;
   readonly failures: unknown[] = [];
@@ -17,7 +22,7 @@ class Applied {
   commit(): Promise<void> {
     if (this.failure) return Promise.reject(this.failure);
     this.commits++;
-    this.uncommitted = { commands: 0, bytes: 0 };
+    this.uncommitted = { commands: 0, bytes: 0, pendingBytes: 0 };
     return Promise.resolve();
   }
 
@@ -25,9 +30,9 @@ class Applied {
     await this.clock.run(this.clock.sleep(ms));
   }
 
-  async apply(commands: number, bytes = 0): Promise<void> {
+  async apply(commands: number, bytes = 0, pendingBytes = 0): Promise<void> {
     const { uncommitted: before } = this;
-    this.uncommitted = { commands: before.commands + commands, bytes: before.bytes + bytes };
+    this.uncommitted = { commands: before.commands + commands, bytes: before.bytes + bytes, pendingBytes };
     await this.schedule.applied();
   }
 }
@@ -41,6 +46,14 @@ describe('an on-disk machine commits', () => {
     await applied.apply(commands - 1, Math.max(0, bytes - 1));
     expect(applied.commits).toBe(0);
     await applied.apply(1, 1);
+    expect(applied.commits).toBe(1);
+  });
+
+  test('at once when it says that the next commit has much to write', async () => {
+    const applied = new Applied();
+    await applied.apply(1, 1, COMMIT_AFTER_PENDING_BYTES - 1);
+    expect(applied.commits).toBe(0);
+    await applied.apply(1, 1, COMMIT_AFTER_PENDING_BYTES);
     expect(applied.commits).toBe(1);
   });
 
