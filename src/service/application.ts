@@ -14,7 +14,7 @@ import type { SessionEnd } from '../journal/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
 import type { Result, StateMachine } from '../statemachine/index.ts';
 import { lookupFailure, notPrimary, proposalFailure, readFailure, ServiceError } from './errors.ts';
-import { MachineReplicas } from './machine-replicas.ts';
+import { MachineReplicas, type ReplicaOptions } from './machine-replicas.ts';
 import type {
   FollowedReplica,
   OpenPrimary,
@@ -40,7 +40,7 @@ export interface ServicePrimary extends OpenPrimary {
   readonly ended: Promise<SessionEnd>;
 }
 
-export interface MachineApplicationOptions<Query, Answer, View> {
+export interface MachineApplicationOptions<Query, Answer, View> extends ReplicaOptions {
   /** In its initial state; the application owns it from here on. */
   readonly machine: StateMachine<Query, Answer | Promise<Answer>, View>;
   readonly serve: Serve<Query, Answer>;
@@ -50,10 +50,11 @@ export interface MachineApplicationOptions<Query, Answer, View> {
 export function machineApplication<Query, Answer, View>({
   machine,
   serve,
+  ...options
 }: MachineApplicationOptions<Query, Answer, View>): ServiceApplication<Query, Answer> {
   return new ServiceApplication({
     serve,
-    replicas: (context) => new MachineReplicas<Query, Answer, View>(machine, context),
+    replicas: (context) => new MachineReplicas<Query, Answer, View>(machine, { ...context, ...options }),
   });
 }
 
@@ -204,6 +205,12 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
     const answer = found instanceof Promise ? await this.#stillHere(found, replica, signal) : found;
     const lagBytes = primaryOf(role) ? 0 : this.#started().context.lag()?.bytes;
     return { answer, appliedIndex, lagBytes };
+  }
+
+  async stateHash(): Promise<string> {
+    const replica = replicaOf(this.#role);
+    if (!replica) throw notPrimary(reasonOf(this.#role));
+    return await replica.stateHash();
   }
 
   /** A1 */

@@ -13,6 +13,8 @@ export interface ReplicaView<Query, Answer> {
   readonly appliedIndex: number;
   /** Answers from what is applied now; an answer that takes time may show later commands too. */
   lookup(query: Query): Answer | Promise<Answer>;
+  /** Index, term and digests of machine and clients: equal on every replica at one index (DESIGN I7). */
+  stateHash(): string | Promise<string>;
 }
 
 /** The state of a standby: applies what the player writes. */

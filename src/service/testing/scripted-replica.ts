@@ -100,6 +100,10 @@ export class ScriptedReplica<Query, Answer>
     return this.#machine.lookup(query);
   }
 
+  stateHash(): string {
+    return `scripted/${this.appliedIndex}`;
+  }
+
   checkpoint(signal?: AbortSignal): Promise<void> {
     this.checkpoints.push(signal ?? new AbortController().signal);
     return Promise.resolve();
