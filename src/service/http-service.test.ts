@@ -63,6 +63,7 @@ async function rig(propose: () => Promise<Result>): Promise<Rig> {
       Promise.resolve({ answer: `${query} ${consistency}`, appliedIndex: 1, lagBytes: 0 }),
     registerSession: () => Promise.resolve(1n),
     unregisterSession: () => Promise.resolve(true),
+    stateHash: () => Promise.resolve('hash'),
     status: () => ({ role: 'serving', appliedIndex: 1 }),
   };
   const serve = httpService<string, string>((http, own) => {
