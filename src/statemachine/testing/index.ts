@@ -12,3 +12,4 @@ export {
   type PromoteOptions,
   type StartReplica,
 } from './replica.ts';
+export { checkCuts, checkHistories } from './whole-history.ts';
