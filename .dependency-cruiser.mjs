@@ -31,10 +31,10 @@ const layerRules = Object.entries(MAY_IMPORT).map(([room, allowed]) => ({
 
 const doorRules = ROOMS.map((room) => ({
   name: `${room}-door`,
-  comment: `Others reach src/${room} through its index.ts (tests also through testing/index.ts; the agent's wire types through heartbeat/index.ts)`,
+  comment: `Others reach src/${room} through its index.ts (tests also through testing/index.ts; the agent's wire types through heartbeat/index.ts; kvstore's client through client/index.ts)`,
   severity: 'error',
   from: { path: '^(src|operator|e2e|bench)/', pathNot: `^src/${room}/` },
-  to: { path: `^src/${room}/`, pathNot: [`^src/${room}/(index|testing/index|heartbeat/index)\\.ts$`] },
+  to: { path: `^src/${room}/`, pathNot: [`^src/${room}/(index|testing/index|heartbeat/index|client/index)\\.ts$`] },
 }));
 
 const only = (pkg, where) => ({

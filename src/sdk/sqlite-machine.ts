@@ -122,6 +122,10 @@ export class SqliteMachine<Command, Outcome, Query, Answer> implements OnDiskSta
     return entries.map((entry) => ({ ...entry, result: this.#apply(entry) }));
   }
 
+  pendingBytes(): number {
+    return this.#state.pendingBytes;
+  }
+
   async commit(mark: DiskMark): Promise<void> {
     await this.#state.room();
     this.#state.commit(mark);

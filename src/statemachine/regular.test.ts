@@ -115,7 +115,9 @@ describe('a regular machine', () => {
       yield* chunks.slice(1);
     };
     const recovering = state.meetSnapshot(await openSnapshot(slowly()), signal, noFilesOf);
-    expect(() => state.lookup(undefined)).toThrow(expect.objectContaining({ code: 'STATE_MACHINE_NOT_OPEN' }));
+    expect(() => state.lookup(undefined)).toThrow(
+      expect.objectContaining({ code: 'STATE_MACHINE_NOT_OPEN' }),
+    );
     resolve();
     await recovering;
     expect(state.lookup(undefined)).toEqual(['a']);

@@ -11,3 +11,4 @@ export {
   type PromoteOptions,
   type StartReplica,
 } from './replica.ts';
+export { checkCuts, checkHistories } from './whole-history.ts';
