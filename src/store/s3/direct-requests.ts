@@ -7,7 +7,7 @@
  * Q3  Credentials come from the SDK's chain at every request, which keeps and renews them.
  * Q4  A store whose clock is far from ours says so by refusing; its Date corrects the time of the next signature.
  */
-import { hash } from 'node:crypto';
+import { hash, type KeyObject } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../base/index.ts';
 import type { ConnectionChoice, SendOptions } from './fresh-connections.ts';
@@ -47,7 +47,7 @@ export class DirectRequests {
   readonly #options: DirectOptions;
   readonly #url: URL;
   #skewMs = 0;
-  #key: { readonly of: string; readonly key: Buffer } | undefined;
+  #key: { readonly of: string; readonly key: KeyObject } | undefined;
 
   constructor(options: DirectOptions) {
     this.#options = options;
@@ -134,7 +134,7 @@ export class DirectRequests {
     return headers;
   }
 
-  #keyOf(secret: string, day: string): Buffer {
+  #keyOf(secret: string, day: string): KeyObject {
     const of = `${day} ${secret}`;
     if (this.#key?.of !== of) this.#key = { of, key: dayKey(secret, day, this.#options.region) };
     return this.#key.key;

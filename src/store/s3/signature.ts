@@ -4,7 +4,7 @@
  * G1  Every header that is given is signed: whoever takes If-None-Match away on the way makes the request invalid, not unconditional.
  * G2  Path and query are given as they are sent, and are signed so: S3 encodes a path once.
  */
-import { createHmac, hash } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 
 export interface SignatureKey {
   readonly accessKeyId: string;
@@ -29,11 +29,12 @@ export function signatureTime(wallMs: number): string {
 }
 
 /** The key of a day and region; good for every request of them. */
-export function dayKey(secretAccessKey: string, day: string, region: string): Buffer {
-  return [region, SERVICE, 'aws4_request'].reduce(
-    (key, part) => hmac(key, part),
+export function dayKey(secretAccessKey: string, day: string, region: string): KeyObject {
+  const key = [region, SERVICE, 'aws4_request'].reduce(
+    (before, part) => hmac(before, part),
     hmac(`AWS4${secretAccessKey}`, day),
   );
+  return createSecretKey(key); // what a key has to be made into otherwise at every use
 }
 
 /** The value of the Authorization header. @param key dayKey of the request's day and this region */
@@ -43,7 +44,7 @@ export function authorization(
     accessKeyId,
     region,
     key,
-  }: { readonly accessKeyId: string; readonly region: string; readonly key: Buffer },
+  }: { readonly accessKeyId: string; readonly region: string; readonly key: KeyObject },
 ): string {
   const { method, path, query, headers } = request;
   const names = Object.keys(headers).sort();
@@ -57,6 +58,6 @@ export function authorization(
   return `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
 }
 
-function hmac(key: string | Buffer, text: string): Buffer {
+function hmac(key: string | Buffer | KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
