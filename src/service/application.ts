@@ -158,10 +158,11 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
     await replica.checkpoint(signal);
   }
 
-  /** Turns new proposals away and resolves when those under way are answered; reads go on. @throws the signal's reason */
+  /** Turns new proposals away and resolves when those under way are answered and the state is ready to be taken over; reads go on. @throws the signal's reason, what the state's drain throws */
   async drain(signal?: AbortSignal): Promise<void> {
     if (this.#role.kind === 'serving') this.#role = { ...this.#role, kind: 'draining' };
     await raceAbort(Promise.allSettled(this.#proposals), signal);
+    if (this.#role.kind === 'draining') await this.#role.replica.drain(signal);
   }
 
   /** Stops whatever is under way. Idempotent. */

@@ -68,6 +68,7 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
       registerSession: () => runtime.registerSession(),
       unregisterSession: (clientId) => runtime.unregisterSession(clientId),
       checkpoint: (signal) => runtime.checkpoint(signal),
+      drain: (signal) => runtime.drain(signal),
       halted: runtime.halted,
       close: () => runtime.close(),
     };

@@ -31,6 +31,8 @@ export interface PrimaryReplica<Query, Answer> extends ReplicaView<Query, Answer
   registerSession(): Promise<bigint>;
   unregisterSession(clientId: bigint): Promise<void>;
   checkpoint(signal?: AbortSignal): Promise<void>;
+  /** Resolves when whoever takes over will have nothing to apply: what was proposed is answered, and an on-disk machine has committed it. */
+  drain(signal?: AbortSignal): Promise<void>;
   /** Settles when the runtime has stopped for good; never rejects. */
   readonly halted: Promise<HoldfastError>;
   close(): Promise<void>;
