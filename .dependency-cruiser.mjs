@@ -47,7 +47,27 @@ const only = (pkg, where) => ({
 export default {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-unresolved',
+      comment: 'holdfast/sdk is this package itself once it is built',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^holdfast/sdk$' },
+    },
+    {
+      name: 'examples-use-the-sdk',
+      comment: 'what an example needs, a user can have',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { pathNot: '^holdfast/sdk$', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'nobody-imports-the-sdk',
+      comment: 'it is the door for users; rooms import the rooms behind it',
+      severity: 'error',
+      from: { path: '^(src|operator|bench)/', pathNot: ['^src/sdk/', TESTS] },
+      to: { path: '^src/sdk/' },
+    },
     {
       name: 'nobody-imports-e2e-or-bench',
       severity: 'error',

@@ -27,6 +27,9 @@ const BENCHES: Readonly<Record<string, string>> = {
   'recoverylog-hints':
     'bytes of a log that exact hints leave to be pruned, beside those of the rule of Gazette, on the same histories',
   'recoverylog-record': "recording a directory: large, small and churning files, over Gazette's Recorder",
+  kv: 'puts and linearizable gets of the key-value service, over a single etcd on the same disk',
+  state:
+    'a million keys: restored from snapshot and tail, beside an etcd that starts; puts while a snapshot is written',
   failover: 'the write gap that clients see, fault by fault',
 };
 

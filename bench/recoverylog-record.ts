@@ -17,6 +17,7 @@ import { Player, type RecordedFs } from '../src/recoverylog/index.ts';
 import { openStore } from '../src/store/index.ts';
 import { gazetteBench, runGazetteBench } from './support/gazette-peer.ts';
 import { PORTS, timed } from './support/journal.ts';
+import { profiled } from './support/profile.ts';
 import { benchArguments, conclude, watchMemory } from './support/report.ts';
 import { middleRatio, rounded, summarize, turns, type Reach } from './support/stats.ts';
 
@@ -106,10 +107,12 @@ async function record(workload: Workload, where: string): Promise<Took> {
     await Promise.race([first.run(), first.tailing]);
     const { fs, session } = await first.handoff({ author: AUTHOR, term: 1 });
     const before = process.cpuUsage();
-    const wallMs = await timed(async () => {
-      await workload(fs);
-      await fs.barrier();
-    });
+    const wallMs = await profiled(() =>
+      timed(async () => {
+        await workload(fs);
+        await fs.barrier();
+      }),
+    );
     const { user, system } = process.cpuUsage(before);
     await session.close();
     const second = player('copy');

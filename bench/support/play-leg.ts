@@ -15,6 +15,7 @@ import { slotKey } from '../../src/journal/index.ts';
 import { Player } from '../../src/recoverylog/index.ts';
 import { openStore } from '../../src/store/index.ts';
 import { bytesRead, PORTS } from './journal.ts';
+import { profiled } from './profile.ts';
 import { watchMemory, type PeakMemory } from './report.ts';
 
 /** The journal that benches play. */
@@ -92,10 +93,13 @@ async function play({ url, name, generation, directory }: PlayTask): Promise<Pla
       dir: directory,
       ...PORTS,
     });
-    const running = player.run();
-    await Promise.race([player.tailing, running]);
-    const writtenMs = performance.now() - startMs;
-    await player.finish();
+    const writtenMs = await profiled(async () => {
+      const running = player.run();
+      await Promise.race([player.tailing, running]);
+      const writtenAt = performance.now();
+      await player.finish();
+      return writtenAt - startMs;
+    });
     return {
       tookMs: performance.now() - startMs,
       writtenMs,

@@ -60,6 +60,8 @@ describe('a reach', () => {
   test.each([
     [{ atLeast: 0.9 }, 0.9, true],
     [{ atLeast: 0.9 }, 0.899, false],
+    [{ above: 1 }, 1, false],
+    [{ above: 1 }, 1.001, true],
     [{ atMost: 1.5 }, 1.5, true],
     [{ atMost: 1.5 }, 1.501, false],
     [{ below: 1 }, 1, false],

@@ -61,17 +61,23 @@ export interface Reach {
   /** What is measured, as a reader of the report knows it. */
   readonly figure: string;
   readonly measured: number;
-  readonly bound: { readonly atLeast: number } | { readonly atMost: number } | { readonly below: number };
+  readonly bound:
+    | { readonly atLeast: number }
+    | { readonly above: number }
+    | { readonly atMost: number }
+    | { readonly below: number };
 }
 
 /** Whether the figure comes to what it has to; one that is not a number never does. */
 export function reached({ measured, bound }: Reach): boolean {
   if ('atLeast' in bound) return measured >= bound.atLeast;
+  if ('above' in bound) return measured > bound.above;
   return 'atMost' in bound ? measured <= bound.atMost : measured < bound.below;
 }
 
-/** `at least 0.9`, `at most 1.15`, `below 1`. */
+/** `at least 0.9`, `above 1`, `at most 1.15`, `below 1`. */
 export function boundInWords({ bound }: Reach): string {
   if ('atLeast' in bound) return `at least ${bound.atLeast}`;
+  if ('above' in bound) return `above ${bound.above}`;
   return 'atMost' in bound ? `at most ${bound.atMost}` : `below ${bound.below}`;
 }

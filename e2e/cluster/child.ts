@@ -21,6 +21,8 @@ export interface ChildOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly logFile: string;
   readonly cwd?: string;
+  /** As whom it runs; by default as the harness does. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 /** A started program. `exited` resolves once and never rejects. */
@@ -56,6 +58,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       stdio: ['ignore', log, log],
       env: options.env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...options.user,
     });
   } finally {
     closeSync(log);

@@ -2,7 +2,7 @@
  * What an image reference means on a process node: programs of this machine in place of a file system.
  *
  * 1. A command that the pod names replaces the entrypoint, as in any runtime; its first word may be one of the image's own programs (`bins`),
- *    otherwise it is looked up on the image's PATH.
+ *    otherwise it is looked up on the image's PATH. Its other words may be files of the image (`files`).
  */
 import { dirname } from 'node:path';
 
@@ -14,6 +14,8 @@ export interface ProcessImage {
   readonly cmd?: readonly string[];
   /** Programs that a command may call by name. */
   readonly bins?: Readonly<Record<string, readonly string[]>>;
+  /** Files of the image that a command may name, and where they are on this machine. */
+  readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -33,9 +35,9 @@ export function commandLine(
   return [...resolveBin(image, command), ...(args ?? [])];
 }
 
-/** A command with its first word replaced when that is a program of the image. */
+/** A command with its first word replaced when that is a program of the image, and others when they are files of it. */
 export function resolveBin(image: ProcessImage, command: readonly string[]): string[] {
   const [first, ...rest] = command;
   if (first === undefined) return [];
-  return [...(image.bins?.[first] ?? [first]), ...rest];
+  return [...(image.bins?.[first] ?? [first]), ...rest.map((word) => image.files?.[word] ?? word)];
 }

@@ -8,6 +8,7 @@ export { type ImageMap, type ProcessImage } from './images.ts';
 export { type Condition, type ContainerStatus, type KubeObject, type Lease, type Pod } from './kube-types.ts';
 export { Lifeline } from './lifeline.ts';
 export { freePort, isFree } from './ports.ts';
+export { startPostgres, type PostgresServer } from './postgres-server.ts';
 export { startCluster, type ClusterOptions } from './process-cluster.ts';
 export { resetSocket } from './reset-socket.ts';
 export { startS3Server, type S3Server, type S3ServerOptions } from './s3-server.ts';

@@ -39,6 +39,8 @@ export interface S3Server {
   /** `http://127.0.0.1:<port>`. */
   readonly endpoint: string;
   readonly port: number;
+  /** Of the process as it runs now. */
+  pid(): number;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly bucket: string;
@@ -178,6 +180,7 @@ function handle(parts: Parts): S3Server {
   return {
     endpoint,
     port,
+    pid: () => running().pid,
     accessKeyId,
     secretAccessKey,
     bucket,

@@ -18,7 +18,11 @@ export const IMAGE: { readonly repository: string; readonly tag: string } = {
   tag: 'e2e',
 };
 
+/** Services of one's own among the examples: the name of the folder to the program in it, as its Dockerfile copies it to /app. */
+const SERVICES = { counter: 'counter.ts', sqlite: 'sql.ts' } as const;
+
 export interface BuiltImage {
+  /** Ours, and what the Dockerfiles of the examples make of it. */
   readonly images: ImageMap;
   /** Removes the directory. */
   remove(): Promise<void>;
@@ -34,6 +38,8 @@ export async function buildImage(env: Readonly<Record<string, string>> = {}): Pr
     await cp(join(ROOT, GENERATED), join(directory, 'dist', GENERATED), { recursive: true });
     await copyFile(join(ROOT, 'package.json'), join(directory, 'package.json'));
     await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
+    for (const [folder, file] of Object.entries(SERVICES))
+      await copyFile(join(ROOT, 'examples', folder, file), join(directory, file));
   } catch (error) {
     await remove();
     throw error;
@@ -44,7 +50,16 @@ export async function buildImage(env: Readonly<Record<string, string>> = {}): Pr
     bins: { holdfast: program },
     env: { NODE_ENV: 'production', ...env },
   };
-  return { images: { [`${IMAGE.repository}:${IMAGE.tag}`]: image }, remove };
+  const own = Object.values(SERVICES).map((file) => {
+    const [name] = file.split('.');
+    const files = { [`/app/${file}`]: join(directory, file) };
+    return [
+      `registry.example/${name}:1`,
+      { ...image, entrypoint: [process.execPath, join(directory, file)], files },
+    ];
+  });
+  const images: ImageMap = Object.fromEntries([[`${IMAGE.repository}:${IMAGE.tag}`, image], ...own]);
+  return { images, remove };
 }
 
 function compile(directory: string): Promise<void> {

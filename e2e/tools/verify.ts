@@ -7,13 +7,14 @@
  *
  *   verify.ts               everything that `npm test` promises
  *   verify.ts --only=check  one or more steps by name, separated by commas
- *   verify.ts --full        also the long runs: more seeds, mutants, Ceph as a second store
+ *   verify.ts --full        also the long runs: more seeds, mutants, Ceph as a second store, PostgreSQL
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureCeph } from './ceph.ts';
+import { ensurePostgres } from './postgres.ts';
 import { ensureServers } from './servers.ts';
 
 interface StepResult {
@@ -143,6 +144,14 @@ const steps: readonly Step[] = [
     group: 'full',
     run: async () => {
       await ensureCeph();
+      return { passed: 1, failed: 0 };
+    },
+  },
+  {
+    name: 'PostgreSQL',
+    group: 'full',
+    run: async () => {
+      await ensurePostgres();
       return { passed: 1, failed: 0 };
     },
   },

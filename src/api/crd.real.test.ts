@@ -72,6 +72,16 @@ describe('a real API server', () => {
     });
   });
 
+  test('takes the program of a service of one’s own, and refuses an empty one', async () => {
+    const application = { name: 'counter', command: ['node', 'counter.ts'], args: ['--fast'] };
+    const template = { image: 'registry/counter:1' };
+    const shard = await create('Shard', { storeRef: { name: 's' }, application, template });
+    expect(shard.spec).toMatchObject({ application, template });
+    await expect(
+      create('Shard', { storeRef: { name: 's' }, application: { name: 'counter', command: [] } }),
+    ).rejects.toThrow(/command/);
+  });
+
   test('keeps the parts of a pod that are handed on as they are', async () => {
     const tolerations = [{ key: 'x', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 5 }];
     const env = [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }];

@@ -155,7 +155,10 @@ export const shardSpec = z
     logRef: reference.optional(),
     standbys: z.number().int().min(0).max(8).default(1),
     application: z.object({
+      /** Of an application of Holdfast's image; with `command`, any name for a service of one's own. */
       name: z.string().min(1).max(63),
+      /** Program of a service of one's own, as in a container, in `template.image`. */
+      command: z.array(z.string().min(1).max(1024)).min(1).max(64).optional(),
       args: z.array(z.string().max(1024)).max(64).optional(),
     }),
     template: template.prefault({}),

@@ -1,13 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fromHex, utf8 } from './bytes.ts';
-import { crc32c, sha1Hex } from './checksum.ts';
-import { xxh64 } from './xxh64.ts';
+import { crc32c, sha1Hex, xxh64, xxh64Low32 } from './checksum.ts';
 
-const hex = (data: Uint8Array): string => {
-  const { high, low } = xxh64(data);
-  return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0');
-};
+const hex = (data: Uint8Array): string => xxh64(data).toString(16).padStart(16, '0');
 
 /** The definition, bit by bit: slow and obviously right. */
 function crc32cByDefinition(data: Uint8Array): number {
@@ -78,6 +74,19 @@ describe('xxh64', () => {
 
   test('matches the vector for 11 zero bytes, which keeps padding from looking like a record', () => {
     expect(hex(new Uint8Array(11))).toBe('6992ce3f48c82aaa');
+  });
+
+  test('its low word is what a record carries, unsigned, of bytes that lie anywhere in their memory', () => {
+    const memory = utf8('...0123456789abcdef0123456789abcdef!...');
+    expect(xxh64Low32(memory.subarray(3, 36))).toBe(0xac4e677e);
+    expect(xxh64Low32(new Uint8Array(0))).toBe(0x51d8e999);
+  });
+
+  test('does not depend on what was hashed before, however long it was', () => {
+    const long = new Uint8Array(3_000_000).fill(7);
+    const digest = hex(long);
+    expect(hex(utf8('abc'))).toBe('44bc2cf5ad770999');
+    expect(hex(long)).toBe(digest);
   });
 });
 

@@ -1,13 +1,17 @@
 /**
  * Checksums: CRC-32C (journal slots, recovery-log chain), SHA-1 (fragment names), SHA-256 and XXH64 (stateio records).
  *
+ * XXH64 is a package's WebAssembly; the instance is made when this module is loaded, so that hashing is synchronous.
+ *
  * Own table code for CRC-32C, free of native code: sixteen bytes a step, read as four words through a DataView, which needs no alignment and costs
  * more than it saves on short inputs; those go eight bytes a step, byte by byte.
  * 4 MiB: 2.4 ms; 64 bytes: 80 ns (docs/decisions/0028 for what else was tried).
  */
 import { createHash } from 'node:crypto';
+import xxhash from 'xxhash-wasm';
 import { viewOf } from './bytes.ts';
-import { xxh64 } from './xxh64.ts';
+
+const xxhasher = await xxhash();
 
 const CASTAGNOLI = 0x82f63b78;
 /** Bytes of the longest step. */
@@ -115,7 +119,12 @@ export function sha256Hex(data: Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** Low 32 bits of XXH64 with seed 0, the checksum of a logio record (seeds.md F1.1). */
+/** XXH64 with seed 0. Vectors: seeds.md §1.2. */
+export function xxh64(data: Uint8Array): bigint {
+  return BigInt.asUintN(64, xxhasher.h64Raw(data));
+}
+
+/** Low 32 bits of XXH64 with seed 0, the checksum of a logio record (seeds.md F1.1). 40 bytes: 0.2 µs; 32 KiB: 5 µs (docs/decisions/0042). */
 export function xxh64Low32(data: Uint8Array): number {
-  return xxh64(data).low;
+  return Number(BigInt.asUintN(32, xxhasher.h64Raw(data)));
 }

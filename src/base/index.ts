@@ -54,4 +54,3 @@ export { systemRandom, type Random } from './random.ts';
 export { Sha1, sha1HexOf } from './sha1.ts';
 export { areShared, digestThreadIsUp, ThreadSha1 } from './sha1-thread.ts';
 export { stopSignal } from './stop-signal.ts';
-export { xxh64 } from './xxh64.ts';

@@ -102,5 +102,6 @@ class ReplicatedKv implements KvService {
 function rethrow(thrown: unknown): never {
   if (!(thrown instanceof ServiceError)) throw thrown;
   const { code, message } = thrown;
+  if (code === 'SESSION_UNKNOWN' || code === 'SERIES_ANSWERED') throw thrown; // nobody has sessions here
   throw new KvError(code === 'INVALID_COMMAND' ? 'TOO_LARGE' : code, message, { cause: thrown });
 }

@@ -3,12 +3,13 @@
  *
  * A1  A change is decided on what was just read, and is written only if the object has not changed since; otherwise it is read and decided again.
  * A2  An answer that was lost is looked for: if what is stored is what we sent, it was committed.
- *     While an answer is missing and something else is stored, the decision is told so: what we sent may lie beneath it.
+ *     While an answer is missing and something else is stored, the decision is told so: what we sent may lie beneath it. Nor does a later
+ *     refusal say then that nothing was written: it is told as unknown.
  * A3  Bounded: at most MAX_ATTEMPTS decisions; all annotations together stay within the server's limit.
  */
 import { backoffMs, type BackoffPolicy, type Clock, type Random } from '../base/index.ts';
 import { isKubeError, type KubeClient, type Resource } from '../kube/index.ts';
-import { ForbiddenError, TooLargeError, UnavailableError } from './errors.ts';
+import { ForbiddenError, RefusedError, TooLargeError, UnavailableError } from './errors.ts';
 
 /** Server's limit on keys and values of all annotations of an object, bytes (F5.11). */
 export const MAX_ANNOTATION_BYTES: number = 256 * 1024;
@@ -31,6 +32,11 @@ const RETRY: BackoffPolicy = { firstMs: 20, factor: 2, capMs: 1000, jitter: 1 };
 /** Other writers of the object (status, kubectl) are few; ten meetings with them in a row are no accident. */
 const MAX_ATTEMPTS = 10;
 
+/** Whether an answer is missing, and why (A2). */
+interface OpenQuestion {
+  unsure?: unknown;
+}
+
 export class AnnotatedObject {
   readonly #address: ObjectAddress;
   readonly #retry: RetryParts;
@@ -52,20 +58,34 @@ export class AnnotatedObject {
    * @param decide gets the present annotations, and whether an earlier decision may have been committed (`unsure` holds why nobody knows);
    *   may run again, and ends the change by throwing
    * @returns all annotations as this change left them
-   * @throws what `decide` throws, TooLargeError, UnavailableError, ForbiddenError
+   * @throws what `decide` throws, TooLargeError, RefusedError, UnavailableError, ForbiddenError
    */
   async change(
     decide: (current: Annotations, unsure?: unknown) => Annotations,
     signal?: AbortSignal,
   ): Promise<Annotations> {
+    const open: OpenQuestion = {};
+    try {
+      return await this.#attempts(decide, open, signal);
+    } catch (error) {
+      const refused =
+        error instanceof ForbiddenError || error instanceof RefusedError || error instanceof TooLargeError;
+      throw refused && open.unsure !== undefined ? new UnavailableError(this.#where, open.unsure) : error; // A2
+    }
+  }
+
+  async #attempts(
+    decide: (current: Annotations, unsure?: unknown) => Annotations,
+    open: OpenQuestion,
+    signal: AbortSignal | undefined,
+  ): Promise<Annotations> {
     const { kube, resource, namespace, name } = this.#address;
     let sent: Annotations | undefined;
-    let unsure: unknown;
     for (let attempt = 1; ; attempt++) {
       const { annotations, resourceVersion } = await this.#get(signal);
       if (sent && Object.entries(sent).every(([key, value]) => annotations[key] === value))
         return annotations; // A2
-      sent = decide(annotations, unsure);
+      sent = decide(annotations, open.unsure);
       const next = { ...annotations, ...sent };
       this.#checkSize(next);
       const patch = { metadata: { resourceVersion, annotations: sent } };
@@ -73,9 +93,15 @@ export class AnnotatedObject {
         await kube.mergePatch(resource, { namespace, name }, patch, { signal });
         return next;
       } catch (error) {
-        const again = isKubeError(error, 'KUBE_CONFLICT', 'KUBE_UNREACHABLE', 'KUBE_SERVER_ERROR');
+        const again = isKubeError(
+          error,
+          'KUBE_CONFLICT',
+          'KUBE_TOO_MANY_REQUESTS',
+          'KUBE_UNREACHABLE',
+          'KUBE_SERVER_ERROR',
+        );
         if (!again || attempt === MAX_ATTEMPTS) throw this.#told(error);
-        if (!isKubeError(error, 'KUBE_CONFLICT')) unsure = error;
+        if (!isKubeError(error, 'KUBE_CONFLICT', 'KUBE_TOO_MANY_REQUESTS')) open.unsure = error;
       }
       await this.#retry.clock.sleep(backoffMs(RETRY, attempt - 1, this.#retry.random), signal);
     }
@@ -85,6 +111,7 @@ export class AnnotatedObject {
     signal: AbortSignal | undefined,
   ): Promise<{ annotations: Annotations; resourceVersion: string }> {
     const { kube, resource, namespace, name } = this.#address;
+    signal?.throwIfAborted();
     try {
       const { metadata } = await kube.get(resource, { namespace, name }, { signal });
       return { annotations: metadata.annotations ?? {}, resourceVersion: metadata.resourceVersion };
@@ -105,8 +132,7 @@ export class AnnotatedObject {
     if (isKubeError(error, 'KUBE_FORBIDDEN', 'KUBE_UNAUTHORIZED'))
       return new ForbiddenError(this.#where, error);
     if (isKubeError(error, 'KUBE_TOO_LARGE')) return new TooLargeError(this.#where, 0, MAX_ANNOTATION_BYTES);
-    if (isKubeError(error) && !isKubeError(error, 'KUBE_INVALID'))
-      return new UnavailableError(this.#where, error);
-    return error;
+    if (isKubeError(error, 'KUBE_INVALID')) return new RefusedError(this.#where, error); // 422, which no 409 ever is
+    return isKubeError(error) ? new UnavailableError(this.#where, error) : error;
   }
 }

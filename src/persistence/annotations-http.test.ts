@@ -45,7 +45,17 @@ afterEach(async () => {
 });
 
 test.each(CONFORMANCE.map((each) => [each.name, each] as const))('%s', async (_, each) => {
-  await each.run(store);
+  // In real time: 25 writers at once on a busy machine are no reason for a deadline.
+  const patient = server.client(systemClock);
+  try {
+    const parts = { kube: patient, clock: systemClock, random: systemRandom };
+    const address = { resource: RESOURCES.secret, namespace: 'n', name: 'o' };
+    await each.run(
+      annotationStore({ ...parts, ...address, keyPrefix: 'holdfast.dev/state-', writer: 'test' }),
+    );
+  } finally {
+    await patient.close();
+  }
 });
 
 describe('a write on a bad network', () => {
@@ -80,11 +90,52 @@ describe('a write on a bad network', () => {
     [403, 'Forbidden', 'STATE_FORBIDDEN'],
     [404, 'NotFound', 'STATE_UNAVAILABLE'],
     [413, 'RequestEntityTooLarge', 'STATE_TOO_LARGE'],
+    [422, 'Invalid', 'STATE_REFUSED'],
   ])('%i is not tried again: %s', async (status, reason, code) => {
     object.faults.push({ kind: 'instead', answer: refusal(status, reason) });
     await expect(store.compareAndSet('id', undefined, utf8('a'))).rejects.toMatchObject({ code });
     expect(server.seen.filter(({ method }) => method === 'PATCH').length).toBe(1);
     expect(object.committed).toBe(0);
+  });
+
+  test('whose answer was lost, and that is refused ever after, is told as unknown, never as not done', async () => {
+    object.faults.push(LOST_ANSWER);
+    const other = 'holdfast.dev/someone-else';
+    const mine = store.compareAndSet('id', undefined, utf8('a'));
+    while (object.committed < 1) await systemClock.sleep(0);
+    object.annotations = { [other]: '' }; // what we wrote is gone from sight, and rights with it
+    object.faults.push({ kind: 'instead', answer: refusal(403, 'Forbidden') });
+    await expect(mine).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', retryable: true });
+  });
+
+  test('that is based on a stale read loses nothing: the server compares, and it is read and decided again', async () => {
+    await store.compareAndSet('id', undefined, utf8('old'));
+    const stale = { ...object.annotations };
+    await store.compareAndSet('id', 1, utf8('new'));
+    object.stale.push(stale);
+    const seen: string[] = [];
+    await updateState(
+      store,
+      'id',
+      (current) => {
+        seen.push(fromUtf8(current!));
+        return utf8(`${fromUtf8(current!)}er`);
+      },
+      retry,
+    );
+    expect(seen).toEqual(['old', 'new']);
+    expect(await store.read('id')).toEqual({ value: utf8('newer'), revision: 3 });
+  });
+
+  test('whose answer was lost, and after which a stale read does not show it, is done once', async () => {
+    await store.compareAndSet('id', undefined, utf8('old'));
+    object.faults.push(LOST_ANSWER);
+    const mine = store.compareAndSet('id', 1, utf8('new'));
+    while (object.faults.length > 0) await systemClock.sleep(0);
+    object.stale.push(object.before);
+    expect(await mine).toBe(2);
+    expect(object.committed).toBe(2);
+    expect(await store.read('id')).toEqual({ value: utf8('new'), revision: 2 });
   });
 
   test('an abort while the answer is out ends it with its own reason, and nothing is sent after it', async () => {

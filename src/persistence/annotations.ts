@@ -5,7 +5,7 @@ import { HoldfastError, type Random } from '../base/index.ts';
 import { AnnotatedObject, type ObjectAddress, type RetryParts } from './annotated-object.ts';
 import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
 import { ConflictError, CorruptError, UnavailableError } from './errors.ts';
-import type { RevisionStore } from './types.ts';
+import type { RevisionStore, StoredState } from './types.ts';
 
 export interface AnnotationStoreOptions extends ObjectAddress, RetryParts {
   /** Before the encoded id in the annotation's key, for example "holdfast.dev/state-". */
@@ -21,14 +21,8 @@ export function annotationStore(options: AnnotationStoreOptions): RevisionStore 
   const object = new AnnotatedObject(options, options);
   const { keyPrefix } = options;
   return {
-    read: async (id, signal) => {
-      const encoded = (await object.read(signal))[keyOf(keyPrefix, id)];
-      if (encoded === undefined) return undefined;
-      const { body, revision } = decodeEnvelope(id, encoded);
-      if (body.kind !== 'plain')
-        throw new CorruptError(id, `a value of form ${body.kind} is none of this store`);
-      return { value: body.value, revision };
-    },
+    init: async (signal) => void (await object.read(signal)),
+    read: async (id, signal) => decoded(id, (await object.read(signal))[keyOf(keyPrefix, id)]),
     compareAndSet: async (id, revision, value, signal) => {
       const key = keyOf(keyPrefix, id);
       const next = (revision ?? 0) + 1;
@@ -40,12 +34,12 @@ export function annotationStore(options: AnnotationStoreOptions): RevisionStore 
         body: { kind: 'plain', value },
       });
       await object.change((current, unsure) => {
-        const stored = current[key];
-        const found = stored === undefined ? undefined : decodeEnvelope(id, stored).revision;
+        const stored = decoded(id, current[key]);
+        const found = stored?.revision;
         // Another writer's `next` proves that ours was not committed; anything else may lie above it.
         if (found !== revision && found !== next && unsure !== undefined)
           throw new UnavailableError(`The outcome for ${id}`, unsure);
-        if (found !== revision) throw new ConflictError(id, revision, found);
+        if (found !== revision) throw new ConflictError(id, revision, stored);
         return { [key]: encoded };
       }, signal);
       return next;
@@ -60,6 +54,14 @@ export function annotationStore(options: AnnotationStoreOptions): RevisionStore 
         .sort();
     },
   };
+}
+
+/** @throws CorruptError */
+function decoded(id: string, encoded: string | undefined): StoredState | undefined {
+  if (encoded === undefined) return undefined;
+  const { body, revision } = decodeEnvelope(id, encoded);
+  if (body.kind === 'plain') return { value: body.value, revision };
+  throw new CorruptError(id, `a value of form ${body.kind} is none of this store`);
 }
 
 /** Unique to one attempt to write. */

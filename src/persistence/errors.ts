@@ -3,6 +3,7 @@
  * never "nothing stored" (DESIGN I12).
  */
 import { HoldfastError, type ErrorFields } from '../base/index.ts';
+import type { StoredState } from './types.ts';
 
 /** Base of this room's errors. `retryable`: the same call may succeed later without anything being changed. */
 export class PersistenceError extends HoldfastError {
@@ -20,13 +21,18 @@ export class PersistenceError extends HoldfastError {
 
 /** Another writer was faster; nothing was written. Read again and decide again. */
 export class ConflictError extends PersistenceError {
-  constructor(id: string, expected: number | undefined, found: number | undefined) {
+  /** What stood in the way; undefined when nothing is stored. */
+  readonly current: StoredState | undefined;
+
+  constructor(id: string, expected: number | undefined, current: StoredState | undefined) {
+    const found = current?.revision;
     const told = (revision: number | undefined): string =>
       revision === undefined ? 'nothing' : `revision ${revision}`;
     super('STATE_CONFLICT', `${id} holds ${told(found)}, and was expected to hold ${told(expected)}.`, {
       retryable: false,
       fields: { id, expected, found },
     });
+    this.current = current;
   }
 }
 
@@ -48,6 +54,22 @@ export class ForbiddenError extends PersistenceError {
       fields: { where },
       cause,
     });
+  }
+}
+
+/** It was understood and is not wanted: a schema, a policy, a rule of the place it would be kept in. Nothing was written. */
+export class RefusedError extends PersistenceError {
+  constructor(where: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(
+      'STATE_REFUSED',
+      `${where} may not be changed like this: ${why}. Mend that first; trying again does not help.`,
+      {
+        retryable: false,
+        fields: { where },
+        cause,
+      },
+    );
   }
 }
 

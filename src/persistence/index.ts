@@ -1,5 +1,6 @@
 /**
- * persistence: small state that outlives a process, compared and committed: in memory, in the annotations of a Kubernetes object.
+ * persistence: small state that outlives a process, compared and committed: in memory, in a table of an SQL database, in the annotations of a
+ * Kubernetes object.
  */
 export { MAX_ANNOTATION_BYTES } from './annotated-object.ts';
 export { annotationStore, type AnnotationStoreOptions } from './annotations.ts';
@@ -9,6 +10,7 @@ export {
   ForbiddenError,
   HintsStaleTermError,
   PersistenceError,
+  RefusedError,
   TooLargeError,
   UnavailableError,
   UsageError,
@@ -32,5 +34,17 @@ export {
 export { memoryStore } from './memory.ts';
 export { logStatePersistence, updateState, type UpdateOptions } from './persistence.ts';
 export { resolveSlots, type HintsObjects } from './resolve-hints.ts';
+export { MYSQL, POSTGRES, SQLITE, type SqlDialect, type SqlFault } from './sql-dialect.ts';
+export {
+  openSqlite,
+  postgresDriver,
+  sqliteDriver,
+  type PgQueryable,
+  type SqlDriver,
+  type SqliteFile,
+  type SqlRow,
+  type SqlValue,
+} from './sql-driver.ts';
+export { MAX_SQL_VALUE_BYTES, sqlStore, type SqlStoreOptions } from './sql-store.ts';
 export type { HintsForm, HintsSlots } from './stored-hints.ts';
 export type { LogStatePersistence, ReadOps, RevisionStore, StoredState, WriteOps } from './types.ts';

@@ -7,18 +7,25 @@ import type { RevisionStore, StoredState } from './types.ts';
 /** A store that ends with the process. */
 export function memoryStore(): RevisionStore {
   const states = new Map<string, StoredState>();
+  const copyOf = (id: string): StoredState | undefined => {
+    const stored = states.get(id);
+    return stored && { ...stored, value: stored.value.slice() };
+  };
+  const work = async <T>(signal: AbortSignal | undefined, result: () => T): Promise<T> => {
+    signal?.throwIfAborted();
+    return await Promise.resolve(result());
+  };
   return {
-    read: (id) => {
-      const stored = states.get(id);
-      return Promise.resolve(stored && { ...stored, value: stored.value.slice() });
-    },
-    compareAndSet: (id, revision, value) => {
-      const found = states.get(id)?.revision;
-      if (found !== revision) return Promise.reject(new ConflictError(id, revision, found));
-      const next = (found ?? 0) + 1;
-      states.set(id, { value: value.slice(), revision: next });
-      return Promise.resolve(next);
-    },
-    list: () => Promise.resolve([...states.keys()].sort()),
+    init: (signal) => work(signal, () => undefined),
+    read: (id, signal) => work(signal, () => copyOf(id)),
+    compareAndSet: (id, revision, value, signal) =>
+      work(signal, () => {
+        const current = copyOf(id);
+        if (current?.revision !== revision) throw new ConflictError(id, revision, current);
+        const next = (revision ?? 0) + 1;
+        states.set(id, { value: value.slice(), revision: next });
+        return next;
+      }),
+    list: (signal) => work(signal, () => [...states.keys()].sort()),
   };
 }

@@ -1,11 +1,12 @@
 /**
- * The conformance suite on the annotations of RecoveryLogs at a real API server.
+ * The conformance suite on the annotations of RecoveryLogs at a real API server, and its bad days on a wire that loses answers.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startCluster, type Cluster } from '../../e2e/cluster/index.ts';
+import { startTcpProxy, type TcpProxy } from '../../e2e/harness/tcp-proxy.ts';
 import { ANNOTATIONS, GROUP_VERSION, KINDS } from '../api/index.ts';
 import { equalBytes, fromUtf8, systemClock, systemRandom, utf8 } from '../base/index.ts';
 import { connectKube, type KubeClient } from '../kube/index.ts';
@@ -36,6 +37,26 @@ afterAll(async () => {
   await kube?.close();
   await cluster?.stop();
 });
+
+interface KubeConfig {
+  readonly clusters: readonly { readonly cluster: { server: string } }[];
+  readonly users: readonly { user: unknown }[];
+}
+
+/** Another client, of the same configuration with a change. */
+async function connectedWith(change: (config: KubeConfig) => void): Promise<KubeClient> {
+  const args = ['config', 'view', '--raw', '--minify', '-o', 'json'];
+  const config = JSON.parse((await cluster.kubectl(args)).stdout) as KubeConfig;
+  change(config);
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-kubeconfig-'));
+  try {
+    const file = join(directory, 'kubeconfig');
+    await writeFile(file, JSON.stringify(config));
+    return connectKube({ ...parts, fieldManager: 'test', kubeconfig: file });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
 
 async function recoveryLog(): Promise<string> {
   const name = `log-${logs++}`;
@@ -130,13 +151,9 @@ test('a service account without rights is told as that, never as an empty log', 
   const name = await recoveryLog();
   await cluster.kubectl(['create', 'serviceaccount', 'nobody']);
   const token = (await cluster.kubectl(['create', 'token', 'nobody'])).stdout.trim();
-  const config = JSON.parse(
-    (await cluster.kubectl(['config', 'view', '--raw', '--minify', '-o', 'json'])).stdout,
-  ) as { users: { user: unknown }[] };
-  for (const user of config.users) user.user = { token };
-  const file = join(await mkdtemp(join(tmpdir(), 'holdfast-nobody-')), 'kubeconfig');
-  await writeFile(file, JSON.stringify(config));
-  const nobody = connectKube({ ...parts, fieldManager: 'test', kubeconfig: file });
+  const nobody = await connectedWith((config) => {
+    for (const user of config.users) user.user = { token };
+  });
   try {
     const options = { kube: nobody, resource: KINDS.recoveryLog, namespace, name, ...parts };
     const store = annotationStore({ ...options, keyPrefix: 'holdfast.dev/state-', writer: 'test' });
@@ -144,7 +161,6 @@ test('a service account without rights is told as that, never as an empty log', 
     await expect(store.list()).rejects.toMatchObject({ code: 'STATE_FORBIDDEN' });
   } finally {
     await nobody.close();
-    await rm(dirname(file), { recursive: true });
   }
 });
 
@@ -156,3 +172,133 @@ test('writers of many ids of one object all get through', async () => {
   await Promise.all(ids.map((id) => updateState(store, id, () => utf8(id), parts)));
   expect(await store.list()).toEqual(ids);
 });
+
+describe('on a wire to the API server', () => {
+  let proxy: TcpProxy;
+  let wired: KubeClient;
+  let name: string;
+  const over = (client: KubeClient): RevisionStore =>
+    annotationStore({
+      kube: client,
+      resource: KINDS.recoveryLog,
+      namespace,
+      name,
+      keyPrefix: 'holdfast.dev/state-',
+      writer: 'test',
+      ...parts,
+    });
+
+  beforeAll(async () => {
+    const args = ['config', 'view', '--minify', '-o', 'jsonpath={.clusters[0].cluster.server}'];
+    proxy = await startTcpProxy(Number(new URL((await cluster.kubectl(args)).stdout).port));
+    wired = await connectedWith((config) => {
+      for (const each of config.clusters) each.cluster.server = `https://127.0.0.1:${proxy.port}`;
+    });
+  });
+  afterAll(async () => {
+    await wired?.close();
+    await proxy?.close();
+  });
+
+  test('an answer that is cut off after the server has done what was asked is found out: done once', async () => {
+    name = await recoveryLog();
+    const [shaky, steady] = [over(wired), over(kube)];
+    let cut = 0;
+    for (let n = 1; n <= 8; n++) {
+      await shaky.read('id'); // the connection lives
+      const before = proxy.cuts;
+      await proxy.set({ kind: 'cut', afterBytes: 1 });
+      const commit = shaky.compareAndSet('id', n === 1 ? undefined : n - 1, utf8(String(n)));
+      while (proxy.cuts === before) await systemClock.sleep(1);
+      await proxy.set({ kind: 'pass' });
+      expect(await commit).toBe(n);
+      cut += proxy.cuts - before;
+      expect(await steady.read('id')).toEqual({ value: utf8(String(n)), revision: n });
+    }
+    expect(cut).toBeGreaterThanOrEqual(8);
+  });
+
+  test('an answer that is lost while somebody else goes on is told as unknown, and done once', async () => {
+    name = await recoveryLog();
+    const [shaky, steady] = [over(wired), over(kube)];
+    const held = Promise.withResolvers<void>();
+    // The wire is cut between the read of the attempt and its write: the write arrives, its answer does not.
+    const watched: KubeClient = {
+      ...bound(wired),
+      mergePatch: async (...args) => {
+        await proxy.set({ kind: 'swallow', direction: 'to-client' });
+        const answer = wired.mergePatch(...args);
+        while ((await steady.read('id')) === undefined) await systemClock.sleep(5);
+        held.resolve();
+        proxy.reset();
+        return await answer;
+      },
+    };
+    const told = expect(over(watched).compareAndSet('id', undefined, utf8('mine'))).rejects.toMatchObject({
+      code: 'STATE_UNAVAILABLE',
+      retryable: true,
+    });
+    await held.promise;
+    await steady.compareAndSet('id', 1, utf8('other'));
+    await proxy.set({ kind: 'pass' });
+    await told;
+    expect(await shaky.read('id')).toEqual({ value: utf8('other'), revision: 2 });
+  });
+
+  test('a server that refuses connections is told as away, for reading and for writing, never as nothing stored', async () => {
+    name = await recoveryLog();
+    await over(kube).compareAndSet('id', undefined, utf8('a'));
+    await proxy.set({ kind: 'refuse' });
+    const away = { code: 'STATE_UNAVAILABLE', retryable: true };
+    await expect(over(wired).read('id')).rejects.toMatchObject(away);
+    await expect(over(wired).compareAndSet('id', 1, utf8('b'))).rejects.toMatchObject(away);
+    await proxy.set({ kind: 'pass' });
+    expect(await over(wired).compareAndSet('id', 1, utf8('b'))).toBe(2);
+  });
+
+  test('409 is decided again, 422 is refused: the first costs an attempt, the second says what to mend', async () => {
+    name = await recoveryLog();
+    let meetings = 0;
+    const met: KubeClient = {
+      ...bound(kube),
+      mergePatch: async (...args) => {
+        if (meetings++ < 3)
+          await kube.mergePatch(
+            KINDS.recoveryLog,
+            { namespace, name },
+            { metadata: { labels: { meeting: `m${meetings}` } } },
+          );
+        return await kube.mergePatch(...args);
+      },
+    };
+    expect(await over(met).compareAndSet('id', undefined, utf8('a'))).toBe(1);
+    expect(meetings).toBe(4);
+    const options = { kube, resource: KINDS.recoveryLog, namespace, name, writer: 'test', ...parts };
+    const refused = annotationStore({ ...options, keyPrefix: 'no annotation may be called so/' });
+    await expect(refused.compareAndSet('id', undefined, utf8('a'))).rejects.toMatchObject({
+      code: 'STATE_REFUSED',
+      retryable: false,
+      cause: { code: 'KUBE_INVALID', status: 422 },
+    });
+    await expect(over(kube).compareAndSet('id', undefined, utf8('b'))).rejects.toMatchObject({
+      code: 'STATE_CONFLICT',
+      current: { revision: 1, value: utf8('a') },
+    });
+  });
+});
+
+/** The calls of a client as values, so that one of them can be replaced. */
+function bound(client: KubeClient): KubeClient {
+  return {
+    get: (...args) => client.get(...args),
+    list: (...args) => client.list(...args),
+    create: (...args) => client.create(...args),
+    update: (...args) => client.update(...args),
+    apply: (...args) => client.apply(...args),
+    jsonPatch: (...args) => client.jsonPatch(...args),
+    mergePatch: (...args) => client.mergePatch(...args),
+    delete: (...args) => client.delete(...args),
+    watch: (...args) => client.watch(...args),
+    close: () => client.close(),
+  };
+}

@@ -1,8 +1,9 @@
 /**
- * Both backends against one conformance suite; annotations against an object that fails on command.
+ * Memory and annotations against one conformance suite; annotations against an object that fails on command.
  */
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { fromUtf8, systemClock, systemRandom, utf8 } from '../base/index.ts';
+import { fromUtf8, systemClock, systemRandom, utf8, type Clock } from '../base/index.ts';
+import { VirtualClock } from '../base/testing/index.ts';
 import { RESOURCES } from '../kube/index.ts';
 import {
   annotationStore,
@@ -15,7 +16,7 @@ import { CONFORMANCE, ScriptedObject } from './testing/index.ts';
 
 const retry = { clock: systemClock, random: systemRandom };
 
-function annotationsOf(object: ScriptedObject): RevisionStore {
+function annotationsOf(object: ScriptedObject, clock: Clock = systemClock): RevisionStore {
   return annotationStore({
     kube: object.kube,
     resource: RESOURCES.secret,
@@ -23,7 +24,8 @@ function annotationsOf(object: ScriptedObject): RevisionStore {
     name: 'o',
     keyPrefix: 'holdfast.dev/state-',
     writer: 'test',
-    ...retry,
+    clock,
+    random: systemRandom,
   });
 }
 
@@ -92,7 +94,9 @@ describe('annotations on a bad day', () => {
 
   test('attempts are bounded', async () => {
     object.writes.push(...Array.from({ length: 100 }, () => 'touched' as const));
-    await expect(store.compareAndSet('id', undefined, utf8('a'))).rejects.toMatchObject({
+    const clock = new VirtualClock();
+    const patient = annotationsOf(object, clock);
+    await expect(clock.run(patient.compareAndSet('id', undefined, utf8('a')))).rejects.toMatchObject({
       code: 'STATE_UNAVAILABLE',
     });
     expect(object.writes.length).toBe(90);

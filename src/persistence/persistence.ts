@@ -11,7 +11,7 @@ import type { LogStatePersistence, ReadOps, RevisionStore, WriteOps } from './ty
 /** The port over any backend. */
 export function logStatePersistence(store: RevisionStore): LogStatePersistence {
   return {
-    init: async (signal) => void (await store.list(signal)),
+    init: (signal) => store.init(signal),
     logs: (signal) => store.list(signal),
     readOps: async (id, signal) => {
       const stored = await store.read(id, signal);
@@ -39,7 +39,8 @@ class WriteHandle implements WriteOps {
   }
 
   getLatest(): Uint8Array | undefined {
-    if (this.#state === 'closed') throw new UsageError('it was read after close');
+    if (this.#state !== 'open')
+      throw new UsageError(`it was read after ${this.#state === 'set' ? 'set' : 'close'}`);
     return this.#read.getLatest();
   }
 

@@ -52,11 +52,14 @@ export type { OpenOptions, RecordedFs } from './record/recorded-fs.ts';
 export { Recorder, type BarrierOptions } from './record/recorder.ts';
 export type { Segment } from './format/segment.ts';
 export {
+  HOLDERS_PREFIX,
   openSqliteCopy,
   RecordedSqlite,
   SqliteError,
   SqliteRefusedError,
   SqliteTooLargeError,
+  type HeldSqlite,
+  type PinnedFile,
   type RecordedSqliteOptions,
   type Row,
   type Sql,

@@ -8,7 +8,13 @@ import {
   utf8,
 } from '../base/index.ts';
 import { FencedError } from '../journal/index.ts';
-import { ProposalFailedError, ProposalInvalidError, ProposalQueueFullError } from '../statemachine/index.ts';
+import {
+  MachineNotOpenError,
+  ProposalFailedError,
+  ProposalInvalidError,
+  ProposalQueueFullError,
+  SessionRefusedError,
+} from '../statemachine/index.ts';
 import { ServiceApplication } from './application.ts';
 import type { Listener } from './service.ts';
 import { NoteMachine, ScriptedLog, scriptedFactory, ScriptedReplica } from './testing/index.ts';
@@ -105,6 +111,15 @@ describe('before it is a primary', () => {
     expect(application.status()).toEqual({ role: 'following', appliedIndex: 2 });
   });
 
+  test('a standby whose machine is not open sends readers to the primary', async () => {
+    const { application, replica, stale } = await rig();
+    await application.follow(none);
+    replica.lookup = (): never => {
+      throw new MachineNotOpenError('a standby does not open it');
+    };
+    expect(await stale()).toBe('NOT_PRIMARY');
+  });
+
   test('a standby that finds damage stops answering at once, and says so to its host', async () => {
     const { application, replica, stale } = await rig();
     await application.follow(none);
@@ -159,6 +174,8 @@ describe('proposals to a primary', () => {
     ['failed in a way nobody foresaw', broken, 'OUTCOME_UNKNOWN'],
     ['too many', new ProposalQueueFullError(1, 1), 'OVERLOADED'],
     ['outside the limits', new ProposalInvalidError('it is too long'), 'INVALID_COMMAND'],
+    ['of a session that nobody knows', new SessionRefusedError('session-unknown', 7n), 'SESSION_UNKNOWN'],
+    ['of a number that is done with', new SessionRefusedError('series-answered', 7n), 'SERIES_ANSWERED'],
   ] as const)('%s are said to be so', async (_, error, code) => {
     const { replica, put } = await serving();
     const write = put('v');
@@ -202,6 +219,17 @@ describe('proposals to a primary', () => {
     await expect(draining).rejects.toBe(broken);
     replica.confirm();
     expect(await write).toBe(1);
+  });
+
+  test('may be of a session, which begins and ends at the primary only', async () => {
+    const { application } = await serving();
+    expect(await application.registerSession()).toBe(1n);
+    expect([await application.unregisterSession(1n), await application.unregisterSession(2n)]).toEqual([
+      true,
+      false,
+    ]);
+    const idle = await rig();
+    await expect(idle.application.registerSession()).rejects.toMatchObject({ code: 'NOT_PRIMARY' });
   });
 
   test('a checkpoint goes to the primary’s state, and needs one', async () => {

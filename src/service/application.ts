@@ -12,8 +12,8 @@
 import { assert, ensureError, HoldfastError, raceAbort } from '../base/index.ts';
 import type { SessionEnd } from '../journal/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
-import type { StateMachine, Result } from '../statemachine/index.ts';
-import { notPrimary, proposalFailure, readFailure } from './errors.ts';
+import type { Result, StateMachine } from '../statemachine/index.ts';
+import { lookupFailure, notPrimary, proposalFailure, readFailure, ServiceError } from './errors.ts';
 import { MachineReplicas } from './machine-replicas.ts';
 import type {
   FollowedReplica,
@@ -175,13 +175,21 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
     return { role: this.#role.kind, appliedIndex: this.#lastIndex };
   }
 
-  async propose(cmd: Uint8Array, identity: ProposalIdentity, signal?: AbortSignal): Promise<Result> {
-    const role = this.#role;
-    if (role.kind !== 'serving') throw notPrimary(reasonOf(role)); // A1
+  propose(cmd: Uint8Array, identity: ProposalIdentity, signal?: AbortSignal): Promise<Result> {
+    return this.#proposal((replica) => replica.propose(cmd, identity), signal);
+  }
+
+  registerSession(signal?: AbortSignal): Promise<bigint> {
+    return this.#proposal((replica) => replica.registerSession(), signal);
+  }
+
+  async unregisterSession(clientId: bigint, signal?: AbortSignal): Promise<boolean> {
     try {
-      return await this.#race(this.#remember(role.replica.propose(cmd, identity)), signal);
+      await this.#proposal((replica) => replica.unregisterSession(clientId), signal);
+      return true;
     } catch (error) {
-      throw proposalFailure(error);
+      if (error instanceof ServiceError && error.code === 'SESSION_UNKNOWN') return false;
+      throw error;
     }
   }
 
@@ -192,18 +200,40 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
     const replica = linearizable ? primaryOf(role) : replicaOf(role);
     if (!replica) throw notPrimary(reasonOf(role)); // A2, A3
     const { appliedIndex } = replica; // the answer reflects this much at least
-    const found = replica.lookup(query);
+    const found = this.#lookUp(replica, query);
     const answer = found instanceof Promise ? await this.#stillHere(found, replica, signal) : found;
     const lagBytes = primaryOf(role) ? 0 : this.#started().context.lag()?.bytes;
     return { answer, appliedIndex, lagBytes };
   }
 
+  /** A1 */
+  async #proposal<T>(
+    ask: (replica: PrimaryReplica<Query, Answer>) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const role = this.#role;
+    if (role.kind !== 'serving') throw notPrimary(reasonOf(role));
+    try {
+      return await this.#race(this.#remember(ask(role.replica)), signal);
+    } catch (error) {
+      throw proposalFailure(error);
+    }
+  }
+
   /** Remembers a proposal until it is settled, for drain. */
-  #remember(proposed: Promise<Result>): Promise<Result> {
+  #remember<T>(proposed: Promise<T>): Promise<T> {
     const forget = (): void => void this.#proposals.delete(proposed);
     void proposed.then(forget, forget); // the outcome itself is the caller's to take
     this.#proposals.add(proposed);
     return proposed;
+  }
+
+  #lookUp(replica: Replica<Query, Answer>, query: Query): Answer | Promise<Answer> {
+    try {
+      return replica.lookup(query);
+    } catch (error) {
+      throw lookupFailure(error);
+    }
   }
 
   /** Waits until a read that has arrived may be answered (A2). */

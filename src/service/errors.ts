@@ -8,11 +8,19 @@
  */
 import { ensureError, HoldfastError, type ErrorFields } from '../base/index.ts';
 import { FencedError, SessionEndedError } from '../journal/index.ts';
-import { ProposalFailedError, ProposalInvalidError, ProposalQueueFullError } from '../statemachine/index.ts';
+import {
+  MachineNotOpenError,
+  ProposalFailedError,
+  ProposalInvalidError,
+  ProposalQueueFullError,
+  SessionRefusedError,
+} from '../statemachine/index.ts';
 
 /** code -> HTTP status. */
 export const SERVICE_ERROR_STATUS = {
   INVALID_COMMAND: 400,
+  SESSION_UNKNOWN: 409,
+  SERIES_ANSWERED: 409,
   NOT_PRIMARY: 421,
   OVERLOADED: 429,
   NOT_APPENDED: 503,
@@ -44,11 +52,15 @@ export function notPrimary(detail: string): ServiceError {
 }
 
 /** What a caller is told about a proposal that failed after it was handed to the runtime. */
-export function proposalFailure(thrown: unknown): Error {
+export function proposalFailure(thrown: unknown): ServiceError {
   if (thrown instanceof ServiceError) return thrown;
   const cause = ensureError(thrown);
   if (thrown instanceof ProposalQueueFullError)
     return new ServiceError('OVERLOADED', 'Too many writes wait for the log. Try again later.', { cause });
+  if (thrown instanceof SessionRefusedError && thrown.refusal === 'session-unknown')
+    return new ServiceError('SESSION_UNKNOWN', thrown.message, { cause });
+  if (thrown instanceof SessionRefusedError && thrown.refusal === 'series-answered')
+    return new ServiceError('SERIES_ANSWERED', thrown.message, { cause });
   if (thrown instanceof ProposalInvalidError)
     return new ServiceError('INVALID_COMMAND', thrown.message, { cause });
   if (thrown instanceof ProposalFailedError && thrown.outcome === 'rejected')
@@ -72,4 +84,11 @@ export function readFailure(thrown: unknown): ServiceError {
     'The store did not confirm in time that this replica still is the primary.',
     { cause: ensureError(thrown) },
   );
+}
+
+/** What a caller is told about a lookup that failed: a machine whose files are the replication's has nothing to say at a standby. The rest is the machine's own. */
+export function lookupFailure(thrown: unknown): unknown {
+  return thrown instanceof MachineNotOpenError
+    ? notPrimary('it is a standby, which does not open its files')
+    : thrown;
 }

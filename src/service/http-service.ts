@@ -118,6 +118,10 @@ function patient<Query, Answer>(service: Service<Query, Answer>, clock: Clock): 
       within('the write', (limit) => service.propose(cmd, identity, either(limit, signal))),
     read: (query, consistency, signal) =>
       within('the read', (limit) => service.read(query, consistency, either(limit, signal))),
+    registerSession: (signal) =>
+      within('the session', (limit) => service.registerSession(either(limit, signal))),
+    unregisterSession: (clientId, signal) =>
+      within('the session', (limit) => service.unregisterSession(clientId, either(limit, signal))),
     status: () => service.status(),
   };
 }

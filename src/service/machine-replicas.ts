@@ -53,6 +53,8 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
       },
       lookup: (query) => runtime.lookup(query),
       propose: (cmd, identity) => runtime.propose(cmd, identity),
+      registerSession: () => runtime.registerSession(),
+      unregisterSession: (clientId) => runtime.unregisterSession(clientId),
       checkpoint: (signal) => runtime.checkpoint(signal),
       halted: runtime.halted,
       close: () => runtime.close(),

@@ -4,13 +4,10 @@
  */
 import type { HoldfastError } from '../base/index.ts';
 import type { LiveDirectory, RecordedFs } from '../recoverylog/index.ts';
-import type { Result } from '../statemachine/index.ts';
+import type { ProposeOptions, Result } from '../statemachine/index.ts';
 
-/** By what a repeated command is known to be the same; without any it is a new one each time. */
-export interface ProposalIdentity {
-  /** An idempotency key of the caller's (statemachine/requests.ts). */
-  readonly requestId?: string | undefined;
-}
+/** By what a repeated command is known to be the same: an id of its own, or its number in a session. Without either it is a new one each time. */
+export type ProposalIdentity = ProposeOptions;
 
 export interface ReplicaView<Query, Answer> {
   readonly appliedIndex: number;
@@ -29,6 +26,8 @@ export interface FollowedReplica<Query, Answer> extends ReplicaView<Query, Answe
 export interface PrimaryReplica<Query, Answer> extends ReplicaView<Query, Answer> {
   /** Resolves with the result once the command is durable and applied. */
   propose(cmd: Uint8Array, identity: ProposalIdentity): Promise<Result>;
+  registerSession(): Promise<bigint>;
+  unregisterSession(clientId: bigint): Promise<void>;
   checkpoint(signal?: AbortSignal): Promise<void>;
   /** Settles when the runtime has stopped for good; never rejects. */
   readonly halted: Promise<HoldfastError>;

@@ -29,9 +29,13 @@ export interface Service<Query, Answer> {
   /**
    * Makes a command durable, applies it, and resolves with its result. With an identity it takes effect once, however often it is proposed, as long as
    * the shard remembers it. The command's bytes must not change until then.
-   * @throws ServiceError NOT_PRIMARY, INVALID_COMMAND, OVERLOADED, NOT_APPENDED, OUTCOME_UNKNOWN (errors.ts E1)
+   * @throws ServiceError NOT_PRIMARY, INVALID_COMMAND, OVERLOADED, NOT_APPENDED, OUTCOME_UNKNOWN (errors.ts E1), SESSION_UNKNOWN, SERIES_ANSWERED
    */
   propose(cmd: Uint8Array, identity: ProposalIdentity, signal?: AbortSignal): Promise<Result>;
+  /** Begins a session, whose commands the client numbers 1, 2, 3 …; resolves with its number. @throws as propose */
+  registerSession(signal?: AbortSignal): Promise<bigint>;
+  /** Ends a session; resolves with whether there was such a one. @throws as propose */
+  unregisterSession(clientId: bigint, signal?: AbortSignal): Promise<boolean>;
   /** Answers from the state. @throws ServiceError NOT_PRIMARY, READ_NOT_CONFIRMED, and what the machine's lookup throws */
   read(query: Query, consistency: Consistency, signal?: AbortSignal): Promise<ReadResult<Answer>>;
   status(): ServiceStatus;

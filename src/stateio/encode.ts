@@ -4,17 +4,17 @@
  * N1  The whole entry is one buffer, so one write and one recorded operation: a crash or a fence that cuts between operations can only
  *     remove whole entries (C5.11).
  */
-import { concatBytes } from '../base/index.ts';
+import { EMPTY_BYTES } from '../base/index.ts';
 import {
   alignedStart,
   BLOCK_BYTES,
   entryHeader,
   HEADER_BYTES,
-  putRecord,
   RECORD_FIRST,
   RECORD_FULL,
   RECORD_LAST,
   RECORD_MIDDLE,
+  sealRecord,
 } from './format.ts';
 
 export interface EncodedEntry {
@@ -27,33 +27,52 @@ export interface EncodedEntry {
 }
 
 /**
- * Encodes a logio entry for a writer that stands at `offset`. An empty payload gives the padding only (F1.4).
+ * Encodes a log entry that holds `head` and then `payload`, for a writer that stands at `offset`. An empty entry gives the padding only (F1.4).
  * Source: seeds.md §1.1.
  */
-export function encodeLogEntry(offset: number, payload: Uint8Array): EncodedEntry {
+export function encodeLogEntry(
+  offset: number,
+  payload: Uint8Array,
+  head: Uint8Array = EMPTY_BYTES,
+): EncodedEntry {
   const start = alignedStart(offset);
-  if (payload.length === 0) return { bytes: new Uint8Array(start - offset), start, end: start };
-  const end = endOfEntry(start, payload.length);
+  const total = head.length + payload.length;
+  if (total === 0) return { bytes: new Uint8Array(start - offset), start, end: start };
+  const end = endOfEntry(start, total);
   const bytes = new Uint8Array(end - offset);
-  for (let at = start, taken = 0; taken < payload.length;) {
+  for (let at = start, taken = 0; taken < total;) {
     const room = BLOCK_BYTES - (at % BLOCK_BYTES) - HEADER_BYTES;
-    const part = payload.subarray(taken, taken + room);
-    const type = recordType(taken === 0, taken + part.length === payload.length);
-    putRecord(bytes, at - offset, type, at - start, part);
-    taken += part.length;
-    at += HEADER_BYTES + part.length;
+    const length = Math.min(room, total - taken);
+    put(bytes, at - offset + HEADER_BYTES, { head, payload, taken, length });
+    const type = recordType(taken === 0, taken + length === total);
+    sealRecord(bytes, at - offset, type, at - start, length);
+    taken += length;
+    at += HEADER_BYTES + length;
   }
   return { bytes, start, end };
 }
 
-/** Encodes a stateio entry; `type` is ENTRY_UPDATE or ENTRY_SNAPSHOT, `epoch` what F1.24 asks for that type. */
+/** Copies `length` bytes behind the first `taken` ones of head and payload to `at`. */
+function put(
+  bytes: Uint8Array,
+  at: number,
+  from: { head: Uint8Array; payload: Uint8Array; taken: number; length: number },
+): void {
+  const { head, payload, taken, length } = from;
+  const ofHead = head.subarray(taken, taken + length);
+  bytes.set(ofHead, at);
+  const begin = Math.max(0, taken - head.length);
+  bytes.set(payload.subarray(begin, begin + length - ofHead.length), at + ofHead.length);
+}
+
+/** Encodes a state entry; `type` is ENTRY_UPDATE or ENTRY_SNAPSHOT, `epoch` what F1.24 asks for that type. */
 export function encodeStateEntry(
   offset: number,
   type: number,
   epoch: number,
   payload: Uint8Array,
 ): EncodedEntry {
-  return encodeLogEntry(offset, concatBytes([entryHeader(type, epoch), payload]));
+  return encodeLogEntry(offset, payload, entryHeader(type, epoch));
 }
 
 /** The type of a record by its place in its entry. */

@@ -45,3 +45,14 @@ export class EntryVanishedError extends HoldfastError {
     );
   }
 }
+
+/** A file could not be rewritten, because an entry that has to be copied is not readable. The old file is unchanged. */
+export class RewriteError extends HoldfastError {
+  constructor(reason: string, place: { readonly offset: number; readonly bytes: number }) {
+    super(
+      'STATEIO_REWRITE',
+      `The file was not rewritten: ${place.bytes} bytes at ${place.offset} cannot be copied (${reason}). Restore it first, and rewrite what was restored.`,
+      { fields: { reason, offset: place.offset, bytes: place.bytes } },
+    );
+  }
+}

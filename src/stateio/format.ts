@@ -12,8 +12,6 @@ import { viewOf, xxh64Low32 } from '../base/index.ts';
 export const BLOCK_BYTES = 32_768;
 /** Bytes of a record header: checksum u32, type u8, length u16, offset u64. */
 export const HEADER_BYTES = 15;
-/** Largest payload of one record (F2). */
-export const MAX_RECORD_PAYLOAD: number = BLOCK_BYTES - HEADER_BYTES;
 /** Bytes before the payload of a stateio entry: type u8, epoch u64. */
 export const ENTRY_HEADER_BYTES = 9;
 
@@ -45,21 +43,23 @@ export function blockAfter(offset: number): number {
   return Math.ceil(offset / BLOCK_BYTES) * BLOCK_BYTES;
 }
 
-/** Writes one record at `at` of `target`; `entryOffset` is the distance from the entry's first header byte (F1.2). */
-export function putRecord(
+/**
+ * Makes `length` bytes that stand at `at + HEADER_BYTES` of `target` a record, by writing its header; `entryOffset` is the distance from the entry's
+ * first header byte (F1.2).
+ */
+export function sealRecord(
   target: Uint8Array,
   at: number,
   type: number,
   entryOffset: number,
-  payload: Uint8Array,
+  length: number,
 ): void {
   const view = viewOf(target);
-  const end = at + HEADER_BYTES + payload.length;
   target[at + TYPE_AT] = type;
-  view.setUint16(at + LENGTH_AT, payload.length, true);
+  view.setUint16(at + LENGTH_AT, length, true);
   view.setBigUint64(at + OFFSET_AT, BigInt(entryOffset), true);
-  target.set(payload, at + HEADER_BYTES);
-  view.setUint32(at, xxh64Low32(target.subarray(at + CHECKSUM_BYTES, end)), true);
+  const checksum = xxh64Low32(target.subarray(at + CHECKSUM_BYTES, at + HEADER_BYTES + length));
+  view.setUint32(at, checksum, true);
 }
 
 /** The 9 bytes that open a stateio entry. */
@@ -132,19 +132,29 @@ function resync(block: Uint8Array, at: number, end: number): number | undefined 
   return lengthRepaired(block, at);
 }
 
-/** The record's true end when exactly one bit of its length field was flipped, proven by its checksum. */
+/**
+ * The record's true end when exactly one bit of its length field was flipped, proven by its checksum. Only where something can stand that follows a
+ * record is the checksum computed.
+ */
 function lengthRepaired(block: Uint8Array, at: number): number | undefined {
   const stored = viewOf(block).getUint16(at + LENGTH_AT, true);
   const checksum = viewOf(block).getUint32(at, true);
   for (let bit = 0; bit < BIT_FLIPS_OF_LENGTH; bit++) {
     const length = stored ^ (1 << bit);
     const end = at + HEADER_BYTES + length;
-    if (end > block.length) continue;
+    if (end > block.length || !mayFollowRecord(block, end)) continue;
     const copy = block.slice(at + CHECKSUM_BYTES, end);
     viewOf(copy).setUint16(LENGTH_AT - CHECKSUM_BYTES, length, true);
     if (xxh64Low32(copy) === checksum) return end;
   }
   return undefined;
+}
+
+/** Whether a record may end at `end`: the data or the block ends there too, or the next record says what it is. */
+function mayFollowRecord(block: Uint8Array, end: number): boolean {
+  if (BLOCK_BYTES - end <= HEADER_BYTES || block.length <= end + TYPE_AT) return true;
+  const type = block[end + TYPE_AT]!;
+  return type >= RECORD_FULL && type <= RECORD_LAST;
 }
 
 function isIntactRecord(block: Uint8Array, at: number): boolean {

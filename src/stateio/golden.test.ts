@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { sha256Hex, toHex, utf8 } from '../base/index.ts';
+import { equalBytes, sha256Hex, toHex, utf8 } from '../base/index.ts';
 import { encodeLogEntry } from './encode.ts';
 import { alignedStart } from './format.ts';
 import { restore, updatesOf } from './restore.ts';
@@ -35,7 +35,8 @@ describe('bytes equal to those of the Go packages', () => {
     expect(restored.skipped).toEqual([]);
     const reader = updatesOf(file, restored);
     for (const size of [8, 9, 131_072, 3]) {
-      expect(await reader.next()).toMatchObject({ kind: 'update', payload: g2Payload(size) });
+      const next = await reader.next();
+      expect(next.kind === 'update' && equalBytes(next.payload, g2Payload(size))).toBe(true);
     }
     expect(await reader.next()).toMatchObject({ kind: 'end', why: 'eof' });
   });
@@ -91,7 +92,7 @@ describe('bytes equal to those of the Go packages', () => {
   ])('a writer at %i starts its entry at %i: both padding rules', (offset, start) => {
     expect(alignedStart(offset)).toBe(start);
     const empty = encodeLogEntry(offset, new Uint8Array(0));
-    expect(empty.bytes).toEqual(new Uint8Array(start - offset));
+    expect(equalBytes(empty.bytes, new Uint8Array(start - offset))).toBe(true);
   });
 });
 

@@ -8,7 +8,8 @@
 import { BlockSource } from './blocks.ts';
 import type { ReadableStateFile } from './file.ts';
 import { alignedStart, ENTRY_SNAPSHOT } from './format.ts';
-import { EntryScanner, type Damage } from './scan.ts';
+import type { Damage } from './log-scan.ts';
+import { EntryScanner } from './scan.ts';
 
 export type ReadOutcome =
   | { readonly kind: 'update'; readonly payload: Uint8Array; readonly start: number; readonly end: number }

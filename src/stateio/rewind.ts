@@ -8,6 +8,7 @@ import { BlockSource } from './blocks.ts';
 import { HeadMissingError } from './errors.ts';
 import type { ReadableStateFile } from './file.ts';
 import { BLOCK_BYTES, parseRecord } from './format.ts';
+import { LogScanner } from './log-scan.ts';
 import { EntryScanner, type FoundEntry } from './scan.ts';
 
 /** An entry start, with the record that points to it. A negative start belongs to an entry whose head is not in this file (F1.21). */
@@ -29,7 +30,7 @@ export async function* candidatesBefore(source: BlockSource, limit: number): Asy
   }
 }
 
-/** Reads the entry that starts at `start`; undefined unless it is whole and begins exactly there. */
+/** Reads the state entry that starts at `start`; undefined unless it is whole and begins exactly there. */
 export async function entryAt(
   source: BlockSource,
   start: number,
@@ -40,8 +41,8 @@ export async function entryAt(
 }
 
 /**
- * Offset of the last whole entry that ends at or before `limit`; undefined when there is none. Taking the answer as the next limit walks
- * backwards entry by entry (F1.20).
+ * Offset of the last whole log entry that ends at or before `limit`, whatever it holds; undefined when there is none. Taking the answer as the
+ * next limit walks backwards entry by entry (F1.20).
  * @throws HeadMissingError when a record belongs to an entry that starts before the file does.
  */
 export async function rewind(file: ReadableStateFile, limit: number): Promise<number | undefined> {
@@ -49,7 +50,8 @@ export async function rewind(file: ReadableStateFile, limit: number): Promise<nu
   await source.look();
   for await (const { start, record } of candidatesBefore(source, source.size)) {
     if (start < 0) throw new HeadMissingError(record, start);
-    if (await entryAt(source, start, 0)) return start;
+    const outcome = await new LogScanner(source, start, () => 0).next();
+    if (outcome.kind === 'entry' && outcome.entry.start === start) return start;
   }
   return undefined;
 }

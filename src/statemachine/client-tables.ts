@@ -92,13 +92,11 @@ export class ClientTables {
       const input = new ByteReader(value);
       const keyBytes = new DataView(key.buffer, key.byteOffset, key.length);
       if (key[0] === REQUEST) requests.push({ id: key.subarray(1), used: input.number(), value: input });
-      else if (key[0] === SESSION && key.length === SESSION_KEY_BYTES)
-        sessions.push({
-          clientId: keyBytes.getBigUint64(1),
-          used: input.number(),
-          respondedTo: input.u64(),
-        });
-      else if (key[0] === RESULT && key.length === RESULT_KEY_BYTES)
+      else if (key[0] === SESSION && key.length === SESSION_KEY_BYTES) {
+        const used = input.number();
+        sessions.push({ clientId: keyBytes.getBigUint64(1), used, respondedTo: input.u64() });
+        input.finish();
+      } else if (key[0] === RESULT && key.length === RESULT_KEY_BYTES)
         results.push({
           clientId: keyBytes.getBigUint64(1),
           series: keyBytes.getBigUint64(SESSION_KEY_BYTES),

@@ -11,7 +11,8 @@ import type { ClientTables } from './client-tables.ts';
 import type { Command } from './envelope.ts';
 import { MAX_RESULT_BYTES } from './limits.ts';
 import type { RememberedRequest } from './requests.ts';
-import type { Refusal, SessionCall } from './sessions.ts';
+import type { Refusal } from './errors.ts';
+import type { SessionCall } from './sessions.ts';
 import { logIndex, type Entry, type Result } from './types.ts';
 
 /** A command had no effect, and why (F4.20). */

@@ -1,18 +1,16 @@
 /**
  * current-file: the state file that a primary writes, and how a snapshot takes its place (docs/decisions/0021).
  *
- * E1  A snapshot is written to `next` beside: the pinned state, then a copy of every entry behind the pin; then `next` is renamed over `current`.
- *     The log keeps the order of operations, so whoever finds the renamed file finds all of it, and before the rename `next` means nothing.
- * E2  Entries go on into `current` until the moment of the rename; only the last COPY_PAUSE_BYTES of the copy make them wait.
- * E3  At most UNSYNCED_BYTES of a snapshot are on their way to the log at a time: the journal's buffer stays small.
+ * E1  A snapshot is written to `next` beside: the pinned state, then a copy of every entry behind the pin; then `next` is renamed over `current`
+ *     (stateio's rewrite, whose E1-E4 hold). The log keeps the order of operations, so whoever finds the renamed file finds all of it.
+ * E2  Entries go on into `current` until the moment of the rename; only the end of the copy makes them wait.
  */
 import { assert } from '../base/index.ts';
-import { StateWriter, UpdatesReader, writerBehind } from '../stateio/index.ts';
+import { rewrite, StateWriter, writerBehind } from '../stateio/index.ts';
 import type { AppliedState, PinnedState } from './applied-state.ts';
 import { NotOfferedError } from './errors.ts';
 import { decodeUpdate, indexesOf, type UpdateEnvelope, encodeUpdate } from './envelope.ts';
 import type { Followed } from './follower.ts';
-import { COPY_PAUSE_BYTES, COPY_ROUNDS, UNSYNCED_BYTES } from './limits.ts';
 import { CURRENT, NEXT } from './paths.ts';
 import type { RecordedFs } from '../recoverylog/index.ts';
 import type { RecordedStateFile, SnapshotCollector, SnapshotKeeper } from './ports.ts';
@@ -134,28 +132,35 @@ export class CurrentFile {
   /** @param from where the entries behind the pinned state begin */
   async #replace(pinned: PinnedState, from: number, signal: AbortSignal): Promise<void> {
     const source = this.#file;
-    const epoch = this.#writer.epoch;
     const file = await this.#fs.open(NEXT, { create: true, truncate: true });
+    const files = this.#keeper?.collect(pinned) ?? NO_FILES;
+    const ends = new Map<number, number>();
     try {
-      const writer = new StateWriter(file);
-      const files = this.#keeper?.collect(pinned) ?? NO_FILES;
-      const snapshotBytes = await writeSnapshot(writer, file, pinned, signal, files);
-      const copy = new TailCopy(new UpdatesReader(source, { from, epoch }), writer, file);
-      for (let round = 0; round < COPY_ROUNDS; round++) {
-        if (this.#writer.offset - copy.position <= COPY_PAUSE_BYTES) break;
-        await copy.all(signal);
-      }
-      await this.#exclusive(async () => {
-        await copy.all(signal); // E2
-        assert(copy.position === this.#writer.offset, 'E1: the whole tail was copied', {
-          copied: copy.position,
-          written: this.#writer.offset,
-        });
-        await this.#fs.rename(NEXT, CURRENT);
-        this.#file = file;
-        this.#writer = writer;
-        this.#ends = new Map([[pinned.index, snapshotBytes], ...copy.ends]);
-        this.#snapshotBytes = snapshotBytes;
+      await rewrite({
+        source,
+        from,
+        epoch: this.#writer.epoch,
+        next: file,
+        snapshot: (write) => pinned.save(write, signal, files),
+        copied: (payload, { end }) => {
+          const update = decodeUpdate(payload);
+          ends.set(update.first + indexesOf(update) - 1, end);
+        },
+        pause: (work) =>
+          this.#exclusive(async () => {
+            const { writer, snapshot } = await work();
+            this.#file = file;
+            this.#writer = writer;
+            this.#ends = new Map([[pinned.index, snapshot.end], ...ends]);
+            this.#snapshotBytes = snapshot.end;
+          }),
+        // The log keeps the order; that all of it is durable is what the caller waits for.
+        place: {
+          ordered: true,
+          rename: () => this.#fs.rename(NEXT, CURRENT),
+          settle: () => Promise.resolve(),
+        },
+        signal,
       });
     } catch (error) {
       await file.close();
@@ -178,64 +183,4 @@ export class CurrentFile {
     this.#last = result.catch(() => undefined); // its own caller is told
     return result;
   };
-}
-
-/** @returns the offset behind the snapshot */
-async function writeSnapshot(
-  writer: StateWriter,
-  file: RecordedStateFile,
-  pinned: PinnedState,
-  signal: AbortSignal,
-  files: SnapshotCollector,
-): Promise<number> {
-  let unsynced = 0;
-  const placed = await writer.streamSnapshot(async (write) => {
-    const take = async (chunk: Uint8Array): Promise<void> => {
-      signal.throwIfAborted();
-      await write(chunk);
-      unsynced += chunk.length;
-      if (unsynced < UNSYNCED_BYTES) return;
-      await file.sync(); // E3
-      unsynced = 0;
-    };
-    await pinned.save(take, signal, files);
-  });
-  return placed.end;
-}
-
-/** Copies the entries behind a pin, again and again as there are more. */
-class TailCopy {
-  readonly ends = new Map<number, number>();
-  readonly #reader: UpdatesReader;
-  readonly #writer: StateWriter;
-  readonly #file: RecordedStateFile;
-  #unsynced = 0;
-
-  constructor(reader: UpdatesReader, writer: StateWriter, file: RecordedStateFile) {
-    this.#reader = reader;
-    this.#writer = writer;
-    this.#file = file;
-  }
-
-  /** Offset in the source behind what was copied. */
-  get position(): number {
-    return this.#reader.position;
-  }
-
-  async all(signal: AbortSignal): Promise<void> {
-    this.#reader.lookAgain();
-    for (;;) {
-      signal.throwIfAborted();
-      const outcome = await this.#reader.next();
-      if (outcome.kind === 'end') return;
-      assert(outcome.kind === 'update', 'what this process wrote can be read back');
-      const { end } = await this.#writer.update(outcome.payload);
-      const update = decodeUpdate(outcome.payload);
-      this.ends.set(update.first + indexesOf(update) - 1, end);
-      this.#unsynced += outcome.payload.length;
-      if (this.#unsynced < UNSYNCED_BYTES) continue;
-      await this.#file.sync(); // E3
-      this.#unsynced = 0;
-    }
-  }
 }

@@ -5,7 +5,6 @@
  *     only with the same request id.
  */
 import { HoldfastError } from '../base/index.ts';
-import type { Refusal } from './sessions.ts';
 
 /** What is known of a proposal that failed (X1). */
 export type ProposalOutcome = 'rejected' | 'unknown';
@@ -148,6 +147,9 @@ export class SnapshotKindError extends HoldfastError {
     );
   }
 }
+
+/** Why a step of a session had no effect (F4.20). */
+export type Refusal = 'session-unknown' | 'session-exists' | 'series-answered';
 
 const REFUSALS: Readonly<Record<Refusal, readonly [code: string, message: string]>> = {
   'session-unknown': [

@@ -31,6 +31,7 @@ export {
   StateBehindError,
   StateDamagedError,
   type ProposalOutcome,
+  type Refusal,
 } from './errors.ts';
 export { Follower, type FollowerOptions } from './follower.ts';
 export {
@@ -46,12 +47,13 @@ export {
   REMEMBERED_SESSIONS,
   SNAPSHOT_AFTER_BYTES,
 } from './limits.ts';
+export { ClientSession, SessionUsageError } from './client-session.ts';
 export { stateMetrics, type StateMetrics } from './metrics.ts';
 export type { FilesOf, SnapshotCollector, SnapshotKeeper } from './ports.ts';
 export type { Place } from './position.ts';
 export type { ProposeOptions } from './proposals.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
-export { MAX_CLIENT_ID, MAX_SERIES, type Refusal, type SessionCall } from './sessions.ts';
+export { MAX_CLIENT_ID, MAX_SERIES, type SessionCall } from './sessions.ts';
 export {
   logIndex,
   logTerm,
@@ -70,3 +72,11 @@ export {
   type Term,
   type WriteChunk,
 } from './types.ts';
+export {
+  CommandTime,
+  databaseHash,
+  SchemaTooNewError,
+  SqliteSnapshotError,
+  SqliteState,
+  type SqliteStateOptions,
+} from './sqlite/index.ts';

@@ -38,14 +38,8 @@ export const COMMIT_AFTER_BYTES: number = 4 * 1024 * 1024;
 export const COMMIT_AFTER_MS = 10_000;
 /** Barriers under way at once: one on its way to the store, one that gathers what comes meanwhile. More would only make batches smaller. */
 export const MAX_BARRIERS = 2;
-/** Tail bytes that a snapshot leaves to be copied while proposals wait, bytes: a few milliseconds on a local disk. */
-export const COPY_PAUSE_BYTES: number = 1024 * 1024;
-/** Rounds of copying the tail before proposals wait anyway: each round is shorter unless writes come faster than the disk copies. */
-export const COPY_ROUNDS = 8;
 /** How long the file of a path may be missing while the player moves it into place, ms. */
 export const FILE_MOVE_PATIENCE_MS = 10_000;
-/** Bytes of a snapshot that may be on their way to the log at once: two full batches keep the store busy without delaying proposals much. */
-export const UNSYNCED_BYTES: number = 8 * 1024 * 1024;
 /**
  * Bytes of one operation in the log when a write is longer than that (the recorder's MAX_WRITE_BYTES). Operations stand or fall whole, so a file that
  * was cut off ends at a multiple of it behind its last whole entry. Logs may hold such files: only multiples of this number may ever replace it.

@@ -38,6 +38,7 @@ import {
   ReplicaStoppedError,
   SessionRefusedError,
   ShardHaltedError,
+  type Refusal,
 } from './errors.ts';
 import { isPromise } from './fair-lock.ts';
 import { noFilesOf, type Followed, type Follower } from './follower.ts';
@@ -46,7 +47,6 @@ import { stateMetrics, type StateMetrics } from './metrics.ts';
 import type { FilesOf, SnapshotCollector, SnapshotKeeper } from './ports.ts';
 import type { Place } from './position.ts';
 import { exactlyOnce, ProposalQueue, type Proposal, type ProposeOptions } from './proposals.ts';
-import type { Refusal } from './sessions.ts';
 import { logIndex, logTerm, type Result, type Term, type WriteChunk } from './types.ts';
 
 export interface RuntimeOptions<Query, Answer, View> {
@@ -273,7 +273,7 @@ export class Runtime<Query, Answer, View> {
   }
 
   /**
-   * Resolves when everything proposed so far is answered and an on-disk machine has committed it: whoever takes over has nothing to apply then.
+   * Resolves when everything proposed so far is answered and an on-disk machine has committed it, in the log: whoever takes over has nothing to apply then.
    * @throws MachineFailedError, ShardHaltedError, ReplicaStoppedError, the signal's reason
    */
   async drain(signal?: AbortSignal): Promise<void> {
@@ -285,6 +285,7 @@ export class Runtime<Query, Answer, View> {
     }
     if (this.#phase.kind !== 'open') throw this.#ending();
     await raceAbort(this.#commits.now(), signal);
+    await raceAbort(this.#file.durable(), signal);
   }
 
   /** Stops. Proposals still under way are told so (N4); drain first to have them answered. Idempotent. */

@@ -7,7 +7,7 @@
  * U3  The bounds are part of the state: sessions saved with other bounds are refused (F5.6).
  * U4  Order of use is saved with them, and equal sessions have equal bytes.
  */
-import { EnvelopeError } from './errors.ts';
+import { EnvelopeError, type Refusal } from './errors.ts';
 import { REMEMBERED_SESSIONS, SESSION_RESULT_BYTES, SESSION_RESULT_OVERHEAD_BYTES } from './limits.ts';
 import type { Result } from './types.ts';
 import type { ByteReader, ByteWriter } from './varint.ts';
@@ -28,9 +28,6 @@ export type SessionCall =
       readonly respondedTo: bigint;
     }
   | { readonly kind: 'register' | 'unregister'; readonly clientId: bigint };
-
-/** Why a step of a session had no effect (F4.20). */
-export type Refusal = 'session-unknown' | 'session-exists' | 'series-answered';
 
 /** What a numbered command is: refused, answered before, or to be applied now. */
 export type SeriesState =

@@ -88,6 +88,34 @@ describe('the pod of a shard', () => {
   });
 });
 
+test.each([
+  ['of Holdfast', { name: 'kv' }, { command: ['holdfast', 'agent'], args: ['kv'] }],
+  [
+    'of one’s own',
+    { name: 'counter', command: ['node', 'counter.ts'] },
+    { command: ['node', 'counter.ts'], args: [] },
+  ],
+  [
+    'of one’s own, with arguments',
+    { name: 'counter', command: ['counter'], args: ['--fast'] },
+    { command: ['counter'], args: ['--fast'] },
+  ],
+] as const)('the program of a service %s is what its shard says', (_story, application, expected) => {
+  const own = parseShard({
+    ...shard,
+    spec: { ...shard.spec, application, template: { image: 'registry/counter:1' } },
+  });
+  const inputs = { store, storeUrl: 's3://bucket', log, journal: 'shop/orders', generation: 'g1' };
+  const made = podFor({
+    ...inputs,
+    shard: own,
+    podName: 'orders-x1',
+    image: 'registry/counter:1',
+    imagePullPolicy: 'IfNotPresent',
+  }) as unknown as { spec: { containers: readonly Manifest[] } };
+  expect(made.spec.containers[0]).toMatchObject({ image: 'registry/counter:1', ...expected });
+});
+
 test('an agent may read its own shard and patch its own log, by name, and nothing else', () => {
   const role = agentAccess(shard, 'orders').find((manifest) => manifest['kind'] === 'Role') as unknown as {
     rules: { resources: string[]; resourceNames: string[]; verbs: string[] }[];

@@ -203,14 +203,20 @@ function probe(path: string, periodSeconds: number, failureThreshold: number): M
   return { httpGet: { path, port: 'agent' }, periodSeconds, timeoutSeconds: 2, failureThreshold };
 }
 
+/** A service of one's own brings the agent with it (src/sdk); those of Holdfast's image are named to its agent. */
+function program({ name, command, args = [] }: Shard['spec']['application']): Manifest {
+  return command === undefined
+    ? { command: ['holdfast', 'agent'], args: [name, ...args] }
+    : { command, args };
+}
+
 function container(inputs: PodInputs): Manifest {
   const { shard, image, imagePullPolicy } = inputs;
   return {
     name: 'shard',
     image,
     imagePullPolicy,
-    command: ['holdfast', 'agent'],
-    args: [shard.spec.application.name, ...(shard.spec.application.args ?? [])],
+    ...program(shard.spec.application),
     env: environment(inputs),
     ports: [
       { name: 'http', containerPort: PORTS.application, protocol: 'TCP' },

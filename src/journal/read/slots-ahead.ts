@@ -189,7 +189,7 @@ export class SlotsAhead {
     this.#inFlight--;
     if (this.#requests.get(request.seq) !== request) return; // forgotten since
     this.#reserve(request, found?.body.length ?? 0);
-    if (found) this.#slotBytes = Math.max(found.size, this.#slotBytes / ROOM_TO_GROW);
+    if (found) this.#slotBytes = Math.max(found.size, Math.floor(this.#slotBytes / ROOM_TO_GROW));
     else this.#absent = Math.min(this.#absent, request.seq);
     this.#askAhead();
   }

@@ -25,6 +25,10 @@ interface MergePatch {
 
 export class ObjectServer {
   annotations: Readonly<Record<string, string>> = {};
+  /** What the object was before its last change. */
+  before: Readonly<Record<string, string>> = {};
+  /** What the next reads are answered with, as a server does that lags behind: with a version that is long gone. */
+  readonly stale: Readonly<Record<string, string>>[] = [];
   readonly faults: WireFault[] = [];
   /** Patches that took effect. */
   committed = 0;
@@ -39,6 +43,7 @@ export class ObjectServer {
 
   /** Another writer changes something. */
   touch(annotations: Readonly<Record<string, string>>): void {
+    this.before = this.annotations;
     this.annotations = { ...this.annotations, ...annotations };
     this.#version++;
   }
@@ -46,7 +51,10 @@ export class ObjectServer {
   /** Answer to the request that came in last; the server calls this before it takes the next one. */
   #answer(): Script {
     const { method, contentType, body } = this.#server.seen.at(-1)!;
-    if (method === 'GET') return this.#object();
+    if (method === 'GET') {
+      const stale = this.stale.shift();
+      return stale ? this.#object(stale, this.#version - 1) : this.#object();
+    }
     if (method !== 'PATCH' || contentType !== 'application/merge-patch+json')
       return refusal(415, 'UnsupportedMediaType'); // O1
     const fault = this.faults.shift();
@@ -58,9 +66,8 @@ export class ObjectServer {
     return fault?.answer ?? this.#object();
   }
 
-  #object(): Script {
-    const { annotations } = this;
-    const metadata = { name: 'o', uid: 'u', resourceVersion: String(this.#version), annotations };
+  #object(annotations = this.annotations, version = this.#version): Script {
+    const metadata = { name: 'o', uid: 'u', resourceVersion: String(version), annotations };
     return { status: 200, body: { metadata } };
   }
 

@@ -3,7 +3,13 @@
  */
 import type { HoldfastError } from '../../base/index.ts';
 import type { SessionEnd } from '../../journal/index.ts';
-import { logIndex, type AppliedEntry, type Entry, type Result } from '../../statemachine/index.ts';
+import {
+  logIndex,
+  SessionRefusedError,
+  type AppliedEntry,
+  type Entry,
+  type Result,
+} from '../../statemachine/index.ts';
 import type { ServicePrimary } from '../application.ts';
 import type { FollowedReplica, PrimaryReplica, ProposalIdentity, ReplicaFactory } from '../replica.ts';
 
@@ -59,6 +65,16 @@ export class ScriptedReplica<Query, Answer>
     const settled = Promise.withResolvers<Result>();
     this.proposals.push({ cmd, identity, settled });
     return settled.promise;
+  }
+
+  registerSession(): Promise<bigint> {
+    return Promise.resolve(1n);
+  }
+
+  unregisterSession(clientId: bigint): Promise<void> {
+    return clientId === 1n
+      ? Promise.resolve()
+      : Promise.reject(new SessionRefusedError('session-unknown', clientId));
   }
 
   /** The log confirms the oldest proposal. */

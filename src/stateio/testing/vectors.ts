@@ -27,7 +27,9 @@ export const G3_SHA256 = '4605c737cbc69cf35094c0a5ba3f4c65921bf38b610d967f2425ee
 export const G3_BOUNDARIES: readonly number[] = [26, 52, 78, 70_132, 70_158];
 
 export function g2Payload(size: number): Uint8Array {
-  return Uint8Array.from({ length: size }, (_, i) => (i * 7 + size) & 255);
+  const payload = new Uint8Array(size);
+  for (let i = 0; i < size; i++) payload[i] = i * 7 + size; // modulo 256
+  return payload;
 }
 
 export async function writeG1(): Promise<MemoryStateFile> {

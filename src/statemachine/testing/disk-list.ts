@@ -37,9 +37,13 @@ export class DiskList implements OnDiskStateMachine<void, readonly string[], rea
   prepared = 0;
   compacted = 0;
   opened = 0;
+  /** Index of the mark it was opened with. */
+  openedAt = 0;
   closed = false;
   /** Runs before each command is applied: an update that waits. */
   beforeEach: (() => Promise<void>) | undefined;
+  /** Whether each step of a commit is in the log before the next: a log can end behind every one then. */
+  stepByStep = false;
   /** Thrown by commit while it is set. */
   failCommit: Error | undefined;
 
@@ -51,6 +55,7 @@ export class DiskList implements OnDiskStateMachine<void, readonly string[], rea
     const file = await fs.open(FILE);
     const kept = JSON.parse(fromUtf8(await file.readAll())) as Kept;
     await file.close();
+    this.openedAt = kept.index;
     this.#list = kept.list.slice();
     this.#rows = new Map(Object.entries(kept.rows));
     const rows = [...this.#rows].map(([key, value]) => ({ key: ofHex(key), value: ofHex(value) }));
@@ -77,10 +82,14 @@ export class DiskList implements OnDiskStateMachine<void, readonly string[], rea
       if (value) this.#rows.set(toHex(key), toHex(value));
       else this.#rows.delete(toHex(key));
     const kept: Kept = { index, term, rows: Object.fromEntries(this.#rows), list: this.#list };
+    const step = (): Promise<void> | undefined => (this.stepByStep ? this.#fs?.barrier() : undefined);
     const file = await this.#fs.open(UPDATING, { create: true, truncate: true });
+    await step();
     await file.write(utf8(JSON.stringify(kept)), 0);
+    await step();
     await file.close();
     await this.#fs.rename(UPDATING, FILE);
+    await step();
     this.commits.push(index);
   }
 

@@ -9,8 +9,9 @@
  * 4. No Expect: 100-continue: it costs a round trip, and with agents of our own the SDK sends the header without waiting for its answer.
  */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import type { Logger } from '../../base/index.ts';
+import type { Clock, Logger } from '../../base/index.ts';
 import type { S3Location } from '../url.ts';
+import { DirectRequests } from './direct-requests.ts';
 import { asRequestHandler, ConnectionChoice, type OnSent } from './fresh-connections.ts';
 
 export interface S3Credentials {
@@ -25,6 +26,8 @@ export interface S3Clients {
   /** Larger creates. */
   readonly upload: S3Client;
   readonly read: S3Client;
+  /** For appends and for reads, through the same connections; undefined where the SDK has to find the address (direct-requests.ts Q1). */
+  readonly direct: { readonly append: DirectRequests; readonly read: DirectRequests } | undefined;
 }
 
 /** Largest slot: 8 MiB (s3log.md §6.12) and room for what a slot adds to its payload. */
@@ -43,6 +46,7 @@ export function s3Clients(
   credentials: S3Credentials | undefined,
   log: Logger,
   onSent: OnSent,
+  clock: Clock,
 ): S3Clients {
   const custom = location.endpoint !== undefined;
   const region = location.region ?? (custom ? CUSTOM_ENDPOINT_REGION : undefined);
@@ -58,16 +62,30 @@ export function s3Clients(
       : {}),
     ...(credentials && { credentials: plain(credentials) }),
   };
-  const handler = (sockets: number, reads = false): ClientHandler =>
-    asRequestHandler(new ConnectionChoice(sockets, log, onSent, reads));
-  const append = new S3Client({ ...shared, requestHandler: handler(APPEND_SOCKETS) });
+  const choice = (sockets: number, reads = false): ConnectionChoice =>
+    new ConnectionChoice(sockets, log, onSent, reads);
+  const [appends, reads] = [choice(APPEND_SOCKETS), choice(READ_SOCKETS, true)];
+  const append = new S3Client({ ...shared, requestHandler: asRequestHandler(appends) });
   const { credentials: chain } = append.config; // one chain, asked once
-  const other = (requestHandler: ClientHandler): S3Client =>
-    new S3Client({ ...shared, credentials: chain, requestHandler });
-  return { append, upload: other(handler(UPLOAD_SOCKETS)), read: other(handler(READ_SOCKETS, true)) };
+  const other = (connections: ConnectionChoice): S3Client =>
+    new S3Client({ ...shared, credentials: chain, requestHandler: asRequestHandler(connections) });
+  const { endpoint, bucket, forcePathStyle } = location;
+  const directly = (connections: ConnectionChoice): DirectRequests =>
+    new DirectRequests({
+      endpoint: endpoint!,
+      bucket,
+      region: region!,
+      credentials: () => chain(),
+      connections,
+      clock,
+    });
+  return {
+    append,
+    upload: other(choice(UPLOAD_SOCKETS)),
+    read: other(reads),
+    direct: custom && forcePathStyle ? { append: directly(appends), read: directly(reads) } : undefined,
+  };
 }
-
-type ClientHandler = ReturnType<typeof asRequestHandler>;
 
 /** The SDK warns on the console that it does not repeat a failed upload, which is as it should be (2). */
 function quietLogger(log: Logger): NonNullable<S3ClientConfig['logger']> {

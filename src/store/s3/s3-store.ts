@@ -20,7 +20,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { deadline, EMPTY_BYTES, letGo, type Clock, type Logger, type Random } from '../../base/index.ts';
 import { checkGet, checkList } from '../arguments.ts';
-import { lengthOf, type Body } from '../body.ts';
+import { lengthOf, piecesOf, type Body } from '../body.ts';
 import { abortedError, closedError, StoreError } from '../errors.ts';
 import { checkKey } from '../keys.ts';
 import type {
@@ -73,6 +73,11 @@ const SLOWEST_BYTES_PER_MS = (1024 * 1024) / 1000;
 /** Bodies from here on may not fit into the buffers between us and a store that does not read them (4). */
 const LARGE_BYTES = 256 * 1024;
 
+/** What is used of the answer to a GET. */
+type ReadAnswer = Pick<Partial<GetObjectCommandOutput>, 'ContentLength' | 'ContentRange' | 'LastModified'> & {
+  readonly Body?: unknown;
+};
+
 export class S3Store implements ObjectStore {
   readonly url: string;
   /** Who speaks plain HTTP is in the same network; and only there bodies come in parts (object-reads.ts). */
@@ -91,7 +96,7 @@ export class S3Store implements ObjectStore {
     this.streams = location.endpoint?.startsWith('http:') === true;
     this.#location = location;
     this.#options = options;
-    this.#clients = s3Clients(location, options.credentials, options.log, options.onSent);
+    this.#clients = s3Clients(location, options.credentials, options.log, options.onSent, options.clock);
   }
 
   async create(key: string, body: Body, call: StoreCall = {}): Promise<CreateOutcome> {
@@ -125,6 +130,12 @@ export class S3Store implements ObjectStore {
       if (freshConnection && bytes >= LARGE_BYTES && (await this.#isTaken(Key, send)))
         return { kind: 'exists' };
       const checksums = endpoint === undefined; // clients.ts 3
+      const [whole = EMPTY_BYTES, ...more] = piecesOf(body);
+      const { direct, append } = this.#clients;
+      if (direct && client === append && more.length === 0) {
+        this.#decided(Key, 'created', await direct.append.create(Key, whole, send));
+        return { kind: 'created' };
+      }
       const put = await putCommand({ Bucket, Key, IfNoneMatch: '*' }, body, checksums);
       const sent = await client.send(put, send);
       this.#decided(Key, 'created', sent.$metadata.requestId);
@@ -177,9 +188,8 @@ export class S3Store implements ObjectStore {
           retryable: false,
         });
       const Range = range && `bytes=${range.start}-${range.end - 1}`;
-      const command = new GetObjectCommand({ Bucket: this.#location.bucket, Key: this.#fullKey(key), Range });
       try {
-        const answer = await this.#clients.read.send(command, send);
+        const answer = await this.#get(this.#fullKey(key), Range, send);
         answered();
         return await this.#object(answer, range, onPart);
       } catch (thrown) {
@@ -192,8 +202,14 @@ export class S3Store implements ObjectStore {
     return found === BEYOND ? await this.#emptyRange(key, call) : found;
   }
 
+  #get(Key: string, Range: string | undefined, send: SendOptions): Promise<ReadAnswer> {
+    const { direct, read } = this.#clients;
+    if (direct) return direct.read.get(Key, Range, send);
+    return read.send(new GetObjectCommand({ Bucket: this.#location.bucket, Key, Range }), send);
+  }
+
   async #object(
-    answer: GetObjectCommandOutput,
+    answer: ReadAnswer,
     range: ByteRange | undefined,
     onPart: GetCall['onPart'],
   ): Promise<StoredObject> {
@@ -288,7 +304,8 @@ export class S3Store implements ObjectStore {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const client of Object.values<S3Client>({ ...this.#clients })) client.destroy();
+    const { append, upload, read } = this.#clients;
+    for (const client of [append, upload, read]) client.destroy();
   }
 
   async #read<T>(

@@ -5,11 +5,13 @@
  * Q2  A call that fails leaves no transaction open.
  * Q3  A text is one statement where rows or parameters are concerned; a second one is refused, not passed over.
  * Q4  Statements are kept prepared, the last STATEMENTS of them.
+ * Q5  Statements of others (`guarded`) reach neither tables of the holder nor settings of the connection (guard.ts), however they were prepared.
  */
 import type { Database, PreparedStatement } from '@sqlite.org/sqlite-wasm';
 import { ensureError, type Clock, type Random } from '../../../base/index.ts';
 import { SqliteError, SqliteRefusedError, SqliteTooLargeError } from './errors.ts';
 import type { DatabaseFiles } from './files.ts';
+import { HOLDERS_PREFIX, isAllowed } from './guard.ts';
 import type { Sqlite } from './load.ts';
 import { addVfs, type Vfs } from './vfs.ts';
 
@@ -51,6 +53,8 @@ export class Connection {
   readonly #statements = new Map<string, PreparedStatement>();
   /** Whether this class itself begins or ends a transaction right now (Q1). */
   #deciding = false;
+  /** Whether statements are those of others right now (Q5). */
+  #guarding = false;
 
   /** @throws SqliteError, SqliteRefusedError */
   constructor(
@@ -70,11 +74,14 @@ export class Connection {
     }
     const { capi } = sqlite;
     // VACUUM begins one of its own; a BEGIN of the caller is found when it is left open.
-    const allows = (_: number, action: number, what: string | 0): number =>
-      action !== capi.SQLITE_TRANSACTION || what === 'BEGIN' || this.#deciding
-        ? capi.SQLITE_OK
-        : capi.SQLITE_DENY;
-    capi.sqlite3_set_authorizer(this.#db.pointer!, allows, 0); // Q1
+    const allows = (_: number, action: number, what: string | 0, other: string | 0): number => {
+      const ends = action === capi.SQLITE_TRANSACTION && what !== 'BEGIN';
+      if (ends && !this.#deciding) return capi.SQLITE_DENY; // Q1
+      return this.#guarding && !isAllowed(capi, action, what || '', other || '') // Q5
+        ? capi.SQLITE_DENY
+        : capi.SQLITE_OK;
+    };
+    capi.sqlite3_set_authorizer(this.#db.pointer!, allows, 0);
   }
 
   /** Statements outside a transaction of the caller: each one is its own. @throws SqliteError, SqliteRefusedError */
@@ -124,14 +131,78 @@ export class Connection {
   }
 
   /** Runs `work`, which only looks. @throws what `work` throws, SqliteError, SqliteRefusedError */
-  read<T>(work: (sql: SqlReader) => T): T {
+  read<T>(work: (sql: SqlReader) => T, guarded = false): T {
     const looking = (sql: string): string => {
       if (this.#sqlite.capi.sqlite3_stmt_readonly(this.#prepare(sql))) return sql;
       throw new SqliteRefusedError('a statement that changes something', 'use transaction()');
     };
+    const rows = (sql: string, parameters?: SqlParameters, most?: number): Row[] =>
+      this.#guarded(guarded, () => this.#rows(looking(sql), parameters, most));
     return work({
-      all: (sql, parameters) => this.#rows(looking(sql), parameters),
-      get: (sql, parameters) => this.#rows(looking(sql), parameters, 1)[0],
+      all: (sql, parameters) => rows(sql, parameters),
+      get: (sql, parameters) => rows(sql, parameters, 1)[0],
+    });
+  }
+
+  /** Begins a transaction that stays open over calls (held.ts). */
+  begin(): void {
+    this.#decide('BEGIN');
+  }
+
+  /** Ends the transaction of `begin` with all that was done in it. A failure leaves none open. @throws SqliteError */
+  commit(): void {
+    try {
+      this.#decide('COMMIT');
+    } catch (error) {
+      this.#rollBack(error);
+      throw error;
+    } finally {
+      this.#flush();
+    }
+  }
+
+  /** Runs `work` inside the transaction of `begin`; what it did is undone when it throws. @throws what `work` throws, SqliteError, SqliteRefusedError */
+  within<T>(work: (sql: Sql) => T, guarded: boolean): T {
+    this.#savepoint('SAVEPOINT');
+    let open = true;
+    const inside = <R>(call: () => R): R => {
+      if (!open) throw new SqliteRefusedError('the update is over', 'use what it was given only inside it');
+      return this.#guarded(guarded, call);
+    };
+    try {
+      const result = work({
+        all: (sql, parameters) => inside(() => this.#rows(sql, parameters)),
+        get: (sql, parameters) => inside(() => this.#rows(sql, parameters, 1))[0],
+        run: (sql, parameters) => inside(() => this.#run(sql, parameters)),
+        exec: (sql) => inside(() => this.#exec(sql)),
+      });
+      if (result instanceof Promise)
+        throw new SqliteRefusedError('an update cannot wait', 'do what waits before or after it');
+      this.#savepoint('RELEASE');
+      return result;
+    } catch (error) {
+      if (this.#files.failure === undefined && this.#inTransaction()) {
+        this.#savepoint('ROLLBACK TO');
+        this.#savepoint('RELEASE');
+      }
+      throw error;
+    } finally {
+      open = false;
+      this.#flush();
+    }
+  }
+
+  /** Whether a transaction is open. */
+  get isInTransaction(): boolean {
+    return this.#inTransaction();
+  }
+
+  /** Gives SQL a function, or another one in place of its own. */
+  define(name: string, parameters: number, act: (argument: unknown) => SqlValue): void {
+    this.#db.createFunction({
+      name,
+      arity: parameters,
+      xFunc: (_context, argument) => act(argument) as never,
     });
   }
 
@@ -197,10 +268,11 @@ export class Connection {
 
   /** Q3, Q4 */
   #prepare(sql: string): PreparedStatement {
-    const kept = this.#statements.get(sql);
+    const key = this.#guarding ? `guarded ${sql}` : sql; // Q5
+    const kept = this.#statements.get(key);
     if (kept) {
-      this.#statements.delete(sql);
-      this.#statements.set(sql, kept); // the last one used
+      this.#statements.delete(key);
+      this.#statements.set(key, kept); // the last one used
       return kept;
     }
     const statement = this.#telling(sql, () => this.#db.prepare(sql));
@@ -209,7 +281,7 @@ export class Connection {
       statement.finalize();
       throw new SqliteRefusedError('more than one statement', 'use exec for several');
     }
-    this.#statements.set(sql, statement);
+    this.#statements.set(key, statement);
     const [oldest] = this.#statements;
     if (oldest && this.#statements.size > STATEMENTS) {
       this.#statements.delete(oldest[0]);
@@ -228,6 +300,20 @@ export class Connection {
       this.#each(what, undefined, () => true);
     } finally {
       this.#deciding = false;
+    }
+  }
+
+  /** One savepoint for every `within`: they do not nest. */
+  #savepoint(what: 'SAVEPOINT' | 'RELEASE' | 'ROLLBACK TO'): void {
+    this.#each(`${what} ${HOLDERS_PREFIX}`, undefined, () => true);
+  }
+
+  #guarded<R>(guarded: boolean, call: () => R): R {
+    this.#guarding = guarded;
+    try {
+      return call();
+    } finally {
+      this.#guarding = false;
     }
   }
 

@@ -5,6 +5,7 @@
  * R2  Calls that change something go no faster than the log takes them, one transaction at a time.
  * R3  After a failure of disk or log every call says RecorderBrokenError: this process has to end, and another one takes over.
  * R4  A cut of the log at any operation leaves a database that SQLite brings to the end of a transaction (docs/decisions/0035).
+ * R5  While it is held (held.ts), its holder alone changes it.
  */
 import { assert, systemClock, systemRandom } from '../../../base/index.ts';
 import type { Segment } from '../../format/segment.ts';
@@ -13,6 +14,7 @@ import type { Recorder } from '../recorder.ts';
 import { Connection, type Row, type Sql, type SqlParameters, type SqlReader } from './connection.ts';
 import { SqliteRefusedError } from './errors.ts';
 import { DatabaseFiles, type OpenFile } from './files.ts';
+import { HeldSqlite } from './held.ts';
 import { RecordingLedger } from './ledger.ts';
 import { removeSuperJournals } from './leftovers.ts';
 import { loadSqlite } from './load.ts';
@@ -44,6 +46,8 @@ export class RecordedSqlite {
   readonly #ledger: RecordingLedger;
   readonly #connection: Connection;
   readonly #limit: number;
+  readonly #path: string;
+  #held: HeldSqlite | undefined;
   #snapshot: Promise<void> | undefined;
   #closed = false;
 
@@ -52,8 +56,10 @@ export class RecordedSqlite {
     files: DatabaseFiles,
     ledger: RecordingLedger,
     connection: Connection,
+    path: string,
     limit: number,
   ) {
+    this.#path = path;
     this.#recorder = recorder;
     this.#files = files;
     this.#ledger = ledger;
@@ -93,7 +99,7 @@ export class RecordedSqlite {
       throw error;
     }
     const limit = options.maxTransactionBytes ?? MAX_TRANSACTION_BYTES;
-    const db = new RecordedSqlite(recorder, files, ledger, connection, limit);
+    const db = new RecordedSqlite(recorder, files, ledger, connection, clean, limit);
     await db.barrier();
     return db;
   }
@@ -101,6 +107,19 @@ export class RecordedSqlite {
   /** Runs `work` in one transaction, and resolves with its result when that is durable. @throws what `work` throws (all is undone then), SqliteError, SqliteRefusedError, SqliteTooLargeError, RecorderBrokenError */
   async transaction<T>(work: (sql: Sql) => T): Promise<T> {
     return await this.#change(() => this.#connection.transaction(work));
+  }
+
+  /** From now on changes are made by what this returns, in transactions that stay open over calls. @throws SqliteRefusedError when it is held, RecorderBrokenError */
+  hold(): HeldSqlite {
+    this.#checkChange();
+    this.#held = new HeldSqlite({
+      connection: this.#connection,
+      files: this.#files,
+      recorder: this.#recorder,
+      path: this.#path,
+      maxTransactionBytes: this.#limit,
+    });
+    return this.#held;
   }
 
   /** Runs `work`, which looks and changes nothing; resolves when what it saw is durable. It may be what an older primary sees: ask session.readIndex first where that matters. @throws as transaction */
@@ -175,6 +194,7 @@ export class RecordedSqlite {
     if (this.#closed) return;
     this.#closed = true;
     await this.#snapshot?.catch(() => undefined); // its caller is told
+    this.#held?.releaseAll();
     this.#connection.close();
   }
 
@@ -212,13 +232,19 @@ export class RecordedSqlite {
 
   /** R1, R2 */
   async #change<T>(act: () => T): Promise<T> {
-    this.#check();
+    this.#checkChange();
     await this.#recorder.whenWritable();
-    this.#check();
+    this.#checkChange();
     this.#files.allow(this.#limit);
     const result = act();
     await this.barrier();
     return result;
+  }
+
+  /** R5 */
+  #checkChange(): void {
+    this.#check();
+    if (this.#held) throw new SqliteRefusedError('the database is held', 'use what hold() gave');
   }
 
   /** R3 */

@@ -68,11 +68,15 @@ export class FileSnapshot {
     if (known > 0) this.#files.writeThrough(this.#copy, data.subarray(0, known), offset);
   }
 
-  /** N2. SQLite keeps both numbers up to date in every transaction. */
   #length(): number {
-    const header = new Uint8Array(HEADER_BYTES);
-    this.#files.read(this.#source, header, 0);
-    const pageBytes = viewOf(header).getUint16(16) === 1 ? 65_536 : viewOf(header).getUint16(16);
-    return viewOf(header).getUint32(28) * pageBytes;
+    return databaseLength((into, offset) => this.#files.read(this.#source, into, offset));
   }
+}
+
+/** Bytes of a database by its first page (N2); 0: there is nothing in it yet. SQLite keeps both numbers up to date in every transaction. */
+export function databaseLength(read: (into: Uint8Array, offset: number) => number): number {
+  const header = new Uint8Array(HEADER_BYTES);
+  read(header, 0);
+  const pageBytes = viewOf(header).getUint16(16) === 1 ? 65_536 : viewOf(header).getUint16(16);
+  return viewOf(header).getUint32(28) * pageBytes;
 }

@@ -1,0 +1,222 @@
+/**
+ * Databases that are held: transactions that stay open over calls, statements of others beside the holder's tables, files that are pinned.
+ */
+import { describe, expect, test } from '@jest/globals';
+import { concatBytes } from '../../../base/index.ts';
+import { contentOf, cutLog, operationEnds, play, withTempDir } from '../../testing/index.ts';
+import { openSqliteCopy, type HeldSqlite, type PinnedFile } from './index.ts';
+import { MAIN } from './testing/recorded-story.ts';
+import { Shard } from './testing/shard.ts';
+
+async function holding(use: (held: HeldSqlite, shard: Shard, root: string) => Promise<void>): Promise<void> {
+  await withTempDir(async (root) => {
+    const shard = await new Shard(root, { pageBytes: 1024 }).takeOver();
+    const held = shard.db.hold();
+    await use(held, shard, root);
+    await shard.db.close();
+    await shard.primary.session.close();
+  });
+}
+
+const rows = (held: HeldSqlite): unknown[] =>
+  held.read((sql) => sql.all('SELECT n FROM t ORDER BY n').map(({ n }) => n));
+const put = (held: HeldSqlite, n: number): void =>
+  void held.update((sql) => sql.run('INSERT INTO t VALUES (?, zeroblob(500))', [n]));
+const codeOf = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+  return 'nothing was thrown';
+};
+
+function begin(held: HeldSqlite): void {
+  held.update((sql) => sql.exec('CREATE TABLE t (n INTEGER PRIMARY KEY, body)'));
+  held.own((sql) => sql.exec('CREATE TABLE _holdfast_mark (n)'));
+  held.commit();
+}
+
+describe('updates of a held database', () => {
+  test('are seen at once; a cut of the log anywhere leaves what some commit left, with its mark', () =>
+    holding(async (held, shard, root) => {
+      begin(held);
+      held.own((sql) => sql.run('INSERT INTO _holdfast_mark VALUES (0)'));
+      held.commit();
+      await shard.db.barrier();
+      const start = operationEnds(await contentOf(shard.log)).length;
+      for (let n = 1; n <= 40; n++) {
+        put(held, n);
+        expect(rows(held)).toHaveLength(n);
+        if (n % 8 !== 0) continue;
+        held.own((sql) => sql.run('UPDATE _holdfast_mark SET n = ?', [n]));
+        held.commit();
+        await held.room();
+      }
+      put(held, 41); // never committed
+      await shard.db.barrier();
+      const content = await contentOf(shard.log);
+      const found = new Set<number>();
+      for (const [at, cut] of operationEnds(content)
+        .slice(start - 1)
+        .entries()) {
+        const dir = `${root}/cut-${at}`;
+        await play(await cutLog(content, cut), dir);
+        const copy = await openSqliteCopy(dir, MAIN);
+        const [mark, count] = copy.read((sql) => [
+          sql.get('SELECT n FROM _holdfast_mark')!['n'],
+          sql.get('SELECT count(*) AS n FROM t')!['n'],
+        ]);
+        copy.close();
+        expect({ cut, count }).toEqual({ cut, count: mark });
+        found.add(Number(mark));
+      }
+      expect([...found]).toEqual([0, 8, 16, 24, 32, 40]);
+    }));
+
+  test('that throw are undone, and only they', () =>
+    holding(async (held) => {
+      begin(held);
+      put(held, 1);
+      expect(() =>
+        held.update((sql) => {
+          sql.run('INSERT INTO t VALUES (2, NULL)');
+          throw new RangeError('no');
+        }),
+      ).toThrow(RangeError);
+      expect(codeOf(() => put(held, 1))).toBe('SQLITE_CONSTRAINT_PRIMARYKEY');
+      expect(codeOf(() => held.update((sql) => sql.exec('nonsense')))).toBe('SQLITE_ERROR');
+      put(held, 3);
+      held.commit();
+      expect(rows(held)).toEqual([1, 3]);
+    }));
+
+  test('have their own time and randomness, whoever asks twice', () =>
+    holding(async (held) => {
+      let drawn = 0;
+      held.useRandom({ bytes: (length) => new Uint8Array(length).fill(++drawn) });
+      const draw = held.update((sql) => sql.get('SELECT random() AS a, hex(randomblob(2)) AS b'));
+      expect(draw).toEqual({ a: 0x0101010101010101n, b: '0202' });
+    }));
+
+  test('are the holder’s alone: other changes of the database are refused', () =>
+    holding(async (held, shard) => {
+      begin(held);
+      await expect(shard.db.run('DELETE FROM t')).rejects.toMatchObject({ code: 'SQLITE_REFUSED' });
+      expect(() => shard.db.hold()).toThrow(/held/);
+      expect(codeOf(() => held.update(() => Promise.resolve()))).toBe('SQLITE_REFUSED');
+      expect(codeOf(() => held.read((sql) => sql.all('DELETE FROM t RETURNING n')))).toBe('SQLITE_REFUSED');
+    }));
+
+  test('fail for good once recording has', () =>
+    holding(async (held, shard) => {
+      begin(held);
+      shard.kill();
+      await shard.primary.session.ended;
+      expect(
+        codeOf(() => {
+          for (let n = 1; n < 100; n++) put(held, n);
+          held.commit();
+        }),
+      ).toBe('RECORDER_BROKEN');
+      expect(codeOf(() => put(held, 1))).toBe('RECORDER_BROKEN');
+    }));
+});
+
+test.each([
+  'DROP TABLE _holdfast_mark',
+  'INSERT INTO _HOLDFAST_MARK VALUES (1)',
+  'ALTER TABLE _holdfast_mark RENAME TO mine',
+  'CREATE TABLE _holdfast_other (n)',
+  'CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM _holdfast_mark; END; INSERT INTO t VALUES (9, 9)',
+  "ATTACH 'other.db' AS other",
+  'PRAGMA writable_schema = 1',
+  'PRAGMA foreign_keys = 1',
+  'RELEASE _holdfast',
+  'ROLLBACK',
+  'COMMIT',
+  'BEGIN',
+])('others cannot do what the holder relies on: %s', (sql) =>
+  holding(async (held) => {
+    begin(held);
+    held.own((own) => own.run('INSERT INTO _holdfast_mark VALUES (7)'));
+    for (const work of [
+      (): unknown => held.update((other) => other.exec(sql)),
+      (): unknown => held.update((other) => other.all(sql)),
+      (): unknown => held.read((other) => other.all(sql)),
+    ])
+      expect(codeOf(work)).toMatch(/^SQLITE_/);
+    expect(held.look((own) => own.all('SELECT n FROM _holdfast_mark'))).toEqual([{ n: 7 }]);
+    held.commit();
+  }),
+);
+
+test('a statement that the holder has used is no way in for others, but looking is free', () =>
+  holding(async (held) => {
+    begin(held);
+    const text = 'INSERT INTO _holdfast_mark VALUES (1)';
+    held.own((sql) => sql.run(text));
+    expect(codeOf(() => held.update((sql) => sql.run(text)))).toBe('SQLITE_REFUSED');
+    expect(held.read((sql) => sql.all('SELECT n FROM _holdfast_mark'))).toEqual([{ n: 1 }]);
+    expect(held.read((sql) => sql.all('PRAGMA table_info(t)'))).toHaveLength(2);
+    held.update((sql) =>
+      sql.exec('SAVEPOINT mine; INSERT INTO t VALUES (1, 1); ROLLBACK TO mine; RELEASE mine'),
+    );
+    expect(rows(held)).toEqual([]);
+  }));
+
+describe('a pinned file', () => {
+  const read = (pinned: PinnedFile): Uint8Array => {
+    const pieces: Uint8Array[] = [];
+    for (let piece = pinned.next(); piece; piece = pinned.next()) pieces.push(piece);
+    return concatBytes(pieces);
+  };
+
+  test('shows the last commit, whatever is committed before and while it is read', () =>
+    holding(async (held, _shard, root) => {
+      begin(held);
+      for (let n = 0; n < 2500; n++) put(held, n); // more than one piece
+      held.commit();
+      const [early, late, at] = [held.pin(), held.pin(), held.pin()];
+      const whole = read(at);
+      const first = late.next()!;
+      held.update((sql) => sql.run("UPDATE t SET body = 'other'"));
+      held.commit();
+      held.update((sql) => sql.run('DELETE FROM t'));
+      held.commit();
+      expect(whole.length).toBeGreaterThan(1_250_000);
+      expect(Buffer.compare(read(early), whole)).toBe(0);
+      expect(Buffer.compare(concatBytes([first, read(late)]), whole)).toBe(0);
+      for (const pinned of [early, late, at]) pinned.release();
+      const { writeFile, mkdir } = await import('node:fs/promises');
+      await mkdir(`${root}/copy`);
+      await writeFile(`${root}/copy/db`, whole);
+      const copy = await openSqliteCopy(`${root}/copy`, 'db');
+      expect(copy.read((sql) => sql.get('SELECT count(*) AS n, max(typeof(body)) AS kind FROM t'))).toEqual({
+        n: 2500,
+        kind: 'blob',
+      });
+      copy.close();
+    }));
+
+  test('is not disturbed when the database’s file is written anew, and updates are not either', () =>
+    holding(async (held, shard) => {
+      begin(held);
+      for (let n = 0; n < 2200; n++) put(held, n);
+      held.commit();
+      const pinned = held.pin();
+      const first = pinned.next()!;
+      const rewriting = shard.db.snapshot();
+      put(held, 10_000);
+      await rewriting;
+      put(held, 10_001);
+      held.commit();
+      const whole = concatBytes([first, read(pinned)]);
+      expect(whole.length).toBe(pinned.length);
+      pinned.release();
+      await shard.db.barrier();
+      await shard.takeOver();
+      const [row] = await shard.db.query('SELECT count(*) AS n FROM t');
+      expect(row).toEqual({ n: 2202 });
+    }));
+});

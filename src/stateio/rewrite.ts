@@ -1,0 +1,128 @@
+/**
+ * rewrite: replaces a state file by a shorter one, a snapshot and a copy of the entries behind it, while entries go on into the old one (C5.7, C5.18;
+ * decisions 2, 4 and 14). Go has no compaction.
+ *
+ * E1  The new file is written beside and renamed over the old one. Before the rename its name means nothing; whoever finds it renamed finds all of it:
+ *     on a place that keeps no order of its own, all of it is durable before the rename.
+ * E2  Entries go on into the old file until the last COPY_PAUSE_BYTES; those are copied while the caller holds appends back, so that none is missed.
+ * E3  At most UNSYNCED_BYTES of the new file are on their way at a time.
+ * E4  What cannot be copied ends the rewrite with an error; the old file stays as it was. Damage is never left out in silence.
+ */
+import { RewriteError } from './errors.ts';
+import type { ReadableStateFile, StateFile } from './file.ts';
+import type { Placed, Produce } from './log-writer.ts';
+import { UpdatesReader } from './reader.ts';
+import { StateWriter } from './writer.ts';
+
+/** What may be left to copy while appends wait, bytes: a few milliseconds on a local disk. */
+export const COPY_PAUSE_BYTES: number = 1024 * 1024;
+/** Rounds of copying before appends wait in any case: each is shorter unless entries come faster than the disk copies. */
+const COPY_ROUNDS = 8;
+/** Bytes of the new file that may be unsynced at a time (E3): two full batches of a log keep its store busy without delaying entries much. */
+const UNSYNCED_BYTES = 8 * 1024 * 1024;
+
+/** Where the new file takes the old one's place. */
+export interface RewritePlace {
+  /** Whether writes and renames become durable in the order they are made, as in a recorded directory (E1). */
+  readonly ordered: boolean;
+  /** Puts the new file in the old one's place. */
+  rename(): Promise<void>;
+  /** Resolves when the rename is durable. */
+  settle(): Promise<void>;
+}
+
+export interface Rewrite {
+  /** The old file, and which of its entries the snapshot does not cover: those of `epoch` from offset `from` on. */
+  readonly source: ReadableStateFile;
+  readonly from: number;
+  readonly epoch: number;
+  /** First byte of the old file that is not copied, for one with a torn tail; Infinity by default. */
+  readonly limit?: number;
+  /** The new file, empty. */
+  readonly next: StateFile;
+  readonly place: RewritePlace;
+  /** Hands the snapshot's bytes on. */
+  readonly snapshot: Produce;
+  /** Runs `work` while nobody appends to the old file (E2). When that has resolved, its writer is the one to append with. */
+  readonly pause: (work: () => Promise<Rewritten>) => Promise<unknown>;
+  /** Called for each update that was copied. */
+  readonly copied?: (payload: Uint8Array, placed: Placed) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Rewritten {
+  readonly writer: StateWriter;
+  readonly snapshot: Placed;
+}
+
+/**
+ * Writes the new file, copies what follows, and puts it in place (E1-E4). It is in place when `place.rename` has run, and durably so when this
+ * resolves. The old file and a new one that was not put in place are the caller's to close and remove.
+ * @throws RewriteError, WriterBrokenError, what the ports throw, the signal's reason
+ */
+export async function rewrite(options: Rewrite): Promise<Rewritten> {
+  const { source, from, epoch, limit = Infinity, next, place, signal } = options;
+  const writer = new StateWriter(next);
+  const flow = new Flow(writer);
+  const snapshot = await writer.streamSnapshot((write) =>
+    options.snapshot(async (chunk) => {
+      signal?.throwIfAborted();
+      await write(chunk);
+      await flow.passed(chunk.length);
+    }),
+  );
+  const reader = new UpdatesReader(source, { from, epoch, limit });
+  const copy = (): Promise<void> => copyUpdates(reader, { writer, flow, ...options });
+  for (let round = 0; round < COPY_ROUNDS; round++) {
+    if (Math.min(await source.size(), limit) - reader.position <= COPY_PAUSE_BYTES) break;
+    await copy();
+  }
+  if (!place.ordered) await writer.sync(); // E1; what is left for the pause is little
+  await options.pause(async () => {
+    await copy(); // E2
+    if (!place.ordered) await writer.sync(); // E1
+    signal?.throwIfAborted();
+    await place.rename();
+    return { writer, snapshot };
+  });
+  await place.settle();
+  return { writer, snapshot };
+}
+
+/** Copies until the reader's end (E4). */
+async function copyUpdates(
+  reader: UpdatesReader,
+  { writer, flow, copied, signal }: Pick<Rewrite, 'copied' | 'signal'> & { writer: StateWriter; flow: Flow },
+): Promise<void> {
+  reader.lookAgain();
+  for (;;) {
+    signal?.throwIfAborted();
+    const outcome = await reader.next();
+    if (outcome.kind === 'damage') throw new RewriteError(outcome.damage.reason, outcome.damage);
+    if (outcome.kind === 'end') {
+      if (outcome.why === 'torn' || outcome.why === 'snapshot') throw new RewriteError(outcome.why, outcome);
+      if (outcome.why === 'limit' && outcome.bytes > 0) throw new RewriteError('torn', outcome);
+      return;
+    }
+    const placed = await writer.update(outcome.payload);
+    copied?.(outcome.payload, placed);
+    await flow.passed(outcome.payload.length);
+  }
+}
+
+/** E3 */
+class Flow {
+  readonly #writer: StateWriter;
+  #unsynced = 0;
+
+  constructor(writer: StateWriter) {
+    this.#writer = writer;
+  }
+
+  async passed(bytes: number): Promise<void> {
+    this.#unsynced += bytes;
+    if (this.#unsynced < UNSYNCED_BYTES) return;
+    await this.#writer.sync();
+    this.#unsynced = 0;
+  }
+}
