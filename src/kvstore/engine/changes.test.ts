@@ -5,7 +5,7 @@ import { ChangeLog, type KeyOperation } from './changes.ts';
 import { AheadError, GapError } from './errors.ts';
 
 function written(key: string, bytes: number): KeyOperation[] {
-  return [{ key, stored: { value: new Uint8Array(bytes), expiresAt: 0 } }];
+  return [{ key, stored: { value: 'x'.repeat(bytes), expiresAt: 0 } }];
 }
 
 test('it answers every number that it holds, completely, and says so of every other one (G1, G2)', () => {
