@@ -103,7 +103,8 @@ test('a database of one’s own has every acknowledged row once, with the times 
     const reply = await ask('sql', 'POST', path, { sql: text, parameters }, id);
     return reply.status === 200 ? (reply.body as { rows: unknown }).rows : reply;
   };
-  await sql('/run', 'CREATE TABLE visit (n INTEGER PRIMARY KEY, at TEXT, dice INTEGER)', [], 'create');
+  const create = 'CREATE TABLE visit (n INTEGER PRIMARY KEY, at TEXT, dice INTEGER)';
+  expect(await sql('/run', create, [], 'create')).toEqual([]);
   const told: unknown[] = [];
   const insert = "INSERT INTO visit VALUES (?, strftime('%s %f', 'now'), random()) RETURNING n, at, dice";
   await throughAFailover('sql', async (n) => {

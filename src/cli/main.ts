@@ -6,43 +6,20 @@
  * 2. A command loads the rooms it needs when it is asked for: a probe must not wait for a Kubernetes client to be loaded.
  * 3. SIGTERM and SIGINT ask for a clean end, once; a second one ends the process at once.
  */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { OperatorOptions } from '../../operator/main.ts';
 import type { Application } from '../agent/index.ts';
 import { EXIT } from '../api/index.ts';
-import {
-  createLogger,
-  describeError,
-  silentLogger,
-  stopSignal,
-  type Logger,
-  type LogLevel,
-} from '../base/index.ts';
+import { describeError, silentLogger, stopSignal } from '../base/index.ts';
 import { addJournalCommands } from './journal.ts';
+import { addKvCommands } from './kv.ts';
 import { addLogCommands } from './log.ts';
+import { logged, loggerOf, type LogFlags } from './server-flags.ts';
 
 /** Applications that are part of this image. Services of users make their own program with src/sdk. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
   kv: async () => (await import('../kvstore/index.ts')).kvApplication(),
 };
-
-interface LogOptions {
-  readonly logLevel: LogLevel;
-  readonly logFormat: 'json' | 'text';
-}
-
-const logLevel = new Option('--log-level <level>', 'least level that is logged')
-  .choices(['debug', 'info', 'warn', 'error'])
-  .default('info')
-  .env('HOLDFAST_LOG_LEVEL');
-const logFormat = new Option('--log-format <format>', 'form of log lines')
-  .choices(['json', 'text'])
-  .default('json')
-  .env('HOLDFAST_LOG_FORMAT');
-
-function loggerOf({ logLevel: level, logFormat: format }: LogOptions): Logger {
-  return createLogger({ level, format });
-}
 
 /** Most rounds of a measurement: more tell nothing new and cost requests. */
 const MAX_ROUNDS = 1000;
@@ -65,23 +42,19 @@ const program = new Command('holdfast')
   )
   .exitOverride();
 
-program
-  .command('agent')
+logged(program.command('agent'))
   .description(
     'run as a pod of a shard; its orders come from the Shard object, its settings from the environment',
   )
   .argument('<application>', 'the service to host', applicationOf)
-  .addOption(logLevel)
-  .addOption(logFormat)
-  .action(async (make: () => Promise<Application>, options: LogOptions) => {
+  .action(async (make: () => Promise<Application>, options: LogFlags) => {
     const log = loggerOf(options);
     const signal = stopSignal(log, EXIT.internal);
     const [{ startAgent }, application] = await Promise.all([import('../agent/index.ts'), make()]);
     process.exitCode = await startAgent({ env: process.env, application, log, signal });
   });
 
-program
-  .command('operator')
+logged(program.command('operator'))
   .description('run the controllers; two replicas elect a leader')
   .requiredOption('--image <image>', 'image of the shards, unless a Shard names its own')
   .option('--image-pull-policy <policy>', 'Always, IfNotPresent or Never')
@@ -91,10 +64,8 @@ program
   .option('--renew-deadline-ms <ms>', 'a leader that cannot renew for this long steps down')
   .option('--retry-ms <ms>', 'between attempts to take or renew the lease')
   .option('--watch-namespace <namespace>', 'look after this namespace only')
-  .addOption(logLevel)
-  .addOption(logFormat)
-  .action(async ({ logLevel: level, logFormat: format, ...options }: LogOptions & OperatorOptions) => {
-    const log = loggerOf({ logLevel: level, logFormat: format });
+  .action(async ({ logLevel, logFormat, ...options }: LogFlags & OperatorOptions) => {
+    const log = loggerOf({ logLevel, logFormat });
     const signal = stopSignal(log, EXIT.internal);
     const { runOperator } = await import('../../operator/main.ts');
     process.exitCode = await runOperator(options, { signal, env: process.env, log });
@@ -118,6 +89,7 @@ program
   );
 
 addJournalCommands(program.command('journal').description('look into the journals of a store'));
+addKvCommands(program.command('kv').description('call a key-value service, or run a read replica of one'));
 addLogCommands(program.command('log').description('play, check, begin and look into recovery logs'));
 
 try {

@@ -1,24 +1,13 @@
 /**
  * The key-value service as an application of the agent: its machine, and its HTTP routes, over what every replicated service has (src/service).
- *
- * A1  A repeated request id with other content is told so (engine/engine.ts Z1) and nothing is done.
  */
-import { equalBytes, systemClock, type Clock } from '../base/index.ts';
-import {
-  listenHttp,
-  machineApplication,
-  ServiceError,
-  type Serve,
-  type Service,
-  type ServiceApplication,
-} from '../service/index.ts';
-import { commandDigest, encodeCommand, type Command } from './command.ts';
+import { systemClock, type Clock } from '../base/index.ts';
+import { listenHttp, machineApplication, type Serve, type ServiceApplication } from '../service/index.ts';
 import { MemoryEngine } from './engine/memory-engine.ts';
-import { type Answer, type Query, type QueryAnswer } from './engine/types.ts';
-import { KvError } from './errors.ts';
+import { type Answer, type Query } from './engine/types.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './http/admission.ts';
 import { makeServer } from './http/server.ts';
-import { type Consistency, type KvService, type ReadResult } from './service.ts';
+import { ReplicatedKv } from './replicated.ts';
 
 /** Longest wait of a request for the log, ms: past a slow store's worst put, below the patience of common clients. */
 const REQUEST_DEADLINE_MS = 15_000;
@@ -56,7 +45,7 @@ export function serveKv(
     });
     const server = makeServer({
       ...context,
-      service: new ReplicatedKv(service, context.clock),
+      service: new ReplicatedKv(service, context),
       admission: options.admission ?? {
         requests: MAX_REQUESTS_UNDER_WAY,
         bodyBytes: MAX_BODY_BYTES_UNDER_WAY,
@@ -65,43 +54,4 @@ export function serveKv(
     });
     return await listenHttp(server, context);
   };
-}
-
-/** What the HTTP side asks for, of the replica. */
-class ReplicatedKv implements KvService {
-  readonly #service: Service<Query, Answer>;
-  readonly #clock: Clock;
-
-  constructor(service: Service<Query, Answer>, clock: Clock) {
-    this.#service = service;
-    this.#clock = clock;
-  }
-
-  async write(command: Command, requestId: string, signal: AbortSignal): Promise<number> {
-    const cmd = encodeCommand(command, this.#clock.wallMs());
-    const result = await this.#service.propose(cmd, { requestId }, signal).catch(rethrow);
-    if (equalBytes(result.data, commandDigest(cmd))) return result.value;
-    throw new KvError(
-      'REQUEST_ID_REUSED',
-      'This request id belongs to an earlier request with other content. Nothing was done; use a new id.',
-      { fields: { requestId } },
-    ); // A1
-  }
-
-  async read<Q extends Query>(
-    query: Q,
-    consistency: Consistency,
-    signal: AbortSignal,
-  ): Promise<ReadResult<QueryAnswer<Q>>> {
-    const found = await this.#service.read(query, consistency, signal).catch(rethrow);
-    return { ...found, answer: found.answer as QueryAnswer<Q> };
-  }
-}
-
-/** What the replica says, in the words of this service. */
-function rethrow(thrown: unknown): never {
-  if (!(thrown instanceof ServiceError)) throw thrown;
-  const { code, message } = thrown;
-  if (code === 'SESSION_UNKNOWN' || code === 'SERIES_ANSWERED') throw thrown; // nobody has sessions here
-  throw new KvError(code === 'INVALID_COMMAND' ? 'TOO_LARGE' : code, message, { cause: thrown });
 }

@@ -2,7 +2,7 @@
  * What the key-value service answers when it does not do what was asked. Codes are part of the HTTP contract.
  *
  * K1  A failed mutation says whether it may have happened: NOT_APPENDED (it did not), OUTCOME_UNKNOWN (it may have: repeat it with the same
- *     request id at the primary), every other code (it was never tried).
+ *     identity at the primary), every other code (it was never tried).
  */
 import { HoldfastError, type ErrorFields } from '../base/index.ts';
 
@@ -12,13 +12,20 @@ export const KV_ERROR_STATUS = {
   INVALID_QUERY: 400,
   INVALID_BODY: 400,
   INVALID_REQUEST_ID: 400,
+  INVALID_SESSION: 400,
   KEY_NOT_FOUND: 404,
   ROUTE_NOT_FOUND: 404,
+  CHANGES_AHEAD: 409,
+  SESSION_UNKNOWN: 409,
+  SERIES_ANSWERED: 409,
+  BACKUP_FAILED: 409,
+  CHANGES_GAP: 410,
   TOO_LARGE: 413,
   NOT_PRIMARY: 421,
   REQUEST_ID_REUSED: 422,
   OVERLOADED: 429,
   INTERNAL: 500,
+  BUSY: 503,
   NOT_APPENDED: 503,
   OUTCOME_UNKNOWN: 503,
   READ_NOT_CONFIRMED: 503,
@@ -26,16 +33,25 @@ export const KV_ERROR_STATUS = {
 
 export type KvErrorCode = keyof typeof KV_ERROR_STATUS;
 
+/** What an answer carries beside code and message, for programs: the primary's URL (as a header), numbers. */
+export type KvErrorDetails = Readonly<Record<string, string | number>>;
+
 /** A typed refusal or failure of the service (K1). */
 export class KvError extends HoldfastError {
   declare readonly code: KvErrorCode;
+  readonly details: KvErrorDetails;
 
   constructor(
     code: KvErrorCode,
     message: string,
-    options: { readonly fields?: ErrorFields; readonly cause?: unknown } = {},
+    options: {
+      readonly fields?: ErrorFields;
+      readonly cause?: unknown;
+      readonly details?: KvErrorDetails;
+    } = {},
   ) {
     super(code, message, options);
+    this.details = options.details ?? {};
   }
 
   get status(): number {

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { fromUtf8, systemClock } from '../base/index.ts';
 import { newLog, withTempDir, type TestLog } from '../recoverylog/testing/index.ts';
-import { KvClient } from './client.ts';
+import { KvClient } from './client/index.ts';
 import { ReplicaProcess } from './testing/process.ts';
 
 const running: ReplicaProcess[] = [];
@@ -183,6 +183,62 @@ describe('a handoff', () => {
   );
 });
 
+describe('a client that is given the endpoints and nothing else', () => {
+  test('finds the primary, and the next one, and each of its calls takes effect once', () =>
+    withReplicas(2, async ([old, next]) => {
+      const client = new KvClient({ endpoints: [next!.url, old!.url], firstAttemptMs: 200 });
+      expect(await client.compareAndSet('counter', undefined, '0')).toBe(true);
+      let expected = 0;
+      const count = async (): Promise<void> => {
+        const swapped = await client.compareAndSet('counter', String(expected), String(expected + 1));
+        expect(swapped).toBe(true); // a call that is applied twice finds its own value the second time
+        expected++;
+      };
+      for (let i = 0; i < 10; i++) await count();
+      const moving = next!.promote(2); // the old one loses the log in the middle of a call
+      for (let i = 0; i < 20; i++) await count();
+      await moving;
+      for (let i = 0; i < 10; i++) await count();
+      expect(fromUtf8((await client.get('counter'))!)).toBe('40');
+      const reply = await request(new URL('/v1/stats', next!.url));
+      expect(await reply.body.json()).toMatchObject({ role: 'primary', engine: 'memory', keys: 1 });
+      await client.close();
+    }));
+
+  test('is told nothing of other sessions; one that was ended is not known any more', () =>
+    withReplicas(1, async ([primary]) => {
+      const client = new KvClient({ endpoints: [primary!.url] });
+      await client.put([{ key: 'a', value: '1' }]);
+      const begun = await request(new URL('/v1/sessions', primary!.url), { method: 'POST' });
+      const { session } = (await begun.body.json()) as { session: string };
+      expect(session).toMatch(/^[0-9]+$/);
+      const ended = await request(new URL(`/v1/sessions/${session}`, primary!.url), { method: 'DELETE' });
+      expect(await ended.body.json()).toEqual({ ended: true });
+      const headers = { 'holdfast-session': session, 'holdfast-series': '1' };
+      const put = await request(new URL('/v1/kv/b', primary!.url), { method: 'PUT', body: 'x', headers });
+      expect([put.statusCode, await put.body.json()]).toMatchObject([409, { code: 'SESSION_UNKNOWN' }]);
+      expect(await client.get('b')).toBeUndefined();
+      await client.close();
+    }));
+
+  test('has an expiry judged by the service', () =>
+    withReplicas(1, async ([primary]) => {
+      const client = new KvClient({ endpoints: [primary!.url] });
+      await client.put([{ key: 'short', value: '1', ttlMs: 40 }]);
+      await client.put([
+        { key: 'long', value: '2', ttlMs: 3_600_000 },
+        { key: 'ever', value: '3' },
+      ]);
+      expect((await client.read('ever')).expiresAt).toBeUndefined();
+      expect((await client.read('long')).expiresAt).toBeGreaterThan(systemClock.wallMs());
+      while (await client.get('short')) await systemClock.sleep(5);
+      expect(await client.compareAndSet('short', undefined, 'anew', { ttlMs: 3_600_000 })).toBe(true);
+      expect(await client.compareAndSet('long', '2', 'stays')).toBe(true);
+      expect((await client.read('long')).expiresAt).toBeUndefined();
+      await client.close();
+    }));
+});
+
 describe('a restart', () => {
   test('from the log alone gives the same state, before and after a checkpoint under load (I7)', () =>
     withTempDir(async (dir) => {
@@ -196,13 +252,13 @@ describe('a restart', () => {
       await write(0, 60);
       await Promise.all([write(60, 120), primary.application.checkpoint(), write(120, 180)]);
       await client.delete('k5');
+      await client.close(); // its session ends in the log too
       const wanted = await contents(primary);
       expect(wanted).toHaveLength(69);
       const { appliedIndex } = primary.application.status();
       const copy = await start(log, `${dir}/b`);
       await caughtUp(copy, appliedIndex);
       expect(await contents(copy)).toEqual(wanted);
-      await client.close();
       await primary.close();
       running.splice(running.indexOf(primary), 1);
       await copy.promote(2);

@@ -1,25 +1,34 @@
 /**
- * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts has it from the replica.
+ * What the HTTP side asks of the store, whatever role this replica has at the moment. application.ts has it from the replica, follow/service.ts from a read replica.
  */
 import { type Consistency, type ReadResult } from '../service/index.ts';
 import { type Command } from './command.ts';
-import { type Query, type QueryAnswer, type Values } from './engine/types.ts';
+import { type BackupReport, type Query, type QueryAnswer } from './engine/types.ts';
+import { type IdempotencyKey } from './http/identity.ts';
+import { type JsonObject } from './http/json-bytes.ts';
 
-export type { Consistency, ReadResult };
+export type { Consistency, Query, ReadResult };
 
-export type { Query, QueryAnswer, Values };
+/** What a replica is to those who follow changes or look at figures. */
+export type ReplicaRole = 'primary' | 'standby' | 'replica';
 
 export interface KvService {
+  role(): ReplicaRole;
   /**
-   * Makes a command durable, applies it and answers its result (KvState.apply). The same request id with the same command is applied once
-   * however often it is sent, as long as the table of first results remembers it.
-   * @throws KvError NOT_PRIMARY, NOT_APPENDED, OUTCOME_UNKNOWN, REQUEST_ID_REUSED (K1)
+   * Makes a command durable, applies it and answers its result (engine/state.ts). The same identity with the same command is applied once however often it is sent.
+   * @throws KvError NOT_PRIMARY, NOT_APPENDED, OUTCOME_UNKNOWN, REQUEST_ID_REUSED (K1), SESSION_UNKNOWN, SERIES_ANSWERED, BUSY
    */
-  write(command: Command, requestId: string, signal: AbortSignal): Promise<number>;
-  /** @throws KvError NOT_PRIMARY, READ_NOT_CONFIRMED */
-  read<Q extends Query>(
-    query: Q,
-    consistency: Consistency,
-    signal: AbortSignal,
-  ): Promise<ReadResult<QueryAnswer<Q>>>;
+  write(command: Command, identity: IdempotencyKey): Promise<number>;
+  /** @throws KvError NOT_PRIMARY, READ_NOT_CONFIRMED; what the engine's lookup throws */
+  read<Q extends Query>(query: Q, consistency: Consistency): Promise<ReadResult<QueryAnswer<Q>>>;
+  /** The number of a new client session. @throws as write */
+  beginSession(): Promise<bigint>;
+  /** Whether there was such a session. @throws as write */
+  endSession(session: bigint): Promise<boolean>;
+  /** @throws BusyError, BackupError, what the store throws, KvError NOT_PRIMARY */
+  backupTo(url: string, signal: AbortSignal): Promise<BackupReport>;
+  /** @throws as backupTo, and as write */
+  restoreFrom(url: string, signal: AbortSignal): Promise<BackupReport>;
+  /** What /v1/stats shows beside the engine's own figures. */
+  figures?(): JsonObject;
 }

@@ -49,7 +49,7 @@ export class AppliedState<Query, Answer, View> {
   #tables: ClientTables;
   #failure: HoldfastError | undefined;
   /** What an on-disk machine has not committed yet. */
-  #uncommitted = { commands: 0, bytes: 0 };
+  #uncommitted = { commands: 0, bytes: 0, pendingBytes: 0 };
   #committed: LogIndex;
 
   /** @param mark of an on-disk machine that was opened; others begin in their initial state */
@@ -77,8 +77,8 @@ export class AppliedState<Query, Answer, View> {
     return this.#failure;
   }
 
-  /** What an on-disk machine has applied and not committed: commands and their bytes. Nothing for others. */
-  get uncommitted(): { readonly commands: number; readonly bytes: number } {
+  /** What an on-disk machine has applied and not committed: commands, their bytes, and what it says that a commit has to write. Nothing for others. */
+  get uncommitted(): { readonly commands: number; readonly bytes: number; readonly pendingBytes: number } {
     return this.#uncommitted;
   }
 
@@ -173,7 +173,7 @@ export class AppliedState<Query, Answer, View> {
       commands += update.commands.length - 1;
       for (const { cmd } of update.commands) bytes += cmd.length;
     }
-    this.#uncommitted = { commands, bytes };
+    this.#uncommitted = { commands, bytes, pendingBytes: this.machine.pendingBytes?.() ?? 0 };
     return outcomes;
   }
 
@@ -199,7 +199,7 @@ export class AppliedState<Query, Answer, View> {
       this.#failedIn('commit', mark.index, error);
     }
     this.#committed = mark.index;
-    this.#uncommitted = { commands: 0, bytes: 0 };
+    this.#uncommitted = { commands: 0, bytes: 0, pendingBytes: 0 };
   }
 
   /** Pins the state as it is now (D6); an on-disk machine commits it first. @throws MachineFailedError */
@@ -309,7 +309,7 @@ export class AppliedState<Query, Answer, View> {
     this.#tables = tables;
     this.#position.jump({ index, term });
     this.#committed = index;
-    this.#uncommitted = { commands: 0, bytes: 0 };
+    this.#uncommitted = { commands: 0, bytes: 0, pendingBytes: 0 };
   }
 
   /** Digest of machine, clients and position: equal on every replica at one index (DESIGN I7). @throws NotOfferedError, MachineFailedError (D3) */

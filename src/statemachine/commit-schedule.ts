@@ -2,18 +2,25 @@
  * commit-schedule: when an on-disk machine commits what it has applied. What it has not committed is in the log, and is applied again by whoever opens it
  * next; so commits are for the length of a takeover, never for safety.
  *
- * S1  Commits when much was applied since the last one (limits: COMMIT_AFTER_COMMANDS, COMMIT_AFTER_BYTES), or when COMMIT_AFTER_MS have gone by.
+ * S1  Commits when much was applied since the last one (limits: COMMIT_AFTER_COMMANDS, COMMIT_AFTER_BYTES), when the machine has much to write
+ *     (COMMIT_AFTER_PENDING_BYTES), or when COMMIT_AFTER_MS have gone by.
  * S2  A failed commit is told, once; what the machine's files hold then is unknown.
  */
 import type { Clock, Timer } from '../base/index.ts';
 import type { AppliedState } from './applied-state.ts';
-import { COMMIT_AFTER_BYTES, COMMIT_AFTER_COMMANDS, COMMIT_AFTER_MS } from './limits.ts';
+import {
+  COMMIT_AFTER_BYTES,
+  COMMIT_AFTER_COMMANDS,
+  COMMIT_AFTER_MS,
+  COMMIT_AFTER_PENDING_BYTES,
+} from './limits.ts';
 
 type Committing = Pick<AppliedState<never, unknown, unknown>, 'uncommitted' | 'commit'>;
 
 /** Whether so much was applied that it is time to commit. */
-export function isCommitDue({ commands, bytes }: Committing['uncommitted']): boolean {
-  return commands >= COMMIT_AFTER_COMMANDS || bytes >= COMMIT_AFTER_BYTES;
+export function isCommitDue({ commands, bytes, pendingBytes }: Committing['uncommitted']): boolean {
+  if (commands >= COMMIT_AFTER_COMMANDS || bytes >= COMMIT_AFTER_BYTES) return true;
+  return pendingBytes >= COMMIT_AFTER_PENDING_BYTES;
 }
 
 export class CommitSchedule {

@@ -34,6 +34,8 @@ export const DISK_SNAPSHOT_AFTER_BYTES: number = 16 * 1024 * 1024;
 export const COMMIT_AFTER_COMMANDS = 1024;
 /** Bytes of such commands, at most. */
 export const COMMIT_AFTER_BYTES: number = 4 * 1024 * 1024;
+/** Bytes that a machine says its commit has to write, at most: they wait in memory until then, and go into the log in one go. */
+export const COMMIT_AFTER_PENDING_BYTES: number = 16 * 1024 * 1024;
 /** Longest time until a command that was applied is committed, ms: an idle shard has nothing left to apply at a takeover. */
 export const COMMIT_AFTER_MS = 10_000;
 /** Barriers under way at once: one on its way to the store, one that gathers what comes meanwhile. More would only make batches smaller. */

@@ -134,11 +134,15 @@ export interface OnDiskStateMachine<Query, Answer, View = unknown> {
   saveSnapshot(view: View, write: WriteChunk, signal: AbortSignal): Promise<void>;
   /** Replaces the whole state and all rows, and commits it with `mark`. */
   recoverFromSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal, mark: DiskMark): Promise<void>;
+  /** Bytes that the next commit has to write, as far as the machine knows: the runtime commits before they are many. */
+  pendingBytes?(): number;
   /** At each checkpoint, beside updates: may write files anew whose history in the log has grown long, so that the log can be pruned. */
   compact?(signal: AbortSignal): Promise<void>;
   stateHash?(): string;
   close(): void | Promise<void>;
 }
+
+export type MachineKind = StateMachine<unknown, unknown>['kind'];
 
 export type StateMachine<Query, Answer, View = unknown> =
   | RegularStateMachine<Query, Answer>

@@ -4,18 +4,22 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify';
 import {
   createMetrics,
+  fromUtf8,
   silentLogger,
   systemClock,
   systemRandom,
   utf8,
   type Metrics,
 } from '../../base/index.ts';
-import { KvClient, KvTimeoutError } from '../client.ts';
+import { KvClient, KvSessionLostError, KvTimeoutError } from '../client/index.ts';
+import { encodeCommand } from '../command.ts';
 import { KV_ERROR_STATUS, type KvErrorCode } from '../errors.ts';
 import { MAX_VALUE_BYTES } from '../limits.ts';
+import { holdToContract } from '../testing/contract.ts';
 import { LocalService } from '../testing/local-service.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './admission.ts';
 import { makeServer } from './server.ts';
+import { ROUTES } from './table.ts';
 
 interface Rig {
   readonly service: LocalService;
@@ -23,9 +27,12 @@ interface Rig {
   readonly metrics: Metrics;
 }
 
-const opened: FastifyInstance[] = [];
+const opened: { readonly server: FastifyInstance; readonly broken: readonly string[] }[] = [];
+/** Every answer of every test here keeps to the table that the OpenAPI document is made from. */
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((server) => server.close()));
+  const rigs = opened.splice(0);
+  await Promise.all(rigs.map(({ server }) => server.close()));
+  expect(rigs.flatMap(({ broken }) => broken)).toEqual([]);
 });
 
 function rig(admission: Partial<AdmissionLimits> = {}, requestDeadlineMs = 10_000): Rig {
@@ -40,7 +47,7 @@ function rig(admission: Partial<AdmissionLimits> = {}, requestDeadlineMs = 10_00
     admission: { requests: MAX_REQUESTS_UNDER_WAY, bodyBytes: MAX_BODY_BYTES_UNDER_WAY, ...admission },
     requestDeadlineMs,
   });
-  opened.push(server);
+  opened.push({ server, broken: holdToContract(server) });
   return { service, server, metrics };
 }
 
@@ -190,12 +197,28 @@ describe('what is refused', () => {
     expect(service.applied).toBe(0);
   });
 
-  test.each(Object.entries(KV_ERROR_STATUS).filter(([code]) => code !== 'INTERNAL'))(
-    'the service answers %s as status %i, with Retry-After where another try may help',
-    async (code, status) => {
+  const told = ROUTES.flatMap((route) => route.errors.map((code) => ({ code, route })));
+  test.each(
+    Object.entries(KV_ERROR_STATUS).flatMap(([code, status]) => {
+      const found = told.find((one) => one.code === code);
+      return found ? [{ code: found.code, status, route: found.route }] : [];
+    }),
+  )(
+    '$route.operationId answers $code as status $status, with Retry-After where another try may help',
+    async (one) => {
+      const { code, status, route } = one;
       const { server, service } = rig();
-      service.failWith = code as KvErrorCode;
-      const reply = await server.inject({ method: 'PUT', url: '/v1/kv/k', payload: 'v', headers: octets });
+      service.failWith = code;
+      const bodies: Readonly<Record<string, object>> = {
+        backup: { url: 'memory:' },
+        restore: { url: 'memory:' },
+        batch: { pairs: [{ key: 'a', value: '' }] },
+      };
+      const reply = await server.inject({
+        method: route.method,
+        url: `${route.path.replace('{key}', 'k').replace('{session}', '7')}${route.operationId === 'changes' ? '?from=1' : ''}`,
+        ...(bodies[route.operationId] ? { payload: bodies[route.operationId]! } : {}),
+      });
       expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([status, code]);
       expect(reply.headers['retry-after']).toBe([421, 429, 503].includes(status) ? '1' : undefined);
     },
@@ -211,10 +234,9 @@ describe('what is refused', () => {
 
   test('values together too large for one answer are refused', async () => {
     const { server, service } = rig();
-    service.state.apply(1, {
-      now: 0,
-      command: { kind: 'put', pairs: [{ key: utf8('k'), value: new Uint8Array(MAX_VALUE_BYTES) }] },
-    });
+    service.apply(
+      encodeCommand({ kind: 'put', pairs: [{ key: utf8('k'), value: new Uint8Array(MAX_VALUE_BYTES) }] }, 1),
+    );
     const reply = await server.inject(`/v1/kv?${Array.from({ length: 9 }, () => 'key=k').join('&')}`);
     expect([reply.statusCode, reply.json<{ code: string }>().code]).toEqual([413, 'TOO_LARGE']);
   });
@@ -343,7 +365,7 @@ describe('the client over real sockets', () => {
   test('a verdict is final, and giving up says whether the mutation may have happened (N3)', async () => {
     const only = rig();
     const url = new URL(await only.server.listen({ host: '127.0.0.1', port: 0 }));
-    let finds = 1;
+    let finds = 10;
     // After a few attempts no primary is found any more, so that time runs out between attempts and not at a random point inside one.
     const resolve = (): Promise<URL> => (finds-- > 0 ? Promise.resolve(url) : new Promise(() => undefined));
     const client = new KvClient({ resolve });
@@ -351,6 +373,7 @@ describe('the client over real sockets', () => {
       code: 'INVALID_KEY',
       status: 400,
     });
+    await client.put([{ key: 'k', value: 'v' }]); // its session is open from here on
     const giveUp = async (code: KvErrorCode): Promise<unknown> => {
       only.service.failWith = code;
       finds = 3;
@@ -364,6 +387,101 @@ describe('the client over real sockets', () => {
       expect(error).toMatchObject({ mayHaveHappened: false, cause: { code } });
     }
     expect(await giveUp('OUTCOME_UNKNOWN')).toMatchObject({ code: 'KV_TIMEOUT', mayHaveHappened: true });
+    await client.close();
+  });
+
+  test('mutations are numbered in one session, and their results may be forgotten once they are answered', async () => {
+    const only = rig();
+    const client = await clientOf(only);
+    await Promise.all(['a', 'b', 'c'].map((key) => client.put([{ key, value: key }])));
+    await client.delete('a');
+    await client.put([{ key: 'd', value: '' }], { requestId: 'job-1' });
+    const sent = only.service.identities.map((one) =>
+      one.kind === 'session' ? Number(one.series) : one.requestId,
+    );
+    expect(new Set(sent.slice(0, 3))).toEqual(new Set([1, 2, 3]));
+    expect(sent.slice(3)).toEqual([4, 'job-1']);
+    expect(only.service.identities[3]).toMatchObject({ respondedTo: 3n });
+    expect(only.service.sessions.size).toBe(1);
+    await client.close();
+    expect(only.service.sessions.size).toBe(0);
+  });
+
+  test('a session that is forgotten is replaced when nothing can have happened, and told of when something may', async () => {
+    const only = rig();
+    const { service } = only;
+    const client = await clientOf(only);
+    await client.put([{ key: 'k', value: '1' }]);
+    service.sessions.clear();
+    await client.put([{ key: 'k', value: '2' }]);
+    expect(service.applied).toBe(2);
+    service.loseAnswers = 1; // applied, and its answer lost; then the session is forgotten before the second attempt
+    const write = service.write.bind(service);
+    service.write = async (command, identity) => {
+      try {
+        return await write(command, identity);
+      } finally {
+        service.sessions.clear();
+      }
+    };
+    const failure = await client.put([{ key: 'k', value: '3' }]).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(KvSessionLostError);
+    expect(failure).toMatchObject({ mayHaveHappened: true });
+    expect(service.applied).toBe(3);
+    service.write = write;
+    await client.put([{ key: 'k', value: '4' }]);
+    expect(service.applied).toBe(4);
+    await client.close();
+  });
+
+  test('a replica that names the primary sends the call there', async () => {
+    const [standby, primary] = [rig(), rig()];
+    const url = await primary.server.listen({ host: '127.0.0.1', port: 0 });
+    standby.service.failWith = 'NOT_PRIMARY';
+    standby.service.primary = new URL(url).origin;
+    const client = new KvClient({
+      endpoints: [await standby.server.listen({ host: '127.0.0.1', port: 0 })],
+    });
+    await client.put([{ key: 'k', value: 'v' }]);
+    expect([standby.service.applied, primary.service.applied]).toEqual([0, 1]);
+    await client.close();
+  });
+
+  test('an expiry goes in and comes out, in every form there is', async () => {
+    const only = rig();
+    const client = await clientOf(only);
+    const moment = 9_000_000_000_000;
+    await client.put([{ key: 'a', value: '1', expiresAt: moment }]);
+    await client.put([
+      { key: 'b', value: '2', ttlMs: 60_000 },
+      { key: 'c', value: '3' },
+    ]);
+    expect(await client.compareAndSet('d', undefined, '4', { expiresAt: moment })).toBe(true);
+    expect((await client.read('a')).expiresAt).toBe(moment);
+    const { items } = await client.list({ limit: 10 });
+    const found = items.map(({ key, expiresAt }) => [fromUtf8(key), expiresAt]);
+    expect(found).toEqual([
+      ['a', moment],
+      ['b', expect.any(Number)],
+      ['c', undefined],
+      ['d', moment],
+    ]);
+    const several = await only.server.inject('/v1/kv?key=a&key=c');
+    expect(several.json()).toEqual({ values: [{ value: '1', expiresAt: moment }, { value: '3' }] });
+    for (const target of ['?ttlMs=0', '?ttlMs=1&expiresAt=5', '?ttlMs=9007199254740991', '?expiresAt=-1'])
+      expect((await only.server.inject({ method: 'PUT', url: `/v1/kv/k${target}` })).statusCode).toBe(400);
+    await client.close();
+  });
+
+  test('backups are asked for once, by URL', async () => {
+    const only = rig();
+    const client = await clientOf(only);
+    await client.put([{ key: 'a', value: '1' }]);
+    expect(await client.backup('s3://b/p')).toEqual({ changeNumber: 1, pairs: 1, bytes: 2 });
+    await client.restore('s3://b/q');
+    expect(only.service.backups).toEqual(['s3://b/p', 's3://b/q']);
+    const empty = await only.server.inject({ method: 'POST', url: '/v1/backup', payload: { url: '' } });
+    expect(empty.statusCode).toBe(400);
     await client.close();
   });
 

@@ -2,15 +2,11 @@
  * The HTTP face of the store: the only file here that knows the framework's request cycle.
  *
  * H1  Every answer that is not a success is JSON {code, message}, with the code's status from errors.ts. Nothing internal leaks.
- * H2  A request is admitted before its body is read (M1) and answered within the deadline.
+ * H2  A request is admitted before its body is read (M1) and answered within the deadline; a backup, a restore and a snapshot's stream end with their client instead.
  * H3  Keys are bytes: targets under /v1/kv/ reach one route unparsed and are decoded by target.ts.
+ * H4  Bodies are bytes, whatever their type says; a route that takes JSON reads it itself.
  */
-import fastify, {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import {
   DURATION_BUCKETS_SECONDS,
   type Clock,
@@ -21,8 +17,12 @@ import {
 import { KvError } from '../errors.ts';
 import { type KvService } from '../service.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
-import { addRoutes, INNER_KEY_PATH } from './routes.ts';
-import { KEY_PATH } from './target.ts';
+import { Deadlines } from './deadlines.ts';
+import { toKvError } from './failures.ts';
+import { JSON_TYPE, KEY_PATH, PRIMARY_HEADER } from './headers.ts';
+import { MAX_JSON_BODY_BYTES, MAX_SNAPSHOT_STREAMS } from './limits.ts';
+import { type Route, type RouteContext } from './route.ts';
+import { ROUTES } from './table.ts';
 
 export interface KvServerOptions {
   readonly service: KvService;
@@ -35,12 +35,12 @@ export interface KvServerOptions {
   readonly requestDeadlineMs: number;
 }
 
+/** Where every target under /v1/kv/ is sent (H3). No client needs it: asked for by itself it names no key. */
+const INNER_KEY_PATH = '/v1/key';
 /** Longest time a client may take to send a request, ms: a slow sender must not hold a place for ever. */
 const RECEIVE_TIMEOUT_MS = 30_000;
 /** How long an idle connection is kept, ms: longer than common clients keep theirs, so that the client is the one who closes. */
 const KEEP_ALIVE_MS = 65_000;
-/** Largest JSON body, bytes: a full batch as base64 with its field names. Single values have a limit of their own. */
-export const MAX_JSON_BODY_BYTES: number = 4 * 1024 * 1024;
 /** Seconds after which a refused or failed request may be tried again. */
 const RETRY_AFTER_SECONDS = 1;
 
@@ -57,7 +57,7 @@ export function makeServer(options: KvServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
   });
-  server.setErrorHandler((error: FastifyError | KvError, request, reply) =>
+  server.setErrorHandler((error: Error, request, reply) =>
     sendError(toKvError(error), reply, options.log, request),
   );
   server.setNotFoundHandler((request, reply) =>
@@ -68,29 +68,52 @@ export function makeServer(options: KvServerOptions): FastifyInstance {
       request,
     ),
   );
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body)); // H4
   addAdmission(server, options.admission);
   addMetrics(server, options);
-  addRoutes(server, options);
+  const context = contextOf(options);
+  for (const route of ROUTES) addRoute(server, route, context);
   return server;
 }
+
+function addRoute(server: FastifyInstance, route: Route, context: RouteContext): void {
+  server.route({
+    method: route.method,
+    url: route.path === `${KEY_PATH}{key}` ? INNER_KEY_PATH : route.path.replace(/\{(\w+)\}/, ':$1'),
+    ...(route.body ? { bodyLimit: route.body.maxBytes } : {}),
+    handler: (request, reply) => route.handle(context, request, reply),
+  });
+}
+
+function contextOf({ service, clock, random, requestDeadlineMs }: KvServerOptions): RouteContext {
+  let document: Promise<string> | undefined;
+  return {
+    service,
+    clock,
+    random,
+    deadlines: {
+      write: new Deadlines(clock, requestDeadlineMs, () => new KvError('OUTCOME_UNKNOWN', LATE_WRITE)),
+      read: new Deadlines(clock, requestDeadlineMs, () => new KvError('READ_NOT_CONFIRMED', LATE_READ)),
+    },
+    snapshots: new Admission({ requests: MAX_SNAPSHOT_STREAMS, bodyBytes: 0 }),
+    document: () =>
+      (document ??= import('./openapi.ts').then(({ openApiOf }) => JSON.stringify(openApiOf(ROUTES)))),
+  };
+}
+
+const LATE_WRITE =
+  'The log did not confirm the write in time; it may have been made. Send it again with the same request id or series to the current primary.';
+const LATE_READ = 'The store did not confirm in time that this replica still is the primary.';
 
 function sendError(error: KvError, reply: FastifyReply, log: Logger, request: FastifyRequest): FastifyReply {
   if (error.code === 'INTERNAL')
     log.error('A request failed by a fault of ours.', { method: request.method, error });
   if (RETRYABLE.has(error.status)) reply.header('Retry-After', RETRY_AFTER_SECONDS);
-  return reply.code(error.status).type('application/json').send({ code: error.code, message: error.message }); // H1
-}
-
-/** Errors of the framework itself, in our words. */
-function toKvError(error: FastifyError | KvError): KvError {
-  if (error instanceof KvError) return error;
-  if (error.statusCode === 413)
-    return new KvError('TOO_LARGE', 'The body is larger than this request allows.', { cause: error });
-  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
-    return new KvError('INVALID_BODY', `The request is not understood: ${error.message}`, { cause: error });
-  return new KvError('INTERNAL', 'The request failed by a fault of the server; its log says more.', {
-    cause: error,
-  });
+  const { primary, ...details } = error.details;
+  if (typeof primary === 'string') reply.header(PRIMARY_HEADER, primary);
+  const body = { code: error.code, message: error.message, ...details };
+  return reply.code(error.status).header('content-type', JSON_TYPE).send(JSON.stringify(body)); // H1
 }
 
 function addAdmission(server: FastifyInstance, limits: AdmissionLimits): void {
@@ -104,7 +127,6 @@ function addAdmission(server: FastifyInstance, limits: AdmissionLimits): void {
       return;
     }
     reply.raw.once('close', leave);
-    reply.raw.once('finish', leave);
     done();
   });
 }
@@ -116,7 +138,7 @@ function bodyBytesOf(request: FastifyRequest): number {
   return request.headers['transfer-encoding'] === undefined ? 0 : MAX_JSON_BODY_BYTES;
 }
 
-function addMetrics(server: FastifyInstance, { metrics, clock }: KvServerOptions): void {
+function addMetrics(server: FastifyInstance, { metrics }: KvServerOptions): void {
   const requests = metrics.counter({
     name: 'holdfast_kv_requests_total',
     help: 'Requests answered, by method and status.',
@@ -128,15 +150,10 @@ function addMetrics(server: FastifyInstance, { metrics, clock }: KvServerOptions
     labels: ['method'],
     buckets: DURATION_BUCKETS_SECONDS,
   });
-  const started = new WeakMap<FastifyRequest, number>();
-  server.addHook('onRequest', (request, _reply, done) => {
-    started.set(request, clock.monotonicMs());
-    done();
-  });
   server.addHook('onResponse', (request, reply, done) => {
     const method = KNOWN_METHODS.has(request.method) ? request.method : 'other';
     requests.add(1, { method, status: String(reply.statusCode) });
-    seconds.observe((clock.monotonicMs() - (started.get(request) ?? clock.monotonicMs())) / 1000, { method });
+    seconds.observe(reply.elapsedTime / 1000, { method });
     done();
   });
 }

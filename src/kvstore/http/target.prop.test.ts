@@ -2,7 +2,19 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { utf8 } from '../../base/index.ts';
 import { fromJsonBytes, toJsonBytes } from './json-bytes.ts';
-import { keyInTarget, KEY_PATH, percentDecode, percentEncode, queryInTarget } from './target.ts';
+import { KEY_PATH } from './headers.ts';
+import { KV_ROUTES } from './kv-routes.ts';
+import { percentDecode, percentEncode } from './percent.ts';
+import { consistencyIn, keyInTarget, parametersIn, queryIn } from './target.ts';
+import { type Query } from '../service.ts';
+
+const list = KV_ROUTES.find(({ operationId }) => operationId === 'list')!;
+
+function queryInTarget(target: string): Query {
+  const parameters = parametersIn(target, list.query);
+  consistencyIn(parameters);
+  return queryIn(parameters);
+}
 
 const key = fc.uint8Array({ minLength: 1, maxLength: 40 });
 
@@ -13,14 +25,14 @@ describe('keys in targets', () => {
         const encoded = percentEncode(bytes);
         expect(keyInTarget(`${KEY_PATH}${encoded}`)).toEqual(bytes);
         expect(keyInTarget(`${KEY_PATH}${encoded}?consistency=stale`)).toEqual(bytes);
-        expect(queryInTarget(`/v1/kv?key=${encoded}`).query).toEqual({ kind: 'get', keys: [bytes] });
+        expect(queryInTarget(`/v1/kv?key=${encoded}`)).toEqual({ kind: 'pairs', keys: [bytes] });
       }),
     );
   });
 
   test('what a standard query builder writes is understood: spaces as +, plus as %2B', () => {
     const built = new URLSearchParams({ prefix: 'a b+c/ü', limit: '7' }).toString();
-    expect(queryInTarget(`/v1/kv?${built}`).query).toEqual({
+    expect(queryInTarget(`/v1/kv?${built}`)).toEqual({
       kind: 'page',
       page: { prefix: utf8('a b+c/ü'), start: undefined, limit: 7 },
     });

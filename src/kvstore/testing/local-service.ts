@@ -1,60 +1,111 @@
 /**
- * The HTTP contract's counterpart in tests of the HTTP side alone: a real KvState with no log beneath, which can be told to fail or to wait.
+ * The HTTP contract's counterpart in tests of the HTTP side alone: a real engine with no log beneath, which can be told to fail or to wait.
  */
-import { equalBytes } from '../../base/index.ts';
-import { encodeCommand, type Command } from '../command.ts';
-import { lookup } from '../engine/lookup.ts';
-import { MemoryTables } from '../engine/memory-table.ts';
-import { KvState } from '../engine/state.ts';
+import { equalBytes, type Clock } from '../../base/index.ts';
+import { logIndex, type Result } from '../../statemachine/index.ts';
+import { commandDigest, encodeCommand, type Command } from '../command.ts';
+import { MemoryEngine } from '../engine/memory-engine.ts';
+import { type BackupReport, type Query, type QueryAnswer } from '../engine/types.ts';
 import { KvError, type KvErrorCode } from '../errors.ts';
-import {
-  type Consistency,
-  type KvService,
-  type Query,
-  type QueryAnswer,
-  type ReadResult,
-} from '../service.ts';
+import { type IdempotencyKey } from '../http/identity.ts';
+import { type Consistency, type KvService, type ReadResult, type ReplicaRole } from '../service.ts';
 
 export class LocalService implements KvService {
-  readonly state: KvState = new KvState(new MemoryTables());
-  readonly #first = new Map<string, { readonly bytes: Uint8Array; readonly result: number }>();
+  readonly engine: MemoryEngine;
+  readonly #clock: Clock | undefined;
+  readonly #first = new Map<string, Result>();
+  readonly sessions: Set<bigint> = new Set();
+  #lastSession: bigint = 2n ** 60n;
+  /** Mutations as they came. */
+  readonly identities: IdempotencyKey[] = [];
+  readonly backups: string[] = [];
   /** Code that the next calls fail with; the last one stays. */
   failWith: KvErrorCode | undefined;
+  /** Whom it names as the primary when it fails with NOT_PRIMARY. */
+  primary: string | undefined;
   /** A write is applied first and then fails with OUTCOME_UNKNOWN, this many times. */
   loseAnswers = 0;
   /** Calls wait for this before they answer. */
   gate: Promise<void> | undefined;
   lagBytes: number | undefined = 0;
+  replicaRole: ReplicaRole = 'primary';
   applied = 0;
   consistencies: Consistency[] = [];
 
-  async write(command: Command, requestId: string): Promise<number> {
+  constructor(options: { readonly clock?: Clock; readonly engine?: MemoryEngine } = {}) {
+    this.#clock = options.clock;
+    this.engine = options.engine ?? new MemoryEngine(options.clock ? { clock: options.clock } : {});
+    this.applied = this.engine.latestAppliedChangeNumber();
+  }
+
+  role(): ReplicaRole {
+    return this.replicaRole;
+  }
+
+  async write(command: Command, identity: IdempotencyKey): Promise<number> {
+    this.identities.push(identity);
     await this.gate;
     this.#fail();
-    const bytes = encodeCommand(command);
-    let first = this.#first.get(requestId);
-    if (first && !equalBytes(first.bytes, bytes)) throw new KvError('REQUEST_ID_REUSED', 'reused');
+    if (identity.kind === 'session' && !this.sessions.has(identity.clientId))
+      throw new KvError('SESSION_UNKNOWN', 'There is no such session.');
+    const cmd = encodeCommand(command, this.#clock?.wallMs() ?? 1);
+    const key = identity.kind === 'request' ? identity.requestId : `${identity.clientId}/${identity.series}`;
+    let first = this.#first.get(key);
+    if (first && !equalBytes(first.data, commandDigest(cmd)))
+      throw new KvError('REQUEST_ID_REUSED', 'reused');
     if (!first) {
-      first = { bytes, result: this.state.apply(this.applied + 1, { now: 0, command }) };
-      this.#first.set(requestId, first);
-      this.applied++;
+      first = this.apply(cmd);
+      this.#first.set(key, first);
     }
     if (this.loseAnswers > 0) {
       this.loseAnswers--;
       throw new KvError('OUTCOME_UNKNOWN', 'lost');
     }
-    return first.result;
+    return first.value;
+  }
+
+  /** The log's part: the next index. */
+  apply(cmd: Uint8Array): Result {
+    const [applied] = this.engine.update([{ index: logIndex(++this.applied), cmd }]);
+    return applied!.result;
   }
 
   async read<Q extends Query>(query: Q, consistency: Consistency): Promise<ReadResult<QueryAnswer<Q>>> {
     this.consistencies.push(consistency);
     await this.gate;
     this.#fail();
-    const answer = lookup(this.state, 'memory', query, 0);
-    return { answer: answer as QueryAnswer<Q>, appliedIndex: this.applied, lagBytes: this.lagBytes };
+    return { answer: this.engine.lookup(query), appliedIndex: this.applied, lagBytes: this.lagBytes };
+  }
+
+  async beginSession(): Promise<bigint> {
+    await this.gate;
+    this.#fail();
+    const session = ++this.#lastSession;
+    this.sessions.add(session);
+    return session;
+  }
+
+  async endSession(session: bigint): Promise<boolean> {
+    await this.gate;
+    this.#fail();
+    return this.sessions.delete(session);
+  }
+
+  async backupTo(url: string): Promise<BackupReport> {
+    await this.gate;
+    this.#fail();
+    this.backups.push(url);
+    const { changeNumber, keys, dataBytes } = this.engine.lookup({ kind: 'stats' });
+    return { changeNumber, pairs: keys, bytes: dataBytes };
+  }
+
+  restoreFrom(url: string): Promise<BackupReport> {
+    return this.backupTo(url);
   }
 
   #fail(): void {
-    if (this.failWith) throw new KvError(this.failWith, `told to fail with ${this.failWith}`);
+    if (!this.failWith) return;
+    const details = this.primary === undefined ? {} : { details: { primary: this.primary } };
+    throw new KvError(this.failWith, `told to fail with ${this.failWith}`, details);
   }
 }

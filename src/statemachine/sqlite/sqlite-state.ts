@@ -87,6 +87,11 @@ export class SqliteState {
     await this.#opened().held.room();
   }
 
+  /** What the next commit writes, bytes, about. */
+  get pendingBytes(): number {
+    return this.#opened().held.pendingBytes;
+  }
+
   /** Runs `work`, which only looks, at everything that was applied. @throws what `work` throws, SqliteError, SqliteRefusedError */
   read<T>(work: (sql: SqlReader) => T): T {
     return this.#opened().held.read(work);

@@ -254,7 +254,8 @@ export class Connection {
     const statement = this.#prepare(sql);
     this.#telling(sql, () => {
       try {
-        if (parameters) statement.bind(parameters as SqlValue[]);
+        // The library refuses even an empty list for a statement without parameters.
+        if (parameters && Object.keys(parameters).length > 0) statement.bind(parameters as SqlValue[]);
         while (statement.step() && take(statement));
       } finally {
         statement.resetNoThrow(true);

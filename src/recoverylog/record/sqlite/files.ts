@@ -65,6 +65,7 @@ export class DatabaseFiles {
   #failure: Error | undefined;
   #limit = Number.POSITIVE_INFINITY;
   #allowed = Number.POSITIVE_INFINITY;
+  #written = 0;
 
   constructor(dir: string, ledger: Ledger, taken: Set<string>) {
     this.#dir = dir;
@@ -75,6 +76,11 @@ export class DatabaseFiles {
   /** Why nothing works any more (F5). */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** Bytes that SQLite has written, in all. */
+  get written(): number {
+    return this.#written;
   }
 
   /** Databases that are open. */
@@ -164,6 +170,7 @@ export class DatabaseFiles {
     const cost = file.follower ? 2 * data.length : data.length;
     if (cost > this.#allowed) throw new SqliteTooLargeError(this.#limit);
     this.#allowed -= cost;
+    this.#written += cost;
     this.#gatherer.add(file, data, offset);
     file.size = Math.max(file.size, offset + data.length);
   }

@@ -91,6 +91,34 @@ describe('updates of a held database', () => {
       expect(rows(held)).toEqual([1, 3]);
     }));
 
+  test('are counted before they are committed: what the commit writes is not more, nor much less', () =>
+    holding(async (held, shard) => {
+      begin(held);
+      expect(held.pendingBytes).toBe(0);
+      for (const change of ['add', 'change'] as const) {
+        for (let n = 0; n < 400; n++)
+          if (change === 'add') put(held, n);
+          else held.update((sql) => sql.run('UPDATE t SET body = ? WHERE n = ?', [n, n]));
+        const pending = held.pendingBytes;
+        await shard.db.barrier();
+        const before = shard.primary.recorder.end;
+        held.commit();
+        const wrote = shard.primary.recorder.end - before;
+        expect(pending).toBeGreaterThan(0.8 * wrote);
+        expect(pending).toBeLessThan(1.5 * wrote + 20_000);
+        expect(held.pendingBytes).toBe(0);
+      }
+    }));
+
+  test('may be given no parameters in a list, as whoever passes on a request does', () =>
+    holding(async (held) => {
+      begin(held);
+      expect(held.update((sql) => sql.all('INSERT INTO t VALUES (5, NULL) RETURNING n', []))).toEqual([
+        { n: 5 },
+      ]);
+      expect(codeOf(() => held.read((sql) => sql.all('SELECT 1', [1])))).toBe('SQLITE_ERROR');
+    }));
+
   test('have their own time and randomness, whoever asks twice', () =>
     holding(async (held) => {
       let drawn = 0;

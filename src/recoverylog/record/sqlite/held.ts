@@ -23,18 +23,27 @@ export interface HeldParts {
   readonly maxTransactionBytes: number;
 }
 
+/**
+ * What a commit may write, in transactions' limits: nothing of it is ever undone, so the room that others keep for that is free, and the journal is in the
+ * log before.
+ */
+const COMMIT_FACTOR = 2;
 /** Most bytes that SQL's randomblob() makes at once: what a value may have is far below. */
 const MAX_RANDOM_BYTES: number = 1024 * 1024;
 
 export class HeldSqlite {
   readonly #parts: HeldParts;
   readonly #pinned = new Set<PinnedFile>();
+  readonly #pageBytes: number;
+  /** At the last commit. */
+  #since = { written: 0, pages: 0 };
 
   /** The connection is between two transactions. */
   constructor(parts: HeldParts) {
     this.#parts = parts;
     parts.connection.exec('PRAGMA cache_spill = OFF'); // L2
-    parts.connection.begin();
+    this.#pageBytes = Number(parts.connection.pragma('page_size'));
+    this.#begin();
   }
 
   /** Resolves when the log has room for what an update writes. To be awaited before each. @throws RecorderBrokenError */
@@ -70,9 +79,17 @@ export class HeldSqlite {
     const { connection, files, maxTransactionBytes } = this.#parts;
     this.#check();
     for (const pinned of this.#pinned) pinned.saveFromChange();
-    files.allow(maxTransactionBytes);
+    files.allow(COMMIT_FACTOR * maxTransactionBytes);
     connection.commit();
-    connection.begin();
+    this.#begin();
+  }
+
+  /**
+   * What the next commit writes, bytes, or a little more: pages that were there before are in the journal by now, and those that are new are counted.
+   */
+  get pendingBytes(): number {
+    const { files } = this.#parts;
+    return files.written - this.#since.written + (this.#pages() - this.#since.pages) * this.#pageBytes;
   }
 
   /** The database's file as the last commit left it, for as long as it is not released, whatever is committed meanwhile. */
@@ -105,6 +122,16 @@ export class HeldSqlite {
   /** Whoever reads from pinned files goes on; new calls are the connection's business. */
   releaseAll(): void {
     for (const pinned of this.#pinned) pinned.release();
+  }
+
+  #begin(): void {
+    const { connection, files } = this.#parts;
+    connection.begin();
+    this.#since = { written: files.written, pages: this.#pages() };
+  }
+
+  #pages(): number {
+    return Number(this.#parts.connection.pragma('page_count'));
   }
 
   #within<T>(work: (sql: Sql) => T, guarded: boolean): T {

@@ -1,0 +1,49 @@
+/**
+ * Whatever a request can fail with, in the words of the HTTP contract.
+ *
+ * E1  What is not known here is a fault of ours: INTERNAL, of which the client is told nothing and the log everything.
+ */
+import { ServiceError } from '../../service/index.ts';
+import { AheadError, BackupError, BusyError, ClosedError, GapError } from '../engine/errors.ts';
+import { KvError } from '../errors.ts';
+
+/** What the framework adds to errors of its own. */
+interface Failure extends Error {
+  readonly statusCode?: number;
+}
+
+/** E1. */
+export function toKvError(error: Failure): KvError {
+  if (error instanceof KvError) return error;
+  return serviceError(error) ?? engineError(error) ?? frameworkError(error);
+}
+
+function serviceError(error: Error): KvError | undefined {
+  if (!(error instanceof ServiceError)) return undefined;
+  const { code, message } = error;
+  return new KvError(code === 'INVALID_COMMAND' ? 'TOO_LARGE' : code, message, { cause: error });
+}
+
+function engineError(error: Error): KvError | undefined {
+  const { message } = error;
+  if (error instanceof BusyError) return new KvError('BUSY', message, { cause: error });
+  if (error instanceof ClosedError)
+    return new KvError('NOT_PRIMARY', 'This replica is closing. Ask the primary.', { cause: error });
+  if (error instanceof BackupError) return new KvError('BACKUP_FAILED', message, { cause: error });
+  if (error instanceof GapError)
+    return new KvError('CHANGES_GAP', message, { cause: error, details: { oldest: error.oldestAvailable } });
+  if (error instanceof AheadError)
+    return new KvError('CHANGES_AHEAD', message, { cause: error, details: { latest: error.latest } });
+  return undefined;
+}
+
+/** Errors of the framework itself, in our words. */
+function frameworkError(error: Failure): KvError {
+  if (error.statusCode === 413)
+    return new KvError('TOO_LARGE', 'The body is larger than this request allows.', { cause: error });
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500)
+    return new KvError('INVALID_BODY', `The request is not understood: ${error.message}`, { cause: error });
+  return new KvError('INTERNAL', 'The request failed by a fault of the server; its log says more.', {
+    cause: error,
+  });
+}
