@@ -1,27 +1,36 @@
 /**
  * The simulations from the command line: `--seeds N` runs, from `--seed S` on; prints every failing seed and how to replay it. `--jobs J` runs them in
- * as many threads; `--json` prints one object instead of text.
+ * as many threads; `--json` prints one object instead of text. `--kv` runs the key-value service through failovers instead of the journal alone.
  * `--soak --standby-days N` runs the long life of soak.ts instead, and prints its report.
  */
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { simulateJournal, type JournalRun } from './journal.ts';
 import { SOAK, soak } from './soak.ts';
-import { addTally, emptyTally } from './tally.ts';
 
-type Told = { readonly run: JournalRun } | { readonly failure: string; readonly detail: string };
+/** Loaded when they are run: that of the journal needs much less. */
+const SIMULATIONS = {
+  journal: async () => (await import('./journal.ts')).simulateJournal,
+  kv: async () => (await import('./kv/kv.ts')).simulateKv,
+};
+
+/** Numbers by name; all but the seed are summed up. */
+type Run = Readonly<Record<string, number>>;
+type Told = { readonly run: Run } | { readonly failure: string; readonly detail: string };
 
 /** Seeds of one thread: every `step`th. */
 interface Share {
+  readonly simulation: keyof typeof SIMULATIONS;
   readonly first: number;
   readonly end: number;
   readonly step: number;
 }
 
-async function runShare({ first, end, step }: Share, tell: (told: Told) => boolean): Promise<void> {
+async function runShare(share: Share, tell: (told: Told) => boolean): Promise<void> {
+  const { first, end, step } = share;
+  const simulate = await SIMULATIONS[share.simulation]();
   for (let seed = first; seed < end; seed += step) {
     try {
-      if (!tell({ run: await simulateJournal(seed) })) return;
+      if (!tell({ run: { ...(await simulate(seed)) } })) return;
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error);
       const detail = error instanceof Error ? `${error.stack}\n${String((error.cause as Error)?.stack)}` : '';
@@ -36,6 +45,7 @@ async function main(): Promise<void> {
       seeds: { type: 'string', default: '1000' },
       seed: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '1' },
+      kv: { type: 'boolean', default: false },
       soak: { type: 'boolean', default: false },
       'standby-days': { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
@@ -48,7 +58,8 @@ async function main(): Promise<void> {
     return;
   }
   const [first, count, jobs] = [Number(values.seed), Number(values.seeds), Number(values.jobs)];
-  const totals = emptyTally();
+  const simulation = values.kv ? 'kv' : 'journal';
+  const totals: Record<string, number> = {};
   let virtualMs = 0;
   let runs = 0;
   const failures: string[] = [];
@@ -59,16 +70,17 @@ async function main(): Promise<void> {
       return !values['fail-fast'];
     }
     runs++;
-    addTally(totals, told.run);
-    virtualMs += told.run.virtualMs;
+    const { seed: _, virtualMs: ms, ...counts } = told.run;
+    for (const [count, times] of Object.entries(counts)) totals[count] = (totals[count] ?? 0) + times;
+    virtualMs += ms!;
     if (values.verbose) console.log(JSON.stringify(told.run));
     return true;
   };
   const end = first + count;
-  if (jobs === 1) await runShare({ first, end, step: 1 }, take);
+  if (jobs === 1) await runShare({ simulation, first, end, step: 1 }, take);
   else
     await Promise.all(
-      Array.from({ length: jobs }, (_, i) => thread({ first: first + i, end, step: jobs }, take)),
+      Array.from({ length: jobs }, (_, i) => thread({ simulation, first: first + i, end, step: jobs }, take)),
     );
   if (values.json) console.log(JSON.stringify({ runs, failures, totals }));
   else {

@@ -5,7 +5,7 @@
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runSeeds } from './run-seeds.ts';
+import { runSeeds, type Seeds } from './run-seeds.ts';
 
 export interface Mutant {
   readonly name: string;
@@ -213,13 +213,28 @@ export const MUTANTS: readonly Mutant[] = [
 ];
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const COPIED = ['package.json', 'src/base', 'src/store', 'src/journal', 'e2e/sim'];
 
-/** Runs the simulation on a mutated copy, seed by seed, until it fails; resolves with the failure's text, or undefined when it survived. */
-export async function huntMutant(mutant: Mutant, seeds: number): Promise<string | undefined> {
+/** What of the sources a simulation needs, and how its seeds are run. */
+export interface Hunt {
+  readonly copied: readonly string[];
+  readonly run: (seeds: Seeds, dir: string) => Promise<{ readonly failures: readonly string[] }>;
+}
+
+export const JOURNAL_HUNT: Hunt = {
+  copied: ['src/base', 'src/store', 'src/journal', 'e2e/sim'],
+  run: runSeeds,
+};
+
+/** Runs a simulation on a mutated copy, seed by seed, until it fails; resolves with the failure's text, or undefined when it survived. */
+export async function huntMutant(
+  mutant: Mutant,
+  seeds: number,
+  { copied, run }: Hunt = JOURNAL_HUNT,
+): Promise<string | undefined> {
   const dir = await mkdtemp(join(tmpdir(), 'holdfast-mutant-'));
   try {
-    for (const path of COPIED) await cp(join(ROOT, path), join(dir, path), { recursive: true });
+    for (const path of ['package.json', ...copied])
+      await cp(join(ROOT, path), join(dir, path), { recursive: true });
     await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
     const file = join(dir, mutant.file);
     const source = await readFile(file, 'utf8');
@@ -230,7 +245,7 @@ export async function huntMutant(mutant: Mutant, seeds: number): Promise<string 
       file,
       source.replace(mutant.replace, () => mutant.by),
     );
-    return (await runSeeds({ first: 1, count: seeds, failFast: true }, dir)).failures[0];
+    return (await run({ first: 1, count: seeds, failFast: true }, dir)).failures[0];
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -3,6 +3,7 @@
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { KvTally } from './kv/tally.ts';
 import type { SoakReport } from './soak.ts';
 import type { Tally } from './tally.ts';
 
@@ -13,19 +14,28 @@ export interface Seeds {
   readonly failFast?: boolean;
 }
 
-export interface SeedsRun {
+export interface SeedsRun<Totals = Tally> {
   readonly runs: number;
   /** One text a failed seed, and whatever else went wrong. */
   readonly failures: readonly string[];
-  readonly totals: Tally;
+  readonly totals: Totals;
 }
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** Runs the simulation of the sources in `dir`. @throws when the program does not even get to its end */
-export async function runSeeds({ first, count, failFast = false }: Seeds, dir = ROOT): Promise<SeedsRun> {
+export async function runSeeds(seeds: Seeds, dir = ROOT): Promise<SeedsRun> {
+  return await runMain<SeedsRun>(argumentsOf(seeds), dir);
+}
+
+/** The same of the key-value service (kv/kv.ts). */
+export async function runKvSeeds(seeds: Seeds, dir = ROOT): Promise<SeedsRun<KvTally>> {
+  return await runMain<SeedsRun<KvTally>>(['--kv', ...argumentsOf(seeds)], dir);
+}
+
+function argumentsOf({ first, count, failFast = false }: Seeds): string[] {
   const args = ['--json', '--seed', String(first), '--seeds', String(count)];
-  return await runMain<SeedsRun>(failFast ? [...args, '--fail-fast'] : args, dir);
+  return failFast ? [...args, '--fail-fast'] : args;
 }
 
 /** The long life of soak.ts, with a standby that follows for that many days. */

@@ -49,11 +49,15 @@ export class UnavailableError extends PersistenceError {
 
 export class ForbiddenError extends PersistenceError {
   constructor(where: string, cause: unknown) {
-    super('STATE_FORBIDDEN', `No permission for ${where}. Check the Role of this service account.`, {
-      retryable: true, // rights may be given at any time
-      fields: { where },
-      cause,
-    });
+    super(
+      'STATE_FORBIDDEN',
+      `No permission for ${where}. Check the rights of the account that is used for it.`,
+      {
+        retryable: true, // rights may be given at any time
+        fields: { where },
+        cause,
+      },
+    );
   }
 }
 

@@ -200,9 +200,10 @@ describe('proposals to a primary', () => {
     let drained = false;
     const draining = application.drain().then(() => (drained = true));
     expect(await put('w')).toBe('NOT_PRIMARY');
-    expect(drained).toBe(false);
+    expect([drained, replica.drains]).toEqual([false, 0]);
     replica.confirm();
     await draining;
+    expect(replica.drains).toBe(1); // behind the last answer
     expect(await write).toBe(1);
     const read = get();
     log.reads[0]!.resolve();

@@ -14,7 +14,7 @@ import type { SessionEnd } from '../journal/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
 import type { Result, StateMachine } from '../statemachine/index.ts';
 import { lookupFailure, notPrimary, proposalFailure, readFailure, ServiceError } from './errors.ts';
-import { MachineReplicas } from './machine-replicas.ts';
+import { MachineReplicas, type ReplicaOptions } from './machine-replicas.ts';
 import type {
   FollowedReplica,
   OpenPrimary,
@@ -40,7 +40,7 @@ export interface ServicePrimary extends OpenPrimary {
   readonly ended: Promise<SessionEnd>;
 }
 
-export interface MachineApplicationOptions<Query, Answer, View> {
+export interface MachineApplicationOptions<Query, Answer, View> extends ReplicaOptions {
   /** In its initial state; the application owns it from here on. */
   readonly machine: StateMachine<Query, Answer | Promise<Answer>, View>;
   readonly serve: Serve<Query, Answer>;
@@ -50,10 +50,11 @@ export interface MachineApplicationOptions<Query, Answer, View> {
 export function machineApplication<Query, Answer, View>({
   machine,
   serve,
+  ...options
 }: MachineApplicationOptions<Query, Answer, View>): ServiceApplication<Query, Answer> {
   return new ServiceApplication({
     serve,
-    replicas: (context) => new MachineReplicas<Query, Answer, View>(machine, context),
+    replicas: (context) => new MachineReplicas<Query, Answer, View>(machine, { ...context, ...options }),
   });
 }
 
@@ -157,10 +158,11 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
     await replica.checkpoint(signal);
   }
 
-  /** Turns new proposals away and resolves when those under way are answered; reads go on. @throws the signal's reason */
+  /** Turns new proposals away and resolves when those under way are answered and the state is ready to be taken over; reads go on. @throws the signal's reason, what the state's drain throws */
   async drain(signal?: AbortSignal): Promise<void> {
     if (this.#role.kind === 'serving') this.#role = { ...this.#role, kind: 'draining' };
     await raceAbort(Promise.allSettled(this.#proposals), signal);
+    if (this.#role.kind === 'draining') await this.#role.replica.drain(signal);
   }
 
   /** Stops whatever is under way. Idempotent. */
@@ -204,6 +206,12 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
     const answer = found instanceof Promise ? await this.#stillHere(found, replica, signal) : found;
     const lagBytes = primaryOf(role) ? 0 : this.#started().context.lag()?.bytes;
     return { answer, appliedIndex, lagBytes };
+  }
+
+  async stateHash(): Promise<string> {
+    const replica = replicaOf(this.#role);
+    if (!replica) throw notPrimary(reasonOf(this.#role));
+    return await replica.stateHash();
   }
 
   /** A1 */

@@ -123,6 +123,7 @@ function patient<Query, Answer>(service: Service<Query, Answer>, clock: Clock): 
     unregisterSession: (clientId, signal) =>
       within('the session', (limit) => service.unregisterSession(clientId, either(limit, signal))),
     status: () => service.status(),
+    stateHash: () => service.stateHash(),
   };
 }
 

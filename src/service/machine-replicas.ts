@@ -3,13 +3,21 @@
  *
  * M1  One machine a life: the application follows once and is opened once, and what was followed is what is opened.
  */
-import { assert } from '../base/index.ts';
+import { assert, type FileSystemCalls } from '../base/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
 import { Follower, Runtime, stateMetrics, type StateMachine } from '../statemachine/index.ts';
 import type { FollowedReplica, OpenPrimary, PrimaryReplica, ReplicaFactory } from './replica.ts';
 import type { ServiceContext } from './service.ts';
 
-type Ports = Pick<ServiceContext, 'clock' | 'log' | 'metrics'>;
+/** What is rarely set. */
+export interface ReplicaOptions {
+  /** Log bytes behind the last snapshot that start the next one (statemachine: SNAPSHOT_AFTER_BYTES by default). */
+  readonly snapshotAfterBytes?: number;
+  /** How the files that a standby follows are read; the file system of this machine by default. */
+  readonly files?: FileSystemCalls;
+}
+
+type Ports = Pick<ServiceContext, 'clock' | 'log' | 'metrics'> & ReplicaOptions;
 
 export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Query, Answer> {
   readonly #machine: StateMachine<Query, Answer | Promise<Answer>, View>;
@@ -29,6 +37,7 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
         return follower.appliedIndex;
       },
       lookup: (query) => follower.lookup(query),
+      stateHash: () => follower.stateHash(),
       failed: follower.failed,
       close: () => follower.close(),
     });
@@ -38,11 +47,13 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
     { fs, live, term }: OpenPrimary,
     followed: FollowedReplica<Query, Answer> | undefined,
   ): Promise<PrimaryReplica<Query, Answer>> {
-    const { clock, log, metrics } = this.#ports;
+    const { clock, log, metrics, snapshotAfterBytes } = this.#ports;
+    const rarely = snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes };
+    const ports = { fs, term, clock, log, metrics: stateMetrics(metrics), ...rarely };
     const follower = this.#follower ?? this.#start(live);
     let runtime: Runtime<Query, Answer | Promise<Answer>, View>;
     try {
-      runtime = await Runtime.open({ follower, fs, term, clock, log, metrics: stateMetrics(metrics) });
+      runtime = await Runtime.open({ ...ports, follower });
     } catch (error) {
       if (!followed) await follower.close(); // else whoever has it does
       throw error;
@@ -52,10 +63,12 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
         return runtime.appliedIndex;
       },
       lookup: (query) => runtime.lookup(query),
+      stateHash: () => runtime.stateHash(),
       propose: (cmd, identity) => runtime.propose(cmd, identity),
       registerSession: () => runtime.registerSession(),
       unregisterSession: (clientId) => runtime.unregisterSession(clientId),
       checkpoint: (signal) => runtime.checkpoint(signal),
+      drain: (signal) => runtime.drain(signal),
       halted: runtime.halted,
       close: () => runtime.close(),
     };
@@ -63,8 +76,9 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
 
   #start(live: LiveDirectory): Follower<Query, Answer | Promise<Answer>, View> {
     assert(this.#follower === undefined, 'M1: a machine is followed once');
-    const { clock, log } = this.#ports;
-    this.#follower = Follower.start({ machine: this.#machine, live, clock, log });
+    const { clock, log, files } = this.#ports;
+    const machine = this.#machine;
+    this.#follower = Follower.start({ machine, live, clock, log, ...(files ? { files } : {}) });
     return this.#follower;
   }
 }

@@ -13,6 +13,8 @@ export interface ReplicaView<Query, Answer> {
   readonly appliedIndex: number;
   /** Answers from what is applied now; an answer that takes time may show later commands too. */
   lookup(query: Query): Answer | Promise<Answer>;
+  /** Index, term and digests of machine and clients: equal on every replica at one index (DESIGN I7). */
+  stateHash(): string | Promise<string>;
 }
 
 /** The state of a standby: applies what the player writes. */
@@ -29,6 +31,8 @@ export interface PrimaryReplica<Query, Answer> extends ReplicaView<Query, Answer
   registerSession(): Promise<bigint>;
   unregisterSession(clientId: bigint): Promise<void>;
   checkpoint(signal?: AbortSignal): Promise<void>;
+  /** Resolves when whoever takes over will have nothing to apply: what was proposed is answered, and an on-disk machine has committed it. */
+  drain(signal?: AbortSignal): Promise<void>;
   /** Settles when the runtime has stopped for good; never rejects. */
   readonly halted: Promise<HoldfastError>;
   close(): Promise<void>;

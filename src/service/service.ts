@@ -39,6 +39,11 @@ export interface Service<Query, Answer> {
   /** Answers from the state. @throws ServiceError NOT_PRIMARY, READ_NOT_CONFIRMED, and what the machine's lookup throws */
   read(query: Query, consistency: Consistency, signal?: AbortSignal): Promise<ReadResult<Answer>>;
   status(): ServiceStatus;
+  /**
+   * Index, term and digests of the state as it is here now: equal on every replica at one index. Takes time in proportion to the state.
+   * @throws ServiceError NOT_PRIMARY when this replica has no state, and what the machine says that has no hash
+   */
+  stateHash(): Promise<string>;
 }
 
 /** What a service is started with: where to listen, and the ports of the process. */

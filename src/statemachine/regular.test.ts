@@ -4,9 +4,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
 import { AppliedState } from './applied-state.ts';
-import { NO_FILES } from './current-file.ts';
+import { NO_FILES, noFilesOf } from './snapshot-file/no-files.ts';
 import { openSnapshot } from './envelope.ts';
-import { noFilesOf } from './follower.ts';
 import {
   DiskList,
   ListMachine,
@@ -115,7 +114,9 @@ describe('a regular machine', () => {
       yield* chunks.slice(1);
     };
     const recovering = state.meetSnapshot(await openSnapshot(slowly()), signal, noFilesOf);
-    expect(() => state.lookup(undefined)).toThrow(expect.objectContaining({ code: 'STATE_MACHINE_NOT_OPEN' }));
+    expect(() => state.lookup(undefined)).toThrow(
+      expect.objectContaining({ code: 'STATE_MACHINE_NOT_OPEN' }),
+    );
     resolve();
     await recovering;
     expect(state.lookup(undefined)).toEqual(['a']);

@@ -198,6 +198,24 @@ describe('a checkpoint', () => {
       expect(copy.follower.lookup()).toHaveLength(60);
     }));
 
+  test('writes nothing when nothing is new since the last one; a failed one is no last one (F4.9)', () =>
+    withReplicas(async (start) => {
+      const primary = await start();
+      const runtime = await primary.promote(1);
+      await propose(primary, 'a');
+      primary.machine.failSave = new Error('not today');
+      await expect(runtime.checkpoint()).rejects.toThrow();
+      primary.machine.failSave = undefined;
+      const ends: number[] = [];
+      for (const then of [undefined, undefined, 'b', undefined]) {
+        if (then !== undefined) await propose(primary, then);
+        const before = primary.taken!.recorder.end;
+        await runtime.checkpoint();
+        ends.push(primary.taken!.recorder.end - before);
+      }
+      expect(ends.map((bytes) => bytes > 0)).toEqual([true, false, true, false]);
+    }));
+
   test('that is aborted leaves everything as it was', () =>
     withReplicas(async (start) => {
       const primary = await start();

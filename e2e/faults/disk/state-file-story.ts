@@ -92,7 +92,8 @@ export async function liveStateFile(disk: DiskProcess, told: Told, names: readon
       await attempt(sync);
     }
   }
-  for (const file of open) await file.close().catch((error: unknown) => (told.failure ??= ensureError(error)));
+  for (const file of open)
+    await file.close().catch((error: unknown) => (told.failure ??= ensureError(error)));
 }
 
 /** Opens the file, and goes on behind what it holds. A first one is made durable as a name before anything is acknowledged in it. */

@@ -1,5 +1,8 @@
 /**
- * kvstore/testing: servers and read replicas on loopback, for tests of whoever uses the key-value service.
+ * kvstore/testing: the machine without its service, replicas of the service in this process, and masters of read replicas on loopback.
  */
+export { MemoryEngine } from '../engine/memory-engine.ts';
+export { type Answer as KvAnswer, type Query as KvQuery } from '../engine/types.ts';
 export { Master } from './master.ts';
+export { ReplicaProcess } from './process.ts';
 export { until } from './replica-rig.ts';

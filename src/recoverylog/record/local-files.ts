@@ -107,10 +107,7 @@ export class LocalFiles {
     const above = parentOf(path);
     if (above !== '/' && !(await this.#call('realpath', () => this.#isInside(above))))
       throw new RecordedFsError('ELOOP', 'open', path);
-    await this.#call('open', async () => {
-      file.handle = await this.#ports.disk.open(this.#local(path), 'write');
-      file.size = await file.handle.size();
-    });
+    await this.#call('open', () => this.#openOnDisk(file, path, 'write'));
     this.#files.set(fnode, file);
     return file;
   }
@@ -118,11 +115,19 @@ export class LocalFiles {
   /** Opens what has no history in the log, for reading. */
   async openProperty(path: string): Promise<LocalFile> {
     const file = localFile(0);
-    await this.#call('open', async () => {
-      file.handle = await this.#ports.disk.open(this.#local(path), 'read');
-      file.size = await file.handle.size();
-    });
+    await this.#call('open', () => this.#openOnDisk(file, path, 'read'));
     return file;
+  }
+
+  async #openOnDisk(file: LocalFile, path: string, access: 'read' | 'write'): Promise<void> {
+    const handle = await this.#ports.disk.open(this.#local(path), access);
+    try {
+      file.size = await handle.size();
+      file.handle = handle;
+    } catch (error) {
+      await handle.close().catch(() => undefined); // what failed first is what counts
+      throw error;
+    }
   }
 
   /** One less has it open. What was written comes to the disk; that it does not, the recorder tells. */
@@ -344,7 +349,8 @@ export class LocalFiles {
   async #isInside(path: string): Promise<boolean> {
     const { disk, dir } = this.#ports;
     this.#root ??= disk.realpath(dir);
-    return (await disk.realpath(this.#local(path))) === localPath(await this.#root, path);
+    const [root, real] = await Promise.all([this.#root, disk.realpath(this.#local(path))]); // a failure of either is met at once
+    return real === localPath(root, path);
   }
 
   #local(path: string): string {

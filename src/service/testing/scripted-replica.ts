@@ -37,6 +37,7 @@ export class ScriptedReplica<Query, Answer>
   readonly #first = new Map<string, Result>();
   appliedIndex = 0;
   closed = 0;
+  drains = 0;
 
   constructor(machine: ScriptedMachine<Query, Answer>) {
     this.#machine = machine;
@@ -100,8 +101,17 @@ export class ScriptedReplica<Query, Answer>
     return this.#machine.lookup(query);
   }
 
+  stateHash(): string {
+    return `scripted/${this.appliedIndex}`;
+  }
+
   checkpoint(signal?: AbortSignal): Promise<void> {
     this.checkpoints.push(signal ?? new AbortController().signal);
+    return Promise.resolve();
+  }
+
+  drain(): Promise<void> {
+    this.drains++;
     return Promise.resolve();
   }
 

@@ -1,0 +1,102 @@
+/**
+ * A simulated world of one shard of the key-value service: what is drawn for it, what its processes share, and what they leave for the judge.
+ *
+ * Everything is the production code but the network (adversary.ts), the disks (faults/disk), the operator and the clients: journal, player, recorder, state
+ * machine runtime and the service that answers.
+ */
+import { seededRandom, VirtualClock, type SeededRandom } from '../../../src/base/testing/index.ts';
+import type { Journal } from '../../../src/journal/index.ts';
+import type { FsmHints } from '../../../src/recoverylog/index.ts';
+import { RegisterHistory } from '../../harness/register.ts';
+import { AdversaryStore, SharedObjects, type Malice } from '../adversary.ts';
+import type { Replica } from './replica.ts';
+import { StateHashes } from './state-hashes.ts';
+import { emptyKvTally, type KvTally } from './tally.ts';
+
+/** How long clients begin new operations, virtual ms. */
+const LIFE_MS = 40_000;
+const NODES = 3;
+const JOURNAL = { name: 'sim/kv', generation: 'g1' };
+
+/** A place where one process at a time runs; the next one finds its disk. */
+export interface Node {
+  readonly name: string;
+  /** The process that runs there now. */
+  replica: Replica | undefined;
+}
+
+export interface Assignment {
+  readonly term: number;
+  readonly node: Node;
+}
+
+export interface KvWorld {
+  readonly seed: number;
+  readonly clock: VirtualClock;
+  readonly random: SeededRandom;
+  readonly objects: SharedObjects;
+  readonly malice: Malice;
+  readonly untilMs: number;
+  readonly nodes: readonly Node[];
+  readonly history: RegisterHistory;
+  readonly hashes: StateHashes;
+  readonly tally: KvTally;
+  /** Errors that no process may end with. */
+  readonly damage: Error[];
+  /** State bytes behind a snapshot that start the next one. */
+  readonly snapshotAfterBytes: number;
+  assignment: Assignment | undefined;
+  /** Whoever is promoted next gets a higher one. */
+  term: number;
+  /** The newest hints that were stored. */
+  hints: { readonly term: number; readonly hints: FsmHints } | undefined;
+  authors: number;
+}
+
+export const CALM: Malice = { loseRequest: 0, loseAnswer: 0, duplicate: 0, refuseForNow: 0, crawl: 0 };
+
+function pickMalice(random: SeededRandom): Malice {
+  const level = random.pick([0, 0.01, 0.04]);
+  return {
+    loseRequest: level * random.unit(),
+    loseAnswer: level * random.unit(),
+    duplicate: level * random.unit(),
+    refuseForNow: level * random.unit(),
+    crawl: level * 0.2 * random.unit(),
+  };
+}
+
+export function createKvWorld(seed: number): KvWorld {
+  const random = seededRandom(seed);
+  return {
+    seed,
+    clock: new VirtualClock(),
+    random,
+    objects: new SharedObjects(),
+    malice: pickMalice(random),
+    untilMs: LIFE_MS,
+    nodes: Array.from({ length: NODES }, (_, n) => ({ name: `node-${n}`, replica: undefined })),
+    history: new RegisterHistory(),
+    hashes: new StateHashes(),
+    tally: emptyKvTally(),
+    damage: [],
+    snapshotAfterBytes: random.pick([300, 1500, 20_000]),
+    assignment: undefined,
+    term: 0,
+    hints: undefined,
+    authors: 1,
+  };
+}
+
+/** One process's connection to the store. */
+export interface Connection {
+  readonly store: AdversaryStore;
+  readonly journal: Journal;
+  readonly random: SeededRandom;
+}
+
+export function connect(world: KvWorld, malice: Malice): Connection {
+  const random = world.random.fork();
+  const store = new AdversaryStore(world.objects, world.clock, random.fork(), malice);
+  return { store, journal: { ...JOURNAL, store }, random };
+}
