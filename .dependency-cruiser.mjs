@@ -12,7 +12,7 @@ const MAY_IMPORT = {
   journal: ['base', 'store'],
   recoverylog: ['base', 'store', 'journal'],
   persistence: ['base', 'kube'],
-  statemachine: ['base', 'stateio', 'journal', 'recoverylog'],
+  statemachine: ['base', 'store', 'stateio', 'journal', 'recoverylog'],
   service: ['base', 'statemachine', 'stateio', 'journal', 'recoverylog'],
   kvstore: ['base', 'store', 'service', 'statemachine', 'stateio', 'journal', 'recoverylog'],
   sdk: ['base', 'api', 'agent', 'recoverylog', 'service', 'statemachine'],
@@ -31,10 +31,10 @@ const layerRules = Object.entries(MAY_IMPORT).map(([room, allowed]) => ({
 
 const doorRules = ROOMS.map((room) => ({
   name: `${room}-door`,
-  comment: `Others reach src/${room} through its index.ts (tests also through testing/index.ts; the agent's wire types through heartbeat/index.ts; kvstore's client through client/index.ts)`,
+  comment: `Others reach src/${room} through its index.ts (tests also through testing/index.ts; the agent's wire types through heartbeat/index.ts; kvstore's client through client/index.ts; the kit for state machines through testkit/index.ts)`,
   severity: 'error',
   from: { path: '^(src|operator|e2e|bench)/', pathNot: `^src/${room}/` },
-  to: { path: `^src/${room}/`, pathNot: [`^src/${room}/(index|testing/index|heartbeat/index|client/index)\\.ts$`] },
+  to: { path: `^src/${room}/`, pathNot: [`^src/${room}/(index|testing/index|testkit/index|heartbeat/index|client/index)\\.ts$`] },
 }));
 
 const only = (pkg, where) => ({

@@ -106,11 +106,16 @@ export class SqliteMachine<Command, Outcome, Query, Answer> implements OnDiskSta
     identity: ProposalIdentity,
     nowMs: number,
   ): Promise<Outcome> {
-    const stamped: Stamped<Command> = { at: nowMs, command };
-    const { value, data } = await service.propose(encodeJson(stamped), identity);
+    const { value, data } = await service.propose(this.encode(command, nowMs), identity);
     if (value === TAKEN) return decodeJson(data) as Outcome;
     const { code, message } = decodeJson(data) as Refusal;
     throw new CommandRefusedError(code, message);
+  }
+
+  /** A command as it is in the log (Q1). */
+  encode(command: Command, nowMs: number): Uint8Array {
+    const stamped: Stamped<Command> = { at: nowMs, command };
+    return encodeJson(stamped);
   }
 
   async open(fs: RecordedFs): Promise<DiskMark | undefined> {

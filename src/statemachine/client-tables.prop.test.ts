@@ -7,9 +7,8 @@ import { utf8 } from '../base/index.ts';
 import { AppliedState } from './applied-state.ts';
 import { ClientTables } from './client-tables.ts';
 import type { Outcome } from './command-steps.ts';
-import { NO_FILES } from './current-file.ts';
+import { NO_FILES, noFilesOf } from './snapshot-file/no-files.ts';
 import { openSnapshot, type Command } from './envelope.ts';
-import { noFilesOf } from './follower.ts';
 import { DiskList, ListMachine, RegularList } from './testing/index.ts';
 import { logIndex, logTerm, type DiskMark, type MarkRow, type StateMachine } from './types.ts';
 

@@ -8,20 +8,13 @@
 import { assert } from '../base/index.ts';
 import { rewrite, StateWriter, writerBehind } from '../stateio/index.ts';
 import type { AppliedState, PinnedState } from './applied-state.ts';
-import { NotOfferedError } from './errors.ts';
 import { decodeUpdate, indexesOf, type UpdateEnvelope, encodeUpdate } from './envelope.ts';
-import type { Followed } from './follower.ts';
 import { CURRENT, NEXT } from './paths.ts';
 import type { RecordedFs } from '../recoverylog/index.ts';
-import type { RecordedStateFile, SnapshotCollector, SnapshotKeeper } from './ports.ts';
-
-/** Where nobody keeps the files of snapshots, a machine cannot name any. */
-export const NO_FILES: SnapshotCollector = {
-  add: () => {
-    throw new NotOfferedError('files beside a snapshot');
-  },
-  seal: () => Promise.resolve(new Uint8Array(0)),
-};
+import type { RecordedStateFile, SnapshotKeeper } from './ports.ts';
+import { linkedFiles } from './snapshot-file/linked-files.ts';
+import type { FilePlace } from './state-file.ts';
+import type { MachineKind } from './types.ts';
 
 /** Runs one piece of work at a time with the file. */
 type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
@@ -36,38 +29,41 @@ export class CurrentFile {
   #snapshotBytes: number;
   /** A snapshot is being pinned: where entries end is kept until it is known where its tail begins. */
   #pinning = false;
-  readonly #keeper: SnapshotKeeper | undefined;
+  readonly #keeper: SnapshotKeeper;
+  /** Of the snapshot that the file begins with. */
+  #snapshotIndex: number | undefined;
 
   private constructor(
     fs: RecordedFs,
     file: RecordedStateFile,
     writer: StateWriter,
-    snapshotBytes: number,
-    keeper: SnapshotKeeper | undefined,
+    place: FilePlace | undefined,
+    keeper: SnapshotKeeper,
   ) {
     this.#keeper = keeper;
     this.#fs = fs;
     this.#file = file;
     this.#writer = writer;
-    this.#snapshotBytes = snapshotBytes;
+    this.#snapshotBytes = place?.snapshotEnd ?? 0;
+    this.#snapshotIndex = place?.snapshotIndex;
   }
 
   /** Opens `current` behind what was followed, and clears away an unfinished `next`. */
   static async open(
     fs: RecordedFs,
-    followed: Pick<Followed<unknown, unknown, unknown>, 'place'>,
-    keeper?: SnapshotKeeper,
+    followed: { readonly machine: { readonly kind: MachineKind }; readonly place: FilePlace | undefined },
   ): Promise<CurrentFile> {
-    const { place } = followed;
+    const { machine, place } = followed;
+    const keeper = linkedFiles(fs, machine.kind);
     if (fs.exists(NEXT)) await fs.unlink(NEXT);
     const file = await fs.open(CURRENT, { create: true });
     assert(file.size() === (place?.size ?? 0), 'everything in the state file was followed', {
       size: file.size(),
       followed: place?.size,
     });
-    await keeper?.keepOnly(place?.snapshotIndex); // what a predecessor has left
+    await keeper.keepOnly(place?.snapshotIndex); // what a predecessor has left
     const writer = place ? writerBehind(file, place) : new StateWriter(file);
-    return new CurrentFile(fs, file, writer, place?.snapshotEnd ?? 0, keeper);
+    return new CurrentFile(fs, file, writer, place, keeper);
   }
 
   /** Bytes of the file behind its snapshot, which a restore has to apply. */
@@ -124,7 +120,7 @@ export class CurrentFile {
       pinned.release();
     }
     await this.durable();
-    await this.#keeper?.keepOnly(pinned.index);
+    await this.#keeper.keepOnly(pinned.index);
     this.applied(state.index);
     return this.#snapshotBytes;
   }
@@ -133,7 +129,7 @@ export class CurrentFile {
   async #replace(pinned: PinnedState, from: number, signal: AbortSignal): Promise<void> {
     const source = this.#file;
     const file = await this.#fs.open(NEXT, { create: true, truncate: true });
-    const files = this.#keeper?.collect(pinned) ?? NO_FILES;
+    const files = this.#keeper.collect(pinned);
     const ends = new Map<number, number>();
     try {
       await rewrite({
@@ -153,6 +149,7 @@ export class CurrentFile {
             this.#writer = writer;
             this.#ends = new Map([[pinned.index, snapshot.end], ...ends]);
             this.#snapshotBytes = snapshot.end;
+            this.#snapshotIndex = pinned.index;
           }),
         // The log keeps the order; that all of it is durable is what the caller waits for.
         place: {
@@ -169,9 +166,10 @@ export class CurrentFile {
     await source.close();
   }
 
-  /** Takes an unfinished `next` away. */
+  /** Takes an unfinished `next` away, and the files that were to be its own. */
   async discardNext(): Promise<void> {
     if (this.#fs.exists(NEXT)) await this.#fs.unlink(NEXT);
+    await this.#keeper.keepOnly(this.#snapshotIndex);
   }
 
   async close(): Promise<void> {

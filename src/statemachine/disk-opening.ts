@@ -12,28 +12,27 @@ import { isCommitDue } from './commit-schedule.ts';
 import { HistoryBrokenError, MachineFailedError } from './errors.ts';
 import type { Followed } from './follower.ts';
 import { CURRENT } from './paths.ts';
-import type { FilesOf } from './ports.ts';
+import { noFilesOf } from './snapshot-file/no-files.ts';
 import { StateFileReader, type EntrySink } from './state-file.ts';
 import type { DiskMark, OnDiskStateMachine } from './types.ts';
 
 export interface DiskOpening {
   readonly fs: RecordedFs;
   readonly log: Logger;
-  readonly filesOf: FilesOf;
 }
 
 /** @throws StateBehindError, HistoryBrokenError (O3), StateDamagedError, MachineFailedError, EnvelopeError, the signal's reason */
 export async function openOnDisk<Query, Answer, View>(
   machine: OnDiskStateMachine<Query, Answer, View>,
   followed: Pick<Followed<Query, Answer, View>, 'position' | 'place'>,
-  { fs, log, filesOf }: DiskOpening,
+  { fs, log }: DiskOpening,
   signal: AbortSignal,
 ): Promise<AppliedState<Query, Answer, View>> {
   const mark = await open(machine, fs, signal);
   try {
     const state = new AppliedState(machine, mark);
     const { position, place } = followed;
-    if (place !== undefined) await catchUp(state, { fs, log, filesOf }, signal);
+    if (place !== undefined) await catchUp(state, { fs, log }, signal);
     const { index, term } = state;
     if (index !== position.index || term !== position.term)
       throw new HistoryBrokenError('the files of the state machine are ahead of the log', {
@@ -66,7 +65,7 @@ async function open<Query, Answer, View>(
 /** O2 */
 async function catchUp<Query, Answer, View>(
   state: AppliedState<Query, Answer, View>,
-  { fs, log, filesOf }: DiskOpening,
+  { fs, log }: DiskOpening,
   signal: AbortSignal,
 ): Promise<void> {
   const sink: EntrySink = {
@@ -79,7 +78,7 @@ async function catchUp<Query, Answer, View>(
   };
   const file = await fs.open(CURRENT, { readOnly: true });
   try {
-    const reader = new StateFileReader({ path: CURRENT, file, sink, log, filesOf });
+    const reader = new StateFileReader({ path: CURRENT, file, sink, log, filesOf: noFilesOf });
     await reader.advance(signal);
     reader.finish();
   } finally {

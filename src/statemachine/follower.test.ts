@@ -10,8 +10,8 @@ import { encodeStateEntry, ENTRY_SNAPSHOT, ENTRY_UPDATE } from '../stateio/index
 import { MemoryStateFile } from '../stateio/testing/index.ts';
 import { AppliedState } from './applied-state.ts';
 import { encodeUpdate, type UpdateEnvelope } from './envelope.ts';
-import { NO_FILES } from './current-file.ts';
-import { Follower, noFilesOf } from './follower.ts';
+import { NO_FILES, noFilesOf } from './snapshot-file/no-files.ts';
+import { Follower } from './follower.ts';
 import { CURRENT } from './paths.ts';
 import type { LiveChange, LiveDirectory } from './ports.ts';
 import { StateFileReader } from './state-file.ts';

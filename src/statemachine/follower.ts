@@ -7,6 +7,7 @@
  * W2  When `current` is replaced, the old file is read to its end first; it stays readable as long as it is open.
  * W3  Damage ends it with a typed error; it never skips (state-file L3). Its last state goes on answering nothing: callers watch `failed`.
  * W4  An on-disk machine's files are written by the player, so it is not opened here: its log is followed, and lookups are refused.
+ * W5  A snapshot whose files are gone before they were opened was replaced by then; the next one has all that it had.
  */
 import {
   ensureError,
@@ -19,12 +20,14 @@ import {
 } from '../base/index.ts';
 import { openPlainFile, type PlainFile } from '../stateio/index.ts';
 import { AppliedState } from './applied-state.ts';
-import { MachineNotOpenError, NotOfferedError, ReplicaStoppedError } from './errors.ts';
+import { MachineNotOpenError, ReplicaStoppedError } from './errors.ts';
 import { FILE_MOVE_PATIENCE_MS } from './limits.ts';
 import { LogTrail } from './log-trail.ts';
 import { CURRENT } from './paths.ts';
-import type { FilesOf, LiveDirectory } from './ports.ts';
+import type { LiveDirectory } from './ports.ts';
 import type { Place } from './position.ts';
+import { SnapshotFilesGoneError } from './snapshot-file/errors.ts';
+import { linkedFilesOf } from './snapshot-file/linked-files.ts';
 import { isMissing, StateFileReader, type FilePlace } from './state-file.ts';
 import type { StateMachine } from './types.ts';
 
@@ -34,14 +37,9 @@ export interface FollowerOptions<Query, Answer, View> {
   readonly live: LiveDirectory;
   readonly clock: Clock;
   readonly log?: Logger;
-  /** Finds the files that belong to a snapshot; by default none do. */
-  readonly filesOf?: FilesOf;
   /** What `live` leads to; the file system of this machine by default. */
   readonly files?: FileSystemCalls;
 }
-
-/** Says that no files belong to snapshots here. */
-export const noFilesOf: FilesOf = () => Promise.reject(new NotOfferedError('files beside a snapshot'));
 
 /** What a runtime takes over. */
 export interface Followed<Query, Answer, View> {
@@ -196,6 +194,16 @@ export class Follower<Query, Answer, View> {
   }
 
   async #step(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#read(signal);
+    } catch (error) {
+      if (!(error instanceof SnapshotFilesGoneError) || !this.#replaced) throw error;
+      await this.#closeFile(); // W5
+      this.#dirty = true;
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
     const replaced = this.#replaced;
     this.#replaced = false;
     await this.#open?.reader.advance(signal);
@@ -204,7 +212,8 @@ export class Follower<Query, Answer, View> {
     await this.#closeFile();
     const file = await this.#openCurrent(signal);
     if (!file) return;
-    const { filesOf = noFilesOf } = this.#options;
+    const { live, clock } = this.#options;
+    const filesOf = linkedFilesOf(live, clock);
     const reader = new StateFileReader({ path: CURRENT, file, sink: this.#sink, log: this.#log, filesOf });
     this.#open = { file, reader };
     await this.#open.reader.advance(signal);

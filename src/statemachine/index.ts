@@ -49,11 +49,22 @@ export {
 } from './limits.ts';
 export { ClientSession, SessionUsageError } from './client-session.ts';
 export { stateMetrics, type StateMetrics } from './metrics.ts';
-export type { FilesOf, SnapshotCollector, SnapshotKeeper } from './ports.ts';
+export type { SnapshotCollector } from './ports.ts';
 export type { Place } from './position.ts';
 export type { ProposeOptions } from './proposals.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
 export { MAX_CLIENT_ID, MAX_SERIES, type SessionCall } from './sessions.ts';
+export {
+  SnapshotDamagedError,
+  SnapshotExistsError,
+  SnapshotFilesError,
+  SnapshotFilesGoneError,
+  SnapshotVersionError,
+} from './snapshot-file/errors.ts';
+export { exportSnapshot, type Exportable, type Exported } from './snapshot-file/export.ts';
+export { importSnapshot, type ImportTarget } from './snapshot-file/import.ts';
+export type { Manifest } from './snapshot-file/manifest.ts';
+export { checkExport } from './snapshot-file/read-export.ts';
 export {
   logIndex,
   logTerm,
@@ -62,6 +73,7 @@ export {
   type DiskMark,
   type Entry,
   type LogIndex,
+  type MachineKind,
   type MarkRow,
   type OnDiskStateMachine,
   type RegularStateMachine,

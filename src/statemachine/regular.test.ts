@@ -4,9 +4,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../base/index.ts';
 import { AppliedState } from './applied-state.ts';
-import { NO_FILES } from './current-file.ts';
+import { NO_FILES, noFilesOf } from './snapshot-file/no-files.ts';
 import { openSnapshot } from './envelope.ts';
-import { noFilesOf } from './follower.ts';
 import {
   DiskList,
   ListMachine,

@@ -29,7 +29,7 @@ import type { RecordedFs } from '../recoverylog/index.ts';
 import type { AppliedState } from './applied-state.ts';
 import type { Outcome } from './command-steps.ts';
 import { CommitSchedule } from './commit-schedule.ts';
-import { CurrentFile, NO_FILES } from './current-file.ts';
+import { CurrentFile } from './current-file.ts';
 import { openOnDisk } from './disk-opening.ts';
 import { indexesOf, type Command, type UpdateEnvelope } from './envelope.ts';
 import {
@@ -41,13 +41,14 @@ import {
   type Refusal,
 } from './errors.ts';
 import { isPromise } from './fair-lock.ts';
-import { noFilesOf, type Followed, type Follower } from './follower.ts';
+import type { Followed, Follower } from './follower.ts';
 import { DISK_SNAPSHOT_AFTER_BYTES, MAX_BARRIERS, SNAPSHOT_AFTER_BYTES } from './limits.ts';
 import { stateMetrics, type StateMetrics } from './metrics.ts';
-import type { FilesOf, SnapshotCollector, SnapshotKeeper } from './ports.ts';
+import type { SnapshotCollector } from './ports.ts';
 import type { Place } from './position.ts';
 import { exactlyOnce, ProposalQueue, type Proposal, type ProposeOptions } from './proposals.ts';
-import { logIndex, logTerm, type Result, type Term, type WriteChunk } from './types.ts';
+import { NO_FILES } from './snapshot-file/no-files.ts';
+import { logIndex, logTerm, type MachineKind, type Result, type Term, type WriteChunk } from './types.ts';
 
 export interface RuntimeOptions<Query, Answer, View> {
   /** What has followed the state so far; the runtime takes its machine over. */
@@ -61,10 +62,6 @@ export interface RuntimeOptions<Query, Answer, View> {
   readonly metrics?: StateMetrics;
   /** Log bytes behind the last snapshot that start the next one, unless that snapshot was longer. */
   readonly snapshotAfterBytes?: number;
-  /** Keeps the files that a machine adds to its snapshots; by default it cannot add any. */
-  readonly keeper?: SnapshotKeeper;
-  /** Finds such files again. */
-  readonly filesOf?: FilesOf;
 }
 
 const CLIENT_ID_BYTES = 8;
@@ -155,7 +152,7 @@ export class Runtime<Query, Answer, View> {
     const state = await stateOf(followed, options, signal);
     let file: CurrentFile | undefined;
     try {
-      file = await CurrentFile.open(options.fs, followed, options.keeper);
+      file = await CurrentFile.open(options.fs, followed);
       const noop: UpdateEnvelope = { kind: 'noop', term, first: logIndex(state.index + 1) };
       await file.append(noop);
       await raceAbort(file.durable(), signal);
@@ -166,6 +163,10 @@ export class Runtime<Query, Answer, View> {
       throw error;
     }
     return new Runtime(options, state, file);
+  }
+
+  get kind(): MachineKind {
+    return this.#state.machine.kind;
   }
 
   get appliedIndex(): number {
@@ -406,11 +407,12 @@ export class Runtime<Query, Answer, View> {
       this.#metrics.snapshot(bytes, ms / 1000);
       this.#log.info('a snapshot has replaced the entries before it', { bytes, ms: Math.round(ms) });
     } catch (error) {
+      const wasStopped = signal.aborted;
       this.#metrics.snapshotFailed();
       this.#snapshotAt = this.#file.tailBytes + this.#snapshotAfterBytes; // tried again after as much more
       if (this.#state.failure) this.#halt(this.#state.failure); // F4.6: not only the snapshot has failed
       if (this.#phase.kind === 'open') await this.#afterFailedSnapshot();
-      signal.throwIfAborted(); // whatever the abort broke on its way
+      if (wasStopped) signal.throwIfAborted(); // whatever the abort broke on its way
       throw error;
     }
   }
@@ -466,11 +468,11 @@ export class Runtime<Query, Answer, View> {
 /** What was followed, open and at the end of the log. */
 async function stateOf<Query, Answer, View>(
   followed: Followed<Query, Answer, View>,
-  { fs, log = silentLogger, filesOf = noFilesOf }: RuntimeOptions<Query, Answer, View>,
+  { fs, log = silentLogger }: RuntimeOptions<Query, Answer, View>,
   signal: AbortSignal,
 ): Promise<AppliedState<Query, Answer, View>> {
   if (followed.state) return followed.state;
   const { machine } = followed;
   assert(machine.kind === 'on-disk', 'a machine in memory has followed', { kind: machine.kind });
-  return await openOnDisk(machine, followed, { fs, log, filesOf }, signal);
+  return await openOnDisk(machine, followed, { fs, log }, signal);
 }

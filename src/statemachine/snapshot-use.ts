@@ -8,9 +8,7 @@
  */
 import type { SnapshotHeader } from './envelope.ts';
 import { SnapshotKindError, StateBehindError } from './errors.ts';
-import type { StateMachine } from './types.ts';
-
-type MachineKind = StateMachine<unknown, unknown>['kind'];
+import type { MachineKind } from './types.ts';
 
 /** @throws SnapshotKindError, StateBehindError */
 export function snapshotUse(

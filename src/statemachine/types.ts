@@ -142,6 +142,8 @@ export interface OnDiskStateMachine<Query, Answer, View = unknown> {
   close(): void | Promise<void>;
 }
 
+export type MachineKind = StateMachine<unknown, unknown>['kind'];
+
 export type StateMachine<Query, Answer, View = unknown> =
   | RegularStateMachine<Query, Answer>
   | ConcurrentStateMachine<Query, Answer, View>

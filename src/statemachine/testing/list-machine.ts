@@ -2,7 +2,7 @@
  * The least machine that shows order, loss and repetition: the list of all commands it was given.
  */
 import { fromUtf8, sha256Hex, utf8 } from '../../base/index.ts';
-import type { AppliedEntry, ConcurrentStateMachine, Entry, WriteChunk } from '../types.ts';
+import type { AppliedEntry, ConcurrentStateMachine, Entry, SnapshotFiles, WriteChunk } from '../types.ts';
 
 /** A command that makes the machine throw. */
 export const POISON = 'poison';
@@ -44,7 +44,12 @@ export class ListMachine implements ConcurrentStateMachine<void, readonly string
     return this.#list.slice();
   }
 
-  async saveSnapshot(view: readonly string[], write: WriteChunk, signal: AbortSignal): Promise<void> {
+  async saveSnapshot(
+    view: readonly string[],
+    write: WriteChunk,
+    signal: AbortSignal,
+    _files?: SnapshotFiles,
+  ): Promise<void> {
     await this.#saving;
     if (this.failSave) throw this.failSave;
     for (const text of view) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../base/index.ts';
 import type { SessionOptions } from '../../journal/index.ts';
 import { Player, type FsmHints, type TakenOver } from '../../recoverylog/index.ts';
-import { newLog, withTempDir, type TestLog } from '../../recoverylog/testing/index.ts';
+import { newLog, withTempDir, type PlainLog, type TestLog } from '../../recoverylog/testing/index.ts';
 import { Follower, type Followed } from '../follower.ts';
 import { Runtime } from '../runtime.ts';
 import type { StateMachine } from '../types.ts';
@@ -33,13 +33,13 @@ export class TestReplica<M extends AnyList = ListMachine> {
   readonly follower: Follower<void, AnswerOf<M>, Texts>;
   readonly player: Player;
   readonly dir: string;
-  readonly #log: TestLog;
+  readonly #log: PlainLog;
   readonly #stop = new AbortController();
   readonly #playing: Promise<void>;
   taken: TakenOver | undefined;
   runtime: Runtime<void, AnswerOf<M>, Texts> | undefined;
 
-  private constructor(log: TestLog, dir: string, machine: M, hints: FsmHints | undefined) {
+  private constructor(log: PlainLog, dir: string, machine: M, hints: FsmHints | undefined) {
     const { journal, clock, random } = log;
     this.machine = machine;
     this.#log = log;
@@ -53,7 +53,7 @@ export class TestReplica<M extends AnyList = ListMachine> {
 
   /** Starts as a standby; resolves when the log was played to its end. */
   static async start<M extends AnyList>(
-    log: TestLog,
+    log: PlainLog,
     dir: string,
     machine: M,
     hints?: FsmHints,

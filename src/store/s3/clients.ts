@@ -75,7 +75,7 @@ export function s3Clients(
       endpoint: endpoint!,
       bucket,
       region: region!,
-      credentials: () => chain(),
+      config: append.config,
       connections,
       clock,
     });

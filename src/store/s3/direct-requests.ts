@@ -1,5 +1,5 @@
 /**
- * The two requests that everybody waits for, the PUT of a slot and the GET of a few bytes, made and signed here and sent through the same connections as the SDK's. What the
+ * The two requests that everybody waits for, the PUT of a slot and the GET of a few bytes, made here, signed by the SDK's own signer and sent through the same connections as the SDK's. What the
  * SDK does for one request takes longer than everything else that a commit does, and it does it on the thread that serves (docs/decisions/0048).
  *
  * Q1  Only where the bucket is in the path, at an endpoint that was named: nothing has to be found out about the address. Elsewhere the SDK asks.
@@ -9,16 +9,18 @@
  */
 import { hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { SignatureV4 } from '@smithy/signature-v4';
 import type { Clock } from '../../base/index.ts';
 import type { ConnectionChoice, SendOptions } from './fresh-connections.ts';
-import { authorization, dayKey, signatureTime, type SignatureKey } from './signature.ts';
 
 export interface DirectOptions {
   /** Origin of the store. */
   readonly endpoint: string;
   readonly bucket: string;
   readonly region: string;
-  readonly credentials: () => Promise<SignatureKey & { readonly sessionToken?: string | undefined }>;
+  /** The SDK's chain (Q3), and its SHA-256. */
+  readonly config: Pick<S3Client['config'], 'credentials' | 'sha256'>;
   readonly connections: ConnectionChoice;
   readonly clock: Clock;
 }
@@ -38,6 +40,8 @@ interface Sent {
 }
 
 const NO_BYTES_SHA256 = hash('sha256', '');
+/** How the SDK's GET says what it is. */
+const GET_QUERY = { 'x-id': 'GetObject' };
 /** From here on a clock counts as wrong, ms: a signature is good for fifteen minutes, and the SDK draws the line here too. */
 const SKEW_MS = 300_000;
 /** Most bytes of an error document that are read: the code stands in the first lines. */
@@ -46,12 +50,23 @@ const MOST_DOCUMENT_BYTES = 64 * 1024;
 export class DirectRequests {
   readonly #options: DirectOptions;
   readonly #url: URL;
+  readonly #signer: SignatureV4;
   #skewMs = 0;
-  #key: { readonly of: string; readonly key: Buffer } | undefined;
 
   constructor(options: DirectOptions) {
     this.#options = options;
     this.#url = new URL(options.endpoint);
+    const { region, config } = options;
+    const { credentials, sha256 } = config;
+    // S3 encodes a path once; the digest of the body is given with it.
+    this.#signer = new SignatureV4({
+      service: 's3',
+      region,
+      credentials,
+      sha256,
+      uriEscapePath: false,
+      applyChecksum: false,
+    });
   }
 
   /** Creates an object if there is none of this key. @returns the store's name for the request @throws as the SDK (Q2), the signal's reason */
@@ -61,7 +76,7 @@ export class DirectRequests {
       'content-type': 'application/octet-stream',
       'if-none-match': '*',
     };
-    const answer = await this.#send('PUT', key, '', headers, bytes, send);
+    const answer = await this.#send('PUT', key, {}, headers, bytes, send);
     await drained(answer.body); // or the next request finds the connection taken
     return answer.headers['x-amz-request-id'];
   }
@@ -69,7 +84,7 @@ export class DirectRequests {
   /** @param range as the header has it @throws as the SDK (Q2), the signal's reason */
   async get(key: string, range: string | undefined, send: SendOptions): Promise<DirectAnswer> {
     const headers: Record<string, string> = range === undefined ? {} : { range };
-    const { headers: told, body } = await this.#send('GET', key, 'x-id=GetObject', headers, undefined, send);
+    const { headers: told, body } = await this.#send('GET', key, GET_QUERY, headers, undefined, send);
     const { 'content-length': length, 'last-modified': modified } = told;
     return {
       Body: body,
@@ -82,62 +97,31 @@ export class DirectRequests {
   async #send(
     method: 'GET' | 'PUT',
     key: string,
-    query: string,
+    query: Record<string, string>,
     given: Readonly<Record<string, string>>,
     body: Uint8Array | undefined,
     send: SendOptions,
   ): Promise<Sent> {
-    const { bucket, connections } = this.#options;
+    const { bucket, connections, clock } = this.#options;
     const { protocol, hostname, port, host } = this.#url;
-    const path = `/${bucket}/${encodedKey(key)}`;
     const digest = body === undefined ? NO_BYTES_SHA256 : hash('sha256', body);
-    const headers = await this.#signed(method, path, query, {
-      ...given,
-      host,
-      'x-amz-content-sha256': digest,
-    });
+    const request = {
+      method,
+      protocol,
+      hostname,
+      ...(port === '' ? {} : { port: Number(port) }),
+      path: `/${bucket}/${encodedKey(key)}`,
+      query,
+      headers: { ...given, host, 'x-amz-content-sha256': digest },
+      body,
+    };
+    const signingDate = new Date(clock.wallMs() + this.#skewMs);
+    const signed = await this.#signer.sign(request, { signingDate });
     send.abortSignal.throwIfAborted();
-    const { response } = await connections.handle(
-      {
-        method,
-        protocol,
-        hostname,
-        ...(port === '' ? {} : { port: Number(port) }),
-        path,
-        query: query === '' ? {} : { 'x-id': 'GetObject' },
-        headers,
-        body,
-      } as Parameters<ConnectionChoice['handle']>[0],
-      send,
-    );
+    const { response } = await connections.handle(signed as Parameters<ConnectionChoice['handle']>[0], send);
     const sent = response as Sent;
     if (sent.statusCode >= 200 && sent.statusCode < 300) return sent;
     throw await this.#failure(sent);
-  }
-
-  async #signed(
-    method: string,
-    path: string,
-    query: string,
-    unsigned: Readonly<Record<string, string>>,
-  ): Promise<Record<string, string>> {
-    const { accessKeyId, secretAccessKey, sessionToken } = await this.#options.credentials(); // Q3
-    const { region, clock } = this.#options;
-    const time = signatureTime(clock.wallMs() + this.#skewMs);
-    const headers: Record<string, string> = {
-      ...unsigned,
-      'x-amz-date': time,
-      ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
-    };
-    const key = this.#keyOf(secretAccessKey, time.slice(0, 8));
-    headers['authorization'] = authorization({ method, path, query, headers }, { accessKeyId, region, key });
-    return headers;
-  }
-
-  #keyOf(secret: string, day: string): Buffer {
-    const of = `${day} ${secret}`;
-    if (this.#key?.of !== of) this.#key = { of, key: dayKey(secret, day, this.#options.region) };
-    return this.#key.key;
   }
 
   /** Q2, Q4 */
