@@ -8,7 +8,7 @@ import { newLog, takeOver, withTempDir } from '../recoverylog/testing/index.ts';
 import { AppliedState } from './applied-state.ts';
 import { CurrentFile } from './current-file.ts';
 import type { UpdateEnvelope } from './envelope.ts';
-import { noFilesOf } from './follower.ts';
+import { noFilesOf } from './snapshot-file/no-files.ts';
 import { CURRENT } from './paths.ts';
 import { StateFileReader } from './state-file.ts';
 import { ListMachine } from './testing/index.ts';
@@ -26,8 +26,9 @@ const command = (index: number, text: string): UpdateEnvelope => ({
 test('entries that are applied just after a snapshot was pinned are behind it in the file (E1)', () =>
   withTempDir(async (dir) => {
     const { fs, session } = await takeOver(newLog(), join(dir, 'primary'), 1);
-    const file = await CurrentFile.open(fs, { place: undefined });
-    const state = new AppliedState(new ListMachine());
+    const machine = new ListMachine();
+    const file = await CurrentFile.open(fs, { machine, place: undefined });
+    const state = new AppliedState(machine);
     const apply = async (update: UpdateEnvelope): Promise<void> => {
       await state.apply(update);
       file.applied(state.index);
