@@ -219,11 +219,11 @@ export function decodeWithDigest(bytes: Uint8Array): StampedCommand & { readonly
   return { ...stamped, digest: digestOf(bytes, bodyEnd) };
 }
 
-const VERSION_1_PREFIX = Uint8Array.of(VERSION_WITHOUT_TIMES);
-
 function digestOf(bytes: Uint8Array, bodyEnd: number): Uint8Array {
-  const digest = hash('sha256', Buffer.concat([VERSION_1_PREFIX, bytes.subarray(1, bodyEnd)]), 'buffer');
-  return new Uint8Array(digest.subarray(0, DIGEST_BYTES));
+  const body = Buffer.allocUnsafe(bodyEnd);
+  body.set(bytes.subarray(0, bodyEnd));
+  body[0] = VERSION_WITHOUT_TIMES;
+  return new Uint8Array(hash('sha256', body, 'buffer').subarray(0, DIGEST_BYTES));
 }
 
 function read(bytes: Uint8Array): { readonly stamped: StampedCommand; readonly bodyEnd: number } {
