@@ -33,7 +33,8 @@ const { clients, bytes, keys, blocks, seconds, profile, json } = benchArguments(
   seconds: 3,
   profile: '',
 });
-const WARM_UP_BLOCKS = 1;
+/** What is compiled while it runs is compiled by then. */
+const WARM_UP_BLOCKS = 3;
 const OPERATIONS: readonly Operation[] = ['put', 'get'];
 
 /** Whose processor time is told, beside that of the clients. */

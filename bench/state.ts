@@ -1,5 +1,5 @@
 /**
- * A key-value service with a million keys: how long it is from the start of a process with an empty directory to its first linearizable read, restored from a snapshot and
+ * A key-value service with a million keys: how long it is from the beginning of its life with an empty directory to its first linearizable read, restored from a snapshot and
  * the puts behind it on a local store; and what a snapshot does to the puts that go on meanwhile, on a real S3 server.
  *
  * Beside the restore: copying the restored files, which nobody can do without, and an etcd with as many keys that starts on its own directory. Beside the snapshot: the

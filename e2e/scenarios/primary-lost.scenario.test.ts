@@ -3,17 +3,25 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { chooseShard, FAULTS, runFault, STORY } from '../harness/faults.ts';
+import { RegisterClients } from '../harness/register-clients.ts';
 import { Stage } from '../harness/stage.ts';
+import { sameStates } from '../harness/state-hashes.ts';
 
 let stage: Stage;
 let shards: readonly string[];
+/** More clients, whose histories must be linearizable; by shard. */
+const registers = new Map<string, RegisterClients>();
 
 beforeAll(async () => {
   stage = await Stage.start();
   ({ shards } = await stage.quickstart());
   await stage.work(shards);
+  const { cluster, installation } = stage;
+  for (const [n, shard] of shards.entries())
+    registers.set(shard, await RegisterClients.start(cluster, installation.namespace, shard, n + 1));
 }, 180_000);
 afterAll(async () => {
+  for (const clients of registers.values()) await clients.close();
   await stage?.stop();
 });
 
@@ -49,3 +57,17 @@ test('nothing that was acknowledged is lost, no read was stale, and no handoff i
     expect(handoffs.filter(({ outcome }) => outcome !== 'Completed')).toEqual([]);
   }
 }, 60_000);
+
+test('what clients saw of single keys, through every failover, is linearizable', async () => {
+  for (const clients of registers.values()) {
+    expect(await clients.finish()).toEqual([]);
+    expect(clients.history.counts.answered).toBeGreaterThan(200);
+  }
+}, 120_000);
+
+test('in the end primary, standby and a replay of the log have the same state', async () => {
+  for (const shard of shards) {
+    const { equal, states } = await sameStates(stage, shard);
+    expect({ shard, equal, states }).toEqual({ shard, equal: true, states });
+  }
+}, 120_000);

@@ -53,4 +53,9 @@ export interface Application {
   drain(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
   status(): ApplicationStatus;
+  /**
+   * Digest of the state as it is here now, its index first: equal on every replica at one index (DESIGN I7). Takes time in proportion to the state.
+   * An application without one leaves it out. @throws while there is no state to digest
+   */
+  stateHash?(): Promise<string>;
 }

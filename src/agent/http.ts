@@ -3,7 +3,7 @@
  */
 import fastify, { type FastifyInstance } from 'fastify';
 import type { HeartbeatLine } from '../api/index.ts';
-import type { Metrics } from '../base/index.ts';
+import { ensureError, type Metrics } from '../base/index.ts';
 import type { HeartbeatHub } from './heartbeat-hub.ts';
 
 export interface AgentHttpOptions {
@@ -14,6 +14,8 @@ export interface AgentHttpOptions {
   readonly status: () => HeartbeatLine;
   readonly ready: () => boolean;
   readonly alive: () => boolean;
+  /** Of an application that has one (Application.stateHash). */
+  readonly stateHash?: (() => Promise<string>) | undefined;
 }
 
 /** Starts listening; resolves with the server. */
@@ -30,6 +32,15 @@ export async function startAgentHttp(options: AgentHttpOptions): Promise<Fastify
     reply.type(options.metrics.contentType).send(await options.metrics.render()),
   );
   server.get('/v1/status', (_request, reply) => reply.send(options.status()));
+  const { stateHash } = options;
+  if (stateHash)
+    server.get('/v1/state-hash', async (_request, reply) => {
+      try {
+        return await reply.type('text/plain').send(`${await stateHash()}\n`);
+      } catch (error) {
+        return await reply.code(503).send(`no state to digest: ${ensureError(error).message}\n`);
+      }
+    });
   server.get('/v1/heartbeat', (_request, reply) => {
     reply.hijack();
     if (!options.hub.add(reply.raw)) reply.raw.writeHead(503).end('too many listeners\n');

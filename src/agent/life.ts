@@ -130,6 +130,7 @@ class Agent {
       status: () => this.#line(),
       ready: () => isReady(this.#state),
       alive: () => this.#state.kind !== 'stopped',
+      stateHash: application.stateHash && (() => application.stateHash!()),
     });
     const lag = (): { bytes: number; sinceMs: number } | undefined => this.#lagOfState();
     await application.start({

@@ -15,22 +15,26 @@ export class DeadlineError extends HoldfastError {
 }
 
 /** Awaits `work`, or rejects with the signal's reason as soon as it aborts (A1). The loser is left to end by itself. */
-export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return await work;
+export function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
   if (signal.aborted) {
     work.catch(() => undefined); // A1: nobody waits for it any more, and its failure is no news
-    throw signal.reason;
+    return Promise.reject(signal.reason as Error);
   }
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = (): void => reject(signal.reason as Error);
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', onAbort); // A2
+        resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', onAbort);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort); // A2
-  }
 }
 
 export interface Deadline {

@@ -14,12 +14,15 @@ import type { Placed, Produce } from './log-writer.ts';
 import { UpdatesReader } from './reader.ts';
 import { StateWriter } from './writer.ts';
 
-/** What may be left to copy while appends wait, bytes: a few milliseconds on a local disk. */
-export const COPY_PAUSE_BYTES: number = 1024 * 1024;
+/** What may be left to copy while appends wait, bytes: less than a millisecond, and not felt in the commit that they wait for. */
+export const COPY_PAUSE_BYTES: number = 128 * 1024;
 /** Rounds of copying before appends wait in any case: each is shorter unless entries come faster than the disk copies. */
 const COPY_ROUNDS = 8;
-/** Bytes of the new file that may be unsynced at a time (E3): two full batches of a log keep its store busy without delaying entries much. */
-const UNSYNCED_BYTES = 8 * 1024 * 1024;
+/**
+ * Bytes of the new file that may be unsynced at a time (E3). Entries wait for a commit that carries this much beside them; 8 MiB made that a hundred times as long, and
+ * a snapshot of 100 MiB that took four seconds then takes six.
+ */
+const UNSYNCED_BYTES = 256 * 1024;
 
 /** Where the new file takes the old one's place. */
 export interface RewritePlace {
@@ -72,10 +75,10 @@ export async function rewrite(options: Rewrite): Promise<Rewritten> {
     }),
   );
   const reader = new UpdatesReader(source, { from, epoch, limit });
-  const copy = (): Promise<void> => copyUpdates(reader, { writer, flow, ...options });
+  const copy = (pace?: Flow): Promise<void> => copyUpdates(reader, writer, options, pace);
   for (let round = 0; round < COPY_ROUNDS; round++) {
     if (Math.min(await source.size(), limit) - reader.position <= COPY_PAUSE_BYTES) break;
-    await copy();
+    await copy(flow);
   }
   if (!place.ordered) await writer.sync(); // E1; what is left for the pause is little
   await options.pause(async () => {
@@ -89,10 +92,12 @@ export async function rewrite(options: Rewrite): Promise<Rewritten> {
   return { writer, snapshot };
 }
 
-/** Copies until the reader's end (E4). */
+/** Copies until the reader's end (E4). Without a flow it waits for no sync: little is left then, and others wait. */
 async function copyUpdates(
   reader: UpdatesReader,
-  { writer, flow, copied, signal }: Pick<Rewrite, 'copied' | 'signal'> & { writer: StateWriter; flow: Flow },
+  writer: StateWriter,
+  { copied, signal }: Pick<Rewrite, 'copied' | 'signal'>,
+  flow: Flow | undefined,
 ): Promise<void> {
   reader.lookAgain();
   for (;;) {
@@ -106,7 +111,7 @@ async function copyUpdates(
     }
     const placed = await writer.update(outcome.payload);
     copied?.(outcome.payload, placed);
-    await flow.passed(outcome.payload.length);
+    await flow?.passed(outcome.payload.length);
   }
 }
 

@@ -14,7 +14,7 @@ import { StateHashes } from './state-hashes.ts';
 import { emptyKvTally, type KvTally } from './tally.ts';
 
 /** How long clients begin new operations, virtual ms. */
-const LIFE_MS = 60_000;
+const LIFE_MS = 40_000;
 const NODES = 3;
 const JOURNAL = { name: 'sim/kv', generation: 'g1' };
 
