@@ -19,8 +19,15 @@ import { addStateCommands } from './state.ts';
 
 /** Applications that are part of this image. Services of users make their own program with src/sdk. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
-  kv: async () => (await import('../kvstore/index.ts')).kvApplication(),
+  kv: () => keyValueStore('memory'),
+  'kv-sqlite': () => keyValueStore('sqlite'),
 };
+
+async function keyValueStore(engine: 'memory' | 'sqlite'): Promise<Application> {
+  const { kvApplication } = await import('../kvstore/index.ts');
+  const recordedDir = process.env['HOLDFAST_DATA_DIR'] ?? '/data'; // as the agent has it (agent/config.ts)
+  return kvApplication({ engine, recordedDir });
+}
 
 /** Most rounds of a measurement: more tell nothing new and cost requests. */
 const MAX_ROUNDS = 1000;
