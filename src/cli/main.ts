@@ -15,6 +15,7 @@ import { addJournalCommands } from './journal.ts';
 import { addKvCommands } from './kv.ts';
 import { addLogCommands } from './log.ts';
 import { logged, loggerOf, type LogFlags } from './server-flags.ts';
+import { addStateCommands } from './state.ts';
 
 /** Applications that are part of this image. Services of users make their own program with src/sdk. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
@@ -97,6 +98,9 @@ program
 
 addJournalCommands(program.command('journal').description('look into the journals of a store'));
 addKvCommands(program.command('kv').description('call a key-value service, or run a read replica of one'));
+addStateCommands(
+  program.command('state').description('check and import exported snapshots of state machines'),
+);
 addLogCommands(program.command('log').description('play, check, begin and look into recovery logs'));
 
 try {

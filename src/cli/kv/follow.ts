@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { EXIT } from '../../api/index.ts';
 import {
   createMetrics,
-  describeError,
   ensureError,
   errorCode,
   stopSignal,
@@ -39,26 +38,27 @@ export async function follow(flags: FollowFlags): Promise<number> {
   }
   const log = loggerOf(flags);
   const signal = stopSignal(log, EXIT.internal);
-  const replica = new ReadReplica({
-    engine: await openReplicaEngine(dir, systemClock),
-    sources: flags.from,
-    ...flags.listen,
-    pollIntervalMs: flags.pollIntervalMs,
-    health: { maxLag: flags.maxLag, ...(flags.maxAgeMs === undefined ? {} : { maxAgeMs: flags.maxAgeMs }) },
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    metrics: createMetrics({ processMetrics: true }),
-  });
+  let replica: ReadReplica | undefined;
   try {
+    replica = new ReadReplica({
+      engine: await openReplicaEngine(dir, systemClock),
+      sources: flags.from,
+      ...flags.listen,
+      pollIntervalMs: flags.pollIntervalMs,
+      health: { maxLag: flags.maxLag, ...(flags.maxAgeMs === undefined ? {} : { maxAgeMs: flags.maxAgeMs }) },
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      metrics: createMetrics({ processMetrics: true }),
+    });
     const { port } = await replica.start();
     log.info('The read replica listens.', { port });
     if (!signal.aborted) await once(signal, 'abort');
     return EXIT.ok;
   } catch (error) {
-    log.error('The read replica cannot start.', { error: describeError(ensureError(error)) });
+    log.error('The read replica cannot start.', { error: ensureError(error) });
     return CANNOT_LISTEN.has(errorCode(error) ?? '') ? EXIT.configuration : EXIT.internal;
   } finally {
-    await replica.close();
+    await replica?.close();
   }
 }

@@ -6,10 +6,9 @@
  */
 import { deadline, DeadlineError, HoldfastError, isAbortOf, type Clock } from '../../base/index.ts';
 import { refusalOf } from '../client/attempts.ts';
-import { jsonOf, type Incoming, type IncomingStream, type Transport } from '../client/transport.ts';
-import { changesFromJson } from '../http/json-changes.ts';
-import { listIn, wholeNumber, type JsonObject } from '../http/json-bytes.ts';
-import { type ReplicaRole } from '../service.ts';
+import { type Incoming, type IncomingStream, type Transport } from '../client/transport.ts';
+import { changesFromBytes } from '../http/change-bytes.ts';
+import { OCTETS } from '../http/headers.ts';
 import { type Fetched } from './types.ts';
 
 /** Longest time for an answer with changes, ms: the largest one over a line between continents. */
@@ -41,7 +40,10 @@ export class Source {
     const limit = deadline(this.#clock, CHANGES_TIMEOUT_MS, 'the answer with changes', signal);
     try {
       const target = `/v1/changes?from=${from}&max=${max}`;
-      return fetched(source, await this.#transport.send(source, { method: 'GET', target }, {}, limit.signal));
+      return fetched(
+        source,
+        await this.#transport.send(source, { method: 'GET', target }, { accept: OCTETS }, limit.signal),
+      );
     } catch (error) {
       if (limit.signal.reason instanceof DeadlineError && isAbortOf(limit.signal, error))
         return { kind: 'too-large', error: limit.signal.reason }; // so much did not come through in time
@@ -77,7 +79,7 @@ export class Source {
 
 /** W1. */
 function fetched(source: URL, reply: Incoming): Fetched {
-  if (reply.status === 200) return changesIn(source, jsonOf(reply));
+  if (reply.status === 200) return changesIn(source, reply);
   const refusal = refusalOf(reply);
   const { latest } = refusal.details;
   switch (refusal.code) {
@@ -92,19 +94,13 @@ function fetched(source: URL, reply: Incoming): Fetched {
   }
 }
 
-const ROLES: readonly ReplicaRole[] = ['primary', 'standby', 'replica'];
-
-function changesIn(source: URL, body: JsonObject): Fetched {
+function changesIn(source: URL, reply: Incoming): Fetched {
+  const type = reply.headers['content-type'];
+  if (type !== OCTETS) throw new SourceAnswerError(source, `the type of its answer is ${String(type)}`);
   try {
-    const latest = wholeNumber(body, 'latest');
-    const role = ROLES.find((known) => known === body['role']);
-    if (latest === undefined || role === undefined)
-      throw new SourceAnswerError(source, 'role or latest is missing');
-    return { kind: 'changes', role, latest, changes: changesFromJson(listIn(body, 'changes')) };
+    return { kind: 'changes', ...changesFromBytes(reply.body) };
   } catch (error) {
-    throw error instanceof SourceAnswerError
-      ? error
-      : new SourceAnswerError(source, 'its changes are not understood', error);
+    throw new SourceAnswerError(source, 'its changes are not understood', error);
   }
 }
 

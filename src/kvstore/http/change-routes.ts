@@ -16,6 +16,7 @@ import {
   LAG_BYTES_HEADER,
   OCTETS,
 } from './headers.ts';
+import { changesToBytes } from './change-bytes.ts';
 import { changeToJson } from './json-changes.ts';
 import { DEFAULT_CHANGES, MAX_CHANGES, MAX_CHANGES_BYTES, MAX_SNAPSHOT_STREAMS } from './limits.ts';
 import { type Route } from './route.ts';
@@ -37,7 +38,13 @@ const changes: Route = {
     max: { type: 'integer', description: 'Most changes in the answer.' },
   },
   headers: {},
-  answer: { kind: 'json', schema: changesAnswer, headers: [], description: 'The changes.' },
+  answer: {
+    kind: 'json',
+    schema: changesAnswer,
+    headers: [],
+    description: 'The changes.',
+    asBytes: 'As bytes with a checksum for whoever accepts nothing else (src/kvstore/http/change-bytes.ts).',
+  },
   errors: ['CHANGES_GAP', 'CHANGES_AHEAD', 'NOT_PRIMARY', 'READ_NOT_CONFIRMED', 'BUSY'],
   handle: async ({ service, deadlines }, request, reply) => {
     const parameters = parametersIn(request.originalUrl, changes.query);
@@ -47,12 +54,11 @@ const changes: Route = {
     const { answer } = await deadlines.read.within(service.read({ kind: 'changes', from, max }, 'stale'));
     checkSize(answer);
     const stats = await deadlines.read.within(service.read({ kind: 'stats' }, 'stale')); // after them: latest is never below the last of them
-    const body = {
-      role: service.role(),
-      latest: stats.answer.changeNumber,
-      changes: answer.map(changeToJson),
-    };
-    return reply.header('content-type', JSON_TYPE).send(JSON.stringify(body));
+    const found = { role: service.role(), latest: stats.answer.changeNumber, changes: answer };
+    if (request.headers.accept === OCTETS)
+      return reply.header('content-type', OCTETS).send(changesToBytes(found));
+    const json = { ...found, changes: answer.map(changeToJson) };
+    return reply.header('content-type', JSON_TYPE).send(JSON.stringify(json));
   },
 };
 

@@ -66,8 +66,11 @@ function answer(route: Route): Json {
   const headers = Object.fromEntries(
     route.answer.headers.map((name) => [name, { schema: { type: 'string' } }]),
   );
+  const { description, content } = contentOf(route.answer);
+  const { asBytes } = route.answer;
   return {
-    ...contentOf(route.answer),
+    description: asBytes === undefined ? description : `${description} ${asBytes}`,
+    content: { ...content, ...(asBytes === undefined ? {} : { [OCTETS]: { schema: {} } }) },
     ...(route.answer.headers.length > 0 ? { headers } : {}),
   };
 }
@@ -93,7 +96,7 @@ function refusals(route: Route): Json {
   );
 }
 
-function contentOf(shape: BodyShape): Json {
+function contentOf(shape: BodyShape): { readonly description: string; readonly content: Json } {
   const { description } = shape;
   if (shape.kind === 'bytes') return { description, content: { [OCTETS]: { schema: {} } } };
   return { description, content: { [JSON_TYPE]: { schema: schemaOf(shape.schema) } } };

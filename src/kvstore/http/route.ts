@@ -47,7 +47,8 @@ export interface Route {
   /** Request header -> what it means. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: BodyShape & { readonly maxBytes: number };
-  readonly answer: BodyShape & { readonly headers: readonly string[] };
+  /** `asBytes`: the same as bytes, for whoever sends Accept: application/octet-stream. */
+  readonly answer: BodyShape & { readonly headers: readonly string[]; readonly asBytes?: string };
   /** Codes that this route can answer beside those of every route. */
   readonly errors: readonly KvErrorCode[];
   readonly handle: (

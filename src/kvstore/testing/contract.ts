@@ -42,6 +42,7 @@ function problemOfAnswer({ answer }: Route, reply: FastifyReply, payload: unknow
     if (!sent.includes(name) && !OPTIONAL.has(name)) return `the header ${name} is missing`;
   const type = String(reply.getHeader('content-type'));
   if (answer.kind === 'bytes') return type === 'application/octet-stream' ? undefined : `the type is ${type}`;
+  if (answer.asBytes !== undefined && type === 'application/octet-stream') return undefined;
   if (!type.startsWith('application/json') || typeof payload !== 'string') return `the type is ${type}`;
   const parsed = answer.schema.safeParse(JSON.parse(payload));
   return parsed.success ? undefined : parsed.error.message;
