@@ -42,7 +42,7 @@ export class RegisterClients {
       { length: CLIENTS },
       () => new KvClient({ resolve: (signal) => finder.url(signal) }),
     );
-    const working = this.#clients.map((client, n) => this.#work(client, `client ${n}`, random.fork()));
+    const working = this.#clients.map((client, n) => this.#work(client, `client-${n}`, random.fork()));
     this.#working = Promise.all(working).then(
       () => undefined,
       (error: unknown) => void (this.#failure = error),

@@ -15,11 +15,19 @@ import { addJournalCommands } from './journal.ts';
 import { addKvCommands } from './kv.ts';
 import { addLogCommands } from './log.ts';
 import { logged, loggerOf, type LogFlags } from './server-flags.ts';
+import { addStateCommands } from './state.ts';
 
 /** Applications that are part of this image. Services of users make their own program with src/sdk. */
 const APPLICATIONS: Readonly<Record<string, () => Promise<Application>>> = {
-  kv: async () => (await import('../kvstore/index.ts')).kvApplication(),
+  kv: () => keyValueStore('memory'),
+  'kv-sqlite': () => keyValueStore('sqlite'),
 };
+
+async function keyValueStore(engine: 'memory' | 'sqlite'): Promise<Application> {
+  const { kvApplication } = await import('../kvstore/index.ts');
+  const recordedDir = process.env['HOLDFAST_DATA_DIR'] ?? '/data'; // as the agent has it (agent/config.ts)
+  return kvApplication({ engine, recordedDir });
+}
 
 /** Most rounds of a measurement: more tell nothing new and cost requests. */
 const MAX_ROUNDS = 1000;
@@ -90,6 +98,9 @@ program
 
 addJournalCommands(program.command('journal').description('look into the journals of a store'));
 addKvCommands(program.command('kv').description('call a key-value service, or run a read replica of one'));
+addStateCommands(
+  program.command('state').description('check and import exported snapshots of state machines'),
+);
 addLogCommands(program.command('log').description('play, check, begin and look into recovery logs'));
 
 try {

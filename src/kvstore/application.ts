@@ -4,7 +4,8 @@
 import { systemClock, type Clock } from '../base/index.ts';
 import { listenHttp, machineApplication, type Serve, type ServiceApplication } from '../service/index.ts';
 import { MemoryEngine } from './engine/memory-engine.ts';
-import { type Answer, type Query } from './engine/types.ts';
+import { SqliteEngine } from './engine/sqlite/sqlite-engine.ts';
+import { type Answer, type EngineStats, type Query } from './engine/types.ts';
 import { MAX_BODY_BYTES_UNDER_WAY, MAX_REQUESTS_UNDER_WAY, type AdmissionLimits } from './http/admission.ts';
 import { makeServer } from './http/server.ts';
 import { ReplicatedKv } from './replicated.ts';
@@ -15,6 +16,10 @@ const REQUEST_DEADLINE_MS = 15_000;
 export interface KvApplicationOptions {
   readonly admission?: AdmissionLimits;
   readonly requestDeadlineMs?: number;
+  /** Where the pairs are: in memory (the default), or in a SQLite database in the recorded directory, for more than memory holds. */
+  readonly engine?: EngineStats['engine'];
+  /** The directory whose writes go to the log: no backup is written there. */
+  readonly recordedDir?: string;
   /** By which it is told what has expired. */
   readonly clock?: Clock;
 }
@@ -23,7 +28,8 @@ export type KvApplication = ServiceApplication<Query, Answer>;
 
 /** A key-value service for an agent to host. */
 export function kvApplication(options: KvApplicationOptions = {}): KvApplication {
-  const machine = new MemoryEngine({ clock: options.clock ?? systemClock });
+  const { engine = 'memory', clock = systemClock } = options;
+  const machine = engine === 'memory' ? new MemoryEngine({ clock }) : new SqliteEngine({ clock });
   return machineApplication({ machine, serve: serveKv(machine, options) });
 }
 
@@ -45,7 +51,7 @@ export function serveKv(
     });
     const server = makeServer({
       ...context,
-      service: new ReplicatedKv(service, context),
+      service: new ReplicatedKv(service, { ...context, recordedDir: options.recordedDir }),
       admission: options.admission ?? {
         requests: MAX_REQUESTS_UNDER_WAY,
         bodyBytes: MAX_BODY_BYTES_UNDER_WAY,

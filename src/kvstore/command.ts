@@ -16,7 +16,7 @@
  * D3  Version 1 has no times and knows put, delete and cas; logs written with it are read for ever.
  * D4  The times stand behind the rest: two commands that differ in their times only are the same request (commandDigest).
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { assert, unreachable } from '../base/index.ts';
 import { KvError } from './errors.ts';
 import {
@@ -219,11 +219,11 @@ export function decodeWithDigest(bytes: Uint8Array): StampedCommand & { readonly
   return { ...stamped, digest: digestOf(bytes, bodyEnd) };
 }
 
-const VERSION_1_PREFIX = Uint8Array.of(VERSION_WITHOUT_TIMES);
-
 function digestOf(bytes: Uint8Array, bodyEnd: number): Uint8Array {
-  const hash = createHash('sha256').update(VERSION_1_PREFIX).update(bytes.subarray(1, bodyEnd));
-  return new Uint8Array(hash.digest().subarray(0, DIGEST_BYTES));
+  const body = Buffer.allocUnsafe(bodyEnd);
+  body.set(bytes.subarray(0, bodyEnd));
+  body[0] = VERSION_WITHOUT_TIMES;
+  return new Uint8Array(hash('sha256', body, 'buffer').subarray(0, DIGEST_BYTES));
 }
 
 function read(bytes: Uint8Array): { readonly stamped: StampedCommand; readonly bodyEnd: number } {

@@ -18,6 +18,7 @@ import { type Consistency, type KvService, type ReadResult, type ReplicaRole } f
 interface Ports {
   readonly clock: Clock;
   readonly random: Random;
+  readonly recordedDir: string | undefined;
 }
 
 export class ReplicatedKv implements KvService {
@@ -25,7 +26,7 @@ export class ReplicatedKv implements KvService {
   readonly #clock: Clock;
   readonly #store: Store;
 
-  constructor(service: Service<Query, Answer>, { clock, random }: Ports) {
+  constructor(service: Service<Query, Answer>, { clock, random, recordedDir }: Ports) {
     this.#service = service;
     this.#clock = clock;
     this.#store = new Store({
@@ -35,6 +36,7 @@ export class ReplicatedKv implements KvService {
         return answer as QueryAnswer<typeof query>;
       },
       openStore,
+      recordedDir,
       clock,
       random,
     });

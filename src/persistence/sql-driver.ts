@@ -20,6 +20,8 @@ export interface SqlDriver {
 
 /** How long SQLite holds this process' only thread for another process that writes, ms; the store waits longer, and without holding anything. */
 const BUSY_MS = 20;
+/** The same while a file is opened: several processes that start together take turns. */
+const OPENING_BUSY_MS = 2_000;
 
 /** Over a database that the caller has opened and closes. */
 export function sqliteDriver(database: DatabaseSync): SqlDriver {
@@ -43,9 +45,9 @@ export interface SqliteFile extends SqlDriver {
  */
 export async function openSqlite(path: string): Promise<SqliteFile> {
   const { DatabaseSync } = await import('node:sqlite'); // here only: it warns that it is experimental
-  const database = new DatabaseSync(path, { timeout: BUSY_MS });
+  const database = new DatabaseSync(path, { timeout: OPENING_BUSY_MS });
   try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = ${BUSY_MS};`);
   } catch (error) {
     database.close();
     throw error;

@@ -74,14 +74,14 @@ class SqlStore implements RevisionStore {
   }
 
   async init(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
+    const { driver } = this.#options;
     try {
-      await raceAbort(this.#options.driver.run(this.#sql.create, []), signal);
+      await this.#ask(() => driver.run(this.#sql.create, []), signal);
     } catch (error) {
       signal?.throwIfAborted();
       // Another process made it at the same moment, or only others may make tables: it is enough that it is there.
-      await this.#ask(() => this.#options.driver.all(this.#sql.probe, []), signal).catch(() => {
-        throw this.#told(error);
+      await this.#ask(() => driver.all(this.#sql.probe, []), signal).catch(() => {
+        throw error;
       });
     }
   }
@@ -164,7 +164,7 @@ class SqlStore implements RevisionStore {
     return row && checked(id, row);
   }
 
-  /** A question may be asked again without harm. */
+  /** What may be asked again without harm. */
   async #ask<T>(question: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();

@@ -2,7 +2,7 @@
  * The SQL backend on SQLite: the conformance suite in memory and on a file that several connections share, and the bad days of a database.
  * The same on PostgreSQL: postgres.full.test.ts.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,7 +103,6 @@ describe('a file', () => {
   test('that is no database is damage, never nothing', async () => {
     const file = await openFile();
     file.close();
-    const { writeFile } = await import('node:fs/promises');
     for (const part of ['state.db-wal', 'state.db-shm']) await rm(join(directory, part), { force: true });
     await writeFile(join(directory, 'state.db'), 'x'.repeat(8192));
     const opened = new DatabaseSync(join(directory, 'state.db'));

@@ -41,7 +41,9 @@ const lives: fc.Arbitrary<Life[]> = fc.array(
 let salt = 0;
 function payloadOf(size: number): Uint8Array {
   salt++;
-  return Uint8Array.from({ length: size }, (_, i) => (i * 13 + salt * 7) & 255);
+  const payload = new Uint8Array(size);
+  for (let i = 0; i < size; i++) payload[i] = i * 13 + salt * 7; // modulo 256
+  return payload;
 }
 
 async function readBack(file: MemoryStateFile): Promise<Model> {

@@ -24,6 +24,7 @@ import { FairLock, isPromise } from './fair-lock.ts';
 import { machineCalls, type MachineCalls } from './machine-calls.ts';
 import type { FilesOf, SnapshotCollector } from './ports.ts';
 import { Position, type Place } from './position.ts';
+import { keyOf } from './requests.ts';
 import type { SessionCall } from './sessions.ts';
 import { snapshotUse } from './snapshot-use.ts';
 import type { DiskMark, LogIndex, Result, SnapshotFile, StateMachine, Term, WriteChunk } from './types.ts';
@@ -84,7 +85,7 @@ export class AppliedState<Query, Answer, View> {
 
   /** The result of a request that was applied, if it is remembered. */
   resultOf(requestId: Uint8Array): Result | undefined {
-    return requestId.length === 0 ? undefined : this.#tables.requests.peek(requestId);
+    return requestId.length === 0 ? undefined : this.#tables.requests.peek(keyOf(requestId));
   }
 
   /** The result of a numbered command that was applied, if it is remembered. */

@@ -10,7 +10,7 @@ import { checkPosition } from '../base/index.ts';
 import type { ClientTables } from './client-tables.ts';
 import type { Command } from './envelope.ts';
 import { MAX_RESULT_BYTES } from './limits.ts';
-import type { RememberedRequest } from './requests.ts';
+import { keyOf, type RememberedRequest } from './requests.ts';
 import type { Refusal } from './errors.ts';
 import type { SessionCall } from './sessions.ts';
 import { logIndex, type Entry, type Result } from './types.ts';
@@ -33,7 +33,8 @@ export type CommandSteps = Generator<readonly Entry[], readonly Outcome[], reado
 interface Pending {
   readonly position: number;
   readonly entry: Entry;
-  readonly requestId: Uint8Array;
+  /** Of its request id; empty without one. */
+  readonly key: string;
   readonly remembered: RememberedRequest | undefined;
 }
 
@@ -53,18 +54,19 @@ export function* commandSteps(
       outcomes[position] = yield* sessionStep(tables, session, { index, cmd });
       continue;
     }
-    const named = requestId.length > 0;
-    if (named && tables.requests.has(requestId)) {
+    const key = keyOf(requestId);
+    const named = key !== '';
+    if (named && tables.requests.has(key)) {
       yield* applyRun(tables, run, outcomes);
       run = [];
-      const known = tables.requests.use(requestId, index)?.result;
+      const known = tables.requests.use(key, index)?.result;
       if (known) {
         outcomes[position] = known; // B2
         continue;
       }
     }
-    const remembered = named ? tables.requests.add(requestId, index) : undefined;
-    run.push({ position, entry: { index, cmd }, requestId, remembered });
+    const remembered = named ? tables.requests.add(key, index) : undefined;
+    run.push({ position, entry: { index, cmd }, key, remembered });
   }
   yield* applyRun(tables, run, outcomes);
   return outcomes;
@@ -79,11 +81,11 @@ function* applyRun(
   const results = yield run.map(({ entry }) => entry);
   if (results.length !== run.length)
     throw new TypeError(`it answered ${results.length} entries of ${run.length}`);
-  for (const [n, { position, requestId, remembered }] of run.entries()) {
+  for (const [n, { position, key, remembered }] of run.entries()) {
     const result = checked(results[n]!);
     outcomes[position] = result;
     if (!remembered) continue;
-    tables.requests.settle(requestId, remembered, result);
+    tables.requests.settle(key, remembered, result);
     tables.requests.trim();
   }
 }

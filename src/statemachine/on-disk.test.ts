@@ -123,6 +123,32 @@ describe('a checkpoint of an on-disk machine', () => {
       expect(hash.split('/')[2]).toBe((await next.runtime!.stateHash()).split('/')[2]);
     }));
 
+  test('has the machine for itself while it commits; what comes meanwhile is behind it, and none of it is lost (F4.8)', () =>
+    onDisk(make, async (start) => {
+      const primary = await start();
+      const runtime = await primary.promote(1);
+      await propose(primary, 'a');
+      const { promise, resolve } = Promise.withResolvers<void>();
+      let waits = false;
+      primary.machine.beforeCommit = () => ((waits = true), promise);
+      const checkpoint = runtime.checkpoint();
+      await until(() => waits);
+      const end = primary.taken!.recorder.end;
+      const answers = ['b', 'c'].map((text) => propose(primary, text));
+      await until(() => primary.taken!.recorder.end > end);
+      await primary.taken!.fs.barrier();
+      expect(list(primary)).toEqual(['a']);
+      resolve();
+      expect((await Promise.all(answers)).map(({ value }) => value)).toEqual([2, 3]);
+      await checkpoint;
+      expect(primary.machine.commits).toEqual([2]);
+      await primary.crash();
+      const next = await start();
+      await next.promote(2);
+      expect(next.machine.updated).toEqual([3, 4]);
+      expect(list(next)).toEqual(['a', 'b', 'c']);
+    }));
+
   test('is refused as a state when the machine has lost what it had committed (F4.15)', () =>
     onDisk(make, async (start) => {
       const primary = await start();

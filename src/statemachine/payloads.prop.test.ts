@@ -75,7 +75,7 @@ describe('what stands inside a state entry', () => {
 });
 
 describe('the table of requests', () => {
-  const id = (n: number): Uint8Array => utf8(`request-${n}`);
+  const id = (n: number): string => `request-${n}`;
   const fill = (table: RequestTable, numbers: readonly number[]): void => {
     let at = 100;
     for (const n of numbers) {

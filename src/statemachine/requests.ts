@@ -6,9 +6,11 @@
  *     forgotten is a new one, so clients must not retry for longer than `capacity` other requests take.
  * Q3  The bounds are part of the state: a table saved with other bounds is refused (F5.6).
  * Q4  Order of use is saved with the table, and equal tables have equal bytes.
+ * Q5  A request is asked for by the key of its id (keyOf), which is made once a command.
  */
 import { EnvelopeError } from './errors.ts';
 import { REMEMBERED_REQUESTS, REMEMBERED_RESULT_BYTES } from './limits.ts';
+import { Lru } from './lru.ts';
 import type { Result } from './types.ts';
 import type { ByteReader, ByteWriter } from './varint.ts';
 
@@ -31,8 +33,7 @@ export type RequestWatch = (requestId: string) => void;
 
 export class RequestTable {
   readonly #bounds: RequestBounds;
-  /** In order of use, least recent first: a Map keeps insertion order. */
-  readonly #requests = new Map<string, RememberedRequest>();
+  readonly #requests = new Lru<string, RememberedRequest>();
   readonly #changed: RequestWatch;
   #resultBytes = 0;
 
@@ -50,22 +51,19 @@ export class RequestTable {
   }
 
   /** The result of a request, without counting as a use: only the log may change the table (Q1). */
-  peek(requestId: Uint8Array): Result | undefined {
-    return this.#requests.get(keyOf(requestId))?.result;
+  peek(key: string): Result | undefined {
+    return this.#requests.peek(key)?.result;
   }
 
   /** Whether the request is remembered, or is one whose batch is being applied. */
-  has(requestId: Uint8Array): boolean {
-    return this.#requests.has(keyOf(requestId));
+  has(key: string): boolean {
+    return this.#requests.has(key);
   }
 
   /** The remembered request, now the most recently used, by the command of index `at`; undefined when it is new or forgotten. */
-  use(requestId: Uint8Array, at: number): RememberedRequest | undefined {
-    const key = keyOf(requestId);
-    const found = this.#requests.get(key);
+  use(key: string, at: number): RememberedRequest | undefined {
+    const found = this.#requests.use(key);
     if (found) {
-      this.#requests.delete(key);
-      this.#requests.set(key, found);
       found.used = at;
       this.#changed(key);
     }
@@ -73,9 +71,8 @@ export class RequestTable {
   }
 
   /** Remembers a new request of index `at`, forgetting the least recently used one if the table is full. Its result is given later, by `settle`. */
-  add(requestId: Uint8Array, at: number): RememberedRequest {
+  add(key: string, at: number): RememberedRequest {
     const added: RememberedRequest = { result: undefined, used: at };
-    const key = keyOf(requestId);
     this.#requests.set(key, added);
     this.#changed(key);
     if (this.#requests.size > this.#bounds.requests) this.#forgetOldest();
@@ -83,9 +80,9 @@ export class RequestTable {
   }
 
   /** Gives a request its result; then forgets what no longer fits, never a request that has no result yet. */
-  settle(requestId: Uint8Array, request: RememberedRequest, result: Result): void {
+  settle(key: string, request: RememberedRequest, result: Result): void {
     request.result = result;
-    if (this.#requests.get(keyOf(requestId)) !== request) return; // forgotten within its own batch
+    if (this.#requests.peek(key) !== request) return; // forgotten within its own batch
     this.#resultBytes += result.data.length;
   }
 
@@ -125,11 +122,11 @@ export class RequestTable {
 
   /** The remembered request of a key. */
   get(key: string): Readonly<RememberedRequest> | undefined {
-    return this.#requests.get(key);
+    return this.#requests.peek(key);
   }
 
   #forgetOldest(): void {
-    const [oldest] = this.#requests;
+    const oldest = this.#requests.oldest();
     if (!oldest) return;
     this.#requests.delete(oldest[0]);
     this.#resultBytes -= oldest[1].result?.data.length ?? 0;

@@ -9,6 +9,7 @@
  */
 import { EnvelopeError, type Refusal } from './errors.ts';
 import { REMEMBERED_SESSIONS, SESSION_RESULT_BYTES, SESSION_RESULT_OVERHEAD_BYTES } from './limits.ts';
+import { Lru } from './lru.ts';
 import type { Result } from './types.ts';
 import type { ByteReader, ByteWriter } from './varint.ts';
 
@@ -56,8 +57,7 @@ export type SessionWatch = (clientId: bigint, series?: bigint) => void;
 export class SessionTable {
   readonly #bounds: SessionBounds;
   readonly #changed: SessionWatch;
-  /** In order of use, least recent first: a Map keeps insertion order. */
-  readonly #sessions = new Map<bigint, Session>();
+  readonly #sessions = new Lru<bigint, Session>();
   #resultBytes = 0;
 
   constructor(bounds: SessionBounds = DEFAULT_BOUNDS, changed: SessionWatch = () => undefined) {
@@ -75,7 +75,7 @@ export class SessionTable {
 
   /** The result of a numbered command, without counting as a use: only the log may change the table (U1). */
   peek(clientId: bigint, series: bigint): Result | undefined {
-    return this.#sessions.get(clientId)?.history.get(series);
+    return this.#sessions.peek(clientId)?.history.get(series);
   }
 
   /** Begins a session at index `at`, and forgets another one if there are too many. @returns why not, if not */
@@ -89,7 +89,7 @@ export class SessionTable {
 
   /** Ends a session. @returns why not, if not */
   unregister(clientId: bigint): Refusal | undefined {
-    const session = this.#sessions.get(clientId);
+    const session = this.#sessions.peek(clientId);
     if (!session) return 'session-unknown';
     this.#forget(clientId, session);
     return undefined;
@@ -97,10 +97,8 @@ export class SessionTable {
 
   /** Meets the command `series` of a session at index `at`, and forgets what the client has the answers of (F4.20). */
   meet(clientId: bigint, series: bigint, respondedTo: bigint, at: number): SeriesState {
-    const session = this.#sessions.get(clientId);
+    const session = this.#sessions.use(clientId);
     if (!session) return { kind: 'refused', refusal: 'session-unknown' };
-    this.#sessions.delete(clientId);
-    this.#sessions.set(clientId, session);
     session.used = at;
     this.#changed(clientId);
     if (respondedTo > session.respondedTo) {
@@ -115,7 +113,7 @@ export class SessionTable {
 
   /** Remembers the result of a new command; then forgets sessions until results fit (U2), in the worst case this one. */
   settle(clientId: bigint, series: bigint, result: Result): void {
-    const session = this.#sessions.get(clientId);
+    const session = this.#sessions.peek(clientId);
     if (!session) return; // unregistered by nobody: only meet and settle happen between two commands
     session.history.set(series, result);
     this.#resultBytes += costOf(result);
@@ -161,7 +159,7 @@ export class SessionTable {
 
   /** Puts a saved result behind those of its session. @throws EnvelopeError without that session */
   putResult(clientId: bigint, series: bigint, result: Result): void {
-    const session = this.#sessions.get(clientId);
+    const session = this.#sessions.peek(clientId);
     if (!session) throw new EnvelopeError(`a result of client ${clientId}, who has no session`);
     session.history.set(series, result);
     this.#resultBytes += costOf(result);
@@ -170,11 +168,11 @@ export class SessionTable {
 
   /** When a session was used last and what it has answers of; undefined when there is no such session. */
   get(clientId: bigint): Readonly<Pick<Session, 'used' | 'respondedTo'>> | undefined {
-    return this.#sessions.get(clientId);
+    return this.#sessions.peek(clientId);
   }
 
   #forgetOldest(): void {
-    const [oldest] = this.#sessions;
+    const oldest = this.#sessions.oldest();
     if (oldest) this.#forget(...oldest);
   }
 

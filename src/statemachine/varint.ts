@@ -1,57 +1,74 @@
 /**
  * varint: unsigned LEB128 numbers and length-prefixed bytes, for the envelope and the request table.
  */
-import { concatBytes } from '../base/index.ts';
 import { EnvelopeError } from './errors.ts';
 
 /** Longest varint of a number below 2^53. */
 const MAX_VARINT_BYTES = 8;
 const U64_BYTES = 8;
+/** Room for a small row or entry; what needs more grows by doubling. */
+const FIRST_BYTES = 256;
 
 export class ByteWriter {
-  readonly #parts: Uint8Array[] = [];
+  #bytes: Uint8Array = new Uint8Array(FIRST_BYTES);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  #at = 0;
 
   byte(value: number): this {
-    this.#parts.push(Uint8Array.of(value));
+    this.#room(1);
+    this.#bytes[this.#at++] = value;
     return this;
   }
 
   /** A whole number from 0 to 2^53-1. */
   number(value: number): this {
-    const bytes: number[] = [];
+    this.#room(MAX_VARINT_BYTES);
     let rest = value;
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-    bytes.push(rest);
-    this.#parts.push(Uint8Array.from(bytes));
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
+    this.#bytes[this.#at++] = rest;
     return this;
   }
 
   /** A whole number from 0 to 2^64-1, in eight bytes, the least significant first. */
   u64(value: bigint): this {
-    const bytes = new Uint8Array(U64_BYTES);
-    new DataView(bytes.buffer).setBigUint64(0, value, true);
-    this.#parts.push(bytes);
+    this.#room(U64_BYTES);
+    this.#view.setBigUint64(this.#at, value, true);
+    this.#at += U64_BYTES;
     return this;
   }
 
   /** Bytes with their length before them. */
   sized(bytes: Uint8Array): this {
     this.number(bytes.length);
-    this.#parts.push(bytes);
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
     return this;
   }
 
+  /** What was written; the writer is used up. */
   finish(): Uint8Array {
-    return concatBytes(this.#parts);
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #room(bytes: number): void {
+    const needed = this.#at + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    larger.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
   }
 }
 
 export class ByteReader {
   readonly #bytes: Uint8Array;
+  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   get position(): number {
@@ -87,9 +104,8 @@ export class ByteReader {
   /** @throws EnvelopeError when it is cut off */
   u64(): bigint {
     if (this.left < U64_BYTES) throw new EnvelopeError('it ends too early');
-    const view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at, U64_BYTES);
     this.#at += U64_BYTES;
-    return view.getBigUint64(0, true);
+    return this.#view.getBigUint64(this.#at - U64_BYTES, true);
   }
 
   /** A copy of the next length-prefixed bytes. @throws EnvelopeError when they are cut off */

@@ -116,5 +116,5 @@ function recordOf({ number, previous, now, operations }: Kept): ChangeRecord {
 function operationOf({ key, stored }: KeyOperation): Operation {
   const bytes = bytesOf(key);
   if (stored === undefined) return { kind: 'delete', key: bytes };
-  return { kind: 'put', key: bytes, value: stored.value, expiresAt: stored.expiresAt };
+  return { kind: 'put', key: bytes, value: bytesOf(stored.value), expiresAt: stored.expiresAt };
 }

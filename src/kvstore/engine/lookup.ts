@@ -39,7 +39,10 @@ export function lookup(state: KvState, engine: EngineStats['engine'], query: Que
   };
   switch (query.kind) {
     case 'get':
-      return query.keys.map((key) => find(key)?.value);
+      return query.keys.map((key) => {
+        const stored = find(key);
+        return stored && bytesOf(stored.value);
+      });
     case 'pairs':
       return query.keys.map((key) => {
         const stored = find(key);

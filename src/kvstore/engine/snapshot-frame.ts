@@ -31,8 +31,7 @@ export class FrameWriter {
     this.#number(key.length);
     this.#length += this.#bytes.write(key, this.#length, 'latin1');
     this.#number(value.length);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.length;
+    this.#length += this.#bytes.write(value, this.#length, 'latin1');
     this.#number(expiresAt);
   }
 

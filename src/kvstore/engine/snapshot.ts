@@ -210,9 +210,9 @@ class SnapshotReader {
       const key = input.text(MIN_KEY_BYTES, MAX_KEY_BYTES);
       if (key <= this.#lastKey) throw bad('its keys do not ascend');
       this.#lastKey = key;
-      const value = input.block(0, MAX_VALUE_BYTES);
+      const value = input.text(0, MAX_VALUE_BYTES);
       keys.push(key);
-      stored.push({ value: new Uint8Array(value), expiresAt: version === VERSION_1 ? 0 : input.number() });
+      stored.push({ value, expiresAt: version === VERSION_1 ? 0 : input.number() });
     }
     this.#read += keys.length;
     if (into === 'current' && this.#read > pairs) throw bad(`more than the ${pairs} pairs announced`);

@@ -6,6 +6,8 @@ interface Box {
   readonly n: number;
 }
 
+const textOf = (map: OrderedMap<Box>): string =>
+  [...map.entries()].map(([key, { n }]) => `${key} ${n}`).join();
 const name = (n: number): string => String(n).padStart(6, '0');
 
 test('a map of any size that was loaded is the map that was written, and takes writes as that one does (L1)', () => {
@@ -25,7 +27,7 @@ test('a map of any size that was loaded is the map that was written, and takes w
     48 * 48 - 1,
     48 * 48 + 17,
     3072 + 16,
-    20_000,
+    5_000,
   ]) {
     const load = new SortedLoad<Box>();
     const written = new OrderedMap<Box>();
@@ -34,7 +36,7 @@ test('a map of any size that was loaded is the map that was written, and takes w
       written.set(name(n * 2), { n });
     }
     const loaded = load.finish();
-    expect([...loaded.entries()]).toEqual([...written.entries()]);
+    expect(textOf(loaded)).toBe(textOf(written));
     const view = loaded.view();
     const step = Math.max(1, Math.floor(size / 500));
     for (let n = 0; n < size; n += step) {
@@ -43,7 +45,7 @@ test('a map of any size that was loaded is the map that was written, and takes w
         map.delete(name(((n * 7) % size) * 2));
       }
     }
-    expect([...loaded.entries()]).toEqual([...written.entries()]);
+    expect(textOf(loaded)).toBe(textOf(written));
     expect([loaded.size, view.size]).toEqual([written.size, size]);
     for (let n = size - 1; n >= 0; n--) loaded.delete(name(n * 2));
     for (let n = 0; n < size; n += step) expect(loaded.get(name(n * 2 + 1))).toEqual({ n: -n });

@@ -10,7 +10,7 @@
  *     on. Until then other writes are told RESULT_BUSY; who does not feed it for REPLACE_PATIENCE_MS has given it up.
  */
 import { createHash } from 'node:crypto';
-import { equalBytes, unreachable } from '../../base/index.ts';
+import { unreachable } from '../../base/index.ts';
 import { type AnyCommand, type Pair, type ReplaceStep, type StampedCommand } from '../command.ts';
 import { bytesOf, keyOf } from '../key.ts';
 import { ChangeLog, type KeyOperation } from './changes.ts';
@@ -101,7 +101,7 @@ export class KvState {
         numbers.setUint32(0, key.length);
         numbers.setUint32(4, value.length);
         numbers.setFloat64(8, expiresAt);
-        hash.update(numbers).update(key, 'latin1').update(value);
+        hash.update(numbers).update(key, 'latin1').update(value, 'latin1');
       }
     }
     return hash.digest('hex');
@@ -147,7 +147,7 @@ export class KvState {
     const key = keyOf(bytes);
     const before = this.tables.current.get(key);
     const now = before && isLive(before, this.#now) ? before.value : undefined;
-    const matches = now && expected ? equalBytes(now, expected) : now === expected; // an empty value is an object too: not absence
+    const matches = now === (expected && keyOf(expected)); // an empty value is not absence
     if (matches) this.#write(key, storedOf(value, expiresAt));
     return matches ? 1 : 0;
   }
@@ -195,12 +195,13 @@ export class KvState {
   }
 }
 
-/** S4: a copy, also of a Buffer, whose own slice would not copy. */
+/** S4 */
 function storedOf(value: Uint8Array, expiresAt: number): Stored {
-  return { value: new Uint8Array(value), expiresAt };
+  return { value: keyOf(value), expiresAt };
 }
 
 /** A pair as it is given out. */
 export function pairOf(key: string, { value, expiresAt }: Stored): Pair {
-  return expiresAt === 0 ? { key: bytesOf(key), value } : { key: bytesOf(key), value, expiresAt };
+  const pair = { key: bytesOf(key), value: bytesOf(value) };
+  return expiresAt === 0 ? pair : { ...pair, expiresAt };
 }

@@ -6,7 +6,7 @@ import { createMetrics, silentLogger, systemRandom } from '../../base/index.ts';
 import { type Session } from '../../journal/index.ts';
 import { Player } from '../../recoverylog/index.ts';
 import { type TestLog } from '../../recoverylog/testing/index.ts';
-import { kvApplication, type KvApplication } from '../application.ts';
+import { kvApplication, type KvApplication, type KvApplicationOptions } from '../application.ts';
 
 let authors = 1;
 
@@ -25,10 +25,10 @@ export class ReplicaProcess {
   }
 
   /** Starts as a standby; resolves when it has played the log to its end. */
-  static async start(log: TestLog, dir: string): Promise<ReplicaProcess> {
+  static async start(log: TestLog, dir: string, options: KvApplicationOptions = {}): Promise<ReplicaProcess> {
     const { journal, clock, random } = log;
     const player = new Player({ journal, hints: undefined, expectHistory: false, dir, clock, random });
-    const application = kvApplication();
+    const application = kvApplication({ recordedDir: dir, ...options });
     const { port } = await application.start({
       host: '127.0.0.1',
       port: 0,

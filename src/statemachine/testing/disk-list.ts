@@ -42,6 +42,8 @@ export class DiskList implements OnDiskStateMachine<void, readonly string[], rea
   closed = false;
   /** Runs before each command is applied: an update that waits. */
   beforeEach: (() => Promise<void>) | undefined;
+  /** Runs before each commit: a commit that waits. */
+  beforeCommit: (() => Promise<void>) | undefined;
   /** Whether each step of a commit is in the log before the next: a log can end behind every one then. */
   stepByStep = false;
   /** Thrown by commit while it is set. */
@@ -76,6 +78,7 @@ export class DiskList implements OnDiskStateMachine<void, readonly string[], rea
   }
 
   async commit({ index, term, rows }: DiskMark): Promise<void> {
+    await this.beforeCommit?.();
     if (this.failCommit) throw this.failCommit;
     assert(this.#fs !== undefined, 'it is open');
     for (const { key, value } of rows)

@@ -98,7 +98,7 @@ function insertRun(sql: SqlWriter, gen: number, { keys, stored }: PairRun): void
   const valuesOf = (n: number): SqlValue[] => [
     gen,
     bytesOf(keys[n]!),
-    stored[n]!.value,
+    bytesOf(stored[n]!.value),
     stored[n]!.expiresAt,
   ];
   let n = 0;

@@ -81,7 +81,7 @@ export class Saver {
       this.#tables.tableOf(gen)?.keepBefore(sql, key);
       const bytes = bytesOf(key);
       if ('gone' in written) sql.run(DELETE_PAIR, [gen, bytes]);
-      else sql.run(UPSERT_PAIR, [gen, bytes, written.value, written.expiresAt]);
+      else sql.run(UPSERT_PAIR, [gen, bytes, bytesOf(written.value), written.expiresAt]);
     }
   }
 }
@@ -104,7 +104,7 @@ function* foldsOf(writes: readonly Write[], most: number): Generator<Uint8Array>
   for (const { gen, key, written } of writes) {
     out.varint(gen).block(bytesOf(key));
     if ('gone' in written) out.byte(0);
-    else out.byte(1).block(written.value).varint(written.expiresAt);
+    else out.byte(1).block(bytesOf(written.value)).varint(written.expiresAt);
     if (++count < most && out.length < FOLD_BYTES) continue;
     yield out.finish();
     out = new WireWriter();
@@ -135,7 +135,7 @@ function writesIn(body: Uint8Array): readonly Write[] {
     const gen = input.number();
     const key = input.text(MIN_KEY_BYTES, MAX_KEY_BYTES);
     const written =
-      input.byte() === 0 ? GONE : { value: input.block(0, MAX_VALUE_BYTES), expiresAt: input.number() };
+      input.byte() === 0 ? GONE : { value: input.text(0, MAX_VALUE_BYTES), expiresAt: input.number() };
     writes.push({ gen, key, written });
   }
   return writes;

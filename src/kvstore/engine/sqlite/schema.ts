@@ -8,7 +8,7 @@
  *
  * H1  Keys are blobs, which SQLite compares byte by byte: the order of the store.
  */
-import { bytesOf } from '../../key.ts';
+import { bytesOf, keyOf } from '../../key.ts';
 import { KvFormatError } from '../../errors.ts';
 import { type Attributes } from '../state.ts';
 import { type Stored } from '../table.ts';
@@ -89,7 +89,7 @@ export function generationsIn(sql: SqlReader): readonly number[] {
 }
 
 export function storedIn(row: Row): Stored {
-  return { value: row['v'] as Uint8Array, expiresAt: Number(row['e']) };
+  return { value: keyOf(row['v'] as Uint8Array), expiresAt: Number(row['e']) };
 }
 
 /** What a generation holds for a key, on the disk. */

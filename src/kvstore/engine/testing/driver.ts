@@ -58,11 +58,13 @@ export class Driver {
   }
 
   /** @returns the results' values */
-  apply(commands: readonly AnyCommand[], now?: number): number[] {
-    const entries = commands.map((command, n) => ({
-      index: logIndex(this.index + 1 + n),
-      cmd: encodeCommand(command, now ?? this.clock.wallMs()),
-    }));
+  apply(commands: readonly AnyCommand[], now: number = this.clock.wallMs()): number[] {
+    return this.applyEncoded(commands.map((command) => encodeCommand(command, now)));
+  }
+
+  /** One batch. @returns the results' values */
+  applyEncoded(commands: readonly Uint8Array[]): number[] {
+    const entries = commands.map((cmd, n) => ({ index: logIndex(this.index + 1 + n), cmd }));
     this.#log.push(...entries);
     return this.#engine.update(entries).map(({ result }) => result.value);
   }
