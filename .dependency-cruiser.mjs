@@ -34,7 +34,10 @@ const doorRules = ROOMS.map((room) => ({
   comment: `Others reach src/${room} through its index.ts (tests also through testing/index.ts; the agent's wire types through heartbeat/index.ts; kvstore's client through client/index.ts; the kit for state machines through testkit/index.ts)`,
   severity: 'error',
   from: { path: '^(src|operator|e2e|bench)/', pathNot: `^src/${room}/` },
-  to: { path: `^src/${room}/`, pathNot: [`^src/${room}/(index|testing/index|testkit/index|heartbeat/index|client/index)\\.ts$`] },
+  to: {
+    path: `^src/${room}/`,
+    pathNot: [`^src/${room}/(index|testing/index|testkit/index|heartbeat/index|client/index)\\.ts$`],
+  },
 }));
 
 const only = (pkg, where) => ({

@@ -10,6 +10,8 @@ import type { KvClient } from '../../src/kvstore/index.ts';
 
 export interface KvCase {
   readonly name: string;
+  /** What it promises ends when so many other requests have come that its own are forgotten (statemachine REMEMBERED_REQUESTS). */
+  readonly whileRemembered?: true;
   /** Writes below `at`; resolves with what must hold from then on (U2). */
   run(kv: KvClient, at: string): Promise<(kv: KvClient) => Promise<void>>;
 }
@@ -174,6 +176,7 @@ const ATOMIC: readonly KvCase[] = [
   },
   {
     name: 'a request that is repeated under its id is answered as before and done once, also by a successor',
+    whileRemembered: true,
     run: async (kv, at) => {
       const requestId = `${at}id`;
       same(await kv.compareAndSet(`${at}a`, undefined, 'mine', { requestId }), true);

@@ -2,7 +2,10 @@
  * A primary is lost in every way that the promise names (DESIGN §1), while clients write and read; then everything is read back.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { KvClient } from '../../src/kvstore/index.ts';
 import { chooseShard, FAULTS, runFault, STORY } from '../harness/faults.ts';
+import { KV_CASES, runCases } from '../harness/kv-cases.ts';
+import { PrimaryFinder } from '../harness/primary-finder.ts';
 import { RegisterClients } from '../harness/register-clients.ts';
 import { Stage } from '../harness/stage.ts';
 import { sameStates } from '../harness/state-hashes.ts';
@@ -11,6 +14,10 @@ let stage: Stage;
 let shards: readonly string[];
 /** More clients, whose histories must be linearizable; by shard. */
 const registers = new Map<string, RegisterClients>();
+/** A client that has run the cases of the service, and whether they hold. */
+let kv: KvClient;
+let finder: PrimaryFinder;
+let casesHold: (later: KvClient) => Promise<void>;
 
 beforeAll(async () => {
   stage = await Stage.start();
@@ -19,8 +26,16 @@ beforeAll(async () => {
   const { cluster, installation } = stage;
   for (const [n, shard] of shards.entries())
     registers.set(shard, await RegisterClients.start(cluster, installation.namespace, shard, n + 1));
+  finder = await PrimaryFinder.start(cluster, installation.namespace, shards[0]!);
+  kv = new KvClient({ resolve: (signal) => finder.url(signal) });
+  casesHold = await runCases(
+    kv,
+    KV_CASES.filter(({ whileRemembered }) => !whileRemembered),
+  );
 }, 180_000);
 afterAll(async () => {
+  await kv?.close();
+  finder?.stop();
   for (const clients of registers.values()) await clients.close();
   await stage?.stop();
 });
@@ -56,6 +71,10 @@ test('nothing that was acknowledged is lost, no read was stale, and no handoff i
     const handoffs = stage.installation.shard(shard).status?.handoffs ?? [];
     expect(handoffs.filter(({ outcome }) => outcome !== 'Completed')).toEqual([]);
   }
+}, 60_000);
+
+test('what the cases of the service left before all this holds of the successor of its successors', async () => {
+  await casesHold(kv);
 }, 60_000);
 
 test('what clients saw of single keys, through every failover, is linearizable', async () => {

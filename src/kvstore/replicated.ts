@@ -50,7 +50,7 @@ export class ReplicatedKv implements KvService {
   async write(command: Command, identity: IdempotencyKey): Promise<number> {
     const cmd = encodeCommand(command, this.#clock.wallMs());
     const { value, data } = await this.#service.propose(cmd, proposalOf(identity));
-    if (!equalBytes(data, commandDigest(cmd)))
+    if (identity.kind !== 'none' && !equalBytes(data, commandDigest(cmd)))
       throw new KvError(
         'REQUEST_ID_REUSED',
         'This request id, or series, belongs to an earlier request with other content. Nothing was done; use a new one.',
@@ -86,6 +86,7 @@ export class ReplicatedKv implements KvService {
 }
 
 function proposalOf(identity: IdempotencyKey): Parameters<Service<Query, Answer>['propose']>[1] {
+  if (identity.kind === 'none') return {};
   if (identity.kind === 'request') return { requestId: identity.requestId };
   const { clientId, series, respondedTo } = identity;
   return { session: { clientId, series, respondedTo } };

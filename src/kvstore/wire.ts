@@ -10,8 +10,12 @@ const MAX_VARINT_BYTES = 5;
 /** Bytes of the longest number accepted: 8 x 7 bits hold every position and every moment below 2^53. */
 const MAX_NUMBER_BYTES = 8;
 
+/** Room of a writer at first: a command of one pair. */
+const FIRST_BYTES = 256;
+
 export class WireWriter {
-  readonly #parts: Uint8Array[] = [];
+  /** Out of the pool of small buffers: making memory for each of many small things costs more than filling it. */
+  #room: Buffer = Buffer.allocUnsafe(FIRST_BYTES);
   #length = 0;
 
   get length(): number {
@@ -19,41 +23,43 @@ export class WireWriter {
   }
 
   byte(value: number): this {
-    return this.#push(Uint8Array.of(value));
+    this.#need(1);
+    this.#room[this.#length++] = value;
+    return this;
   }
 
   /** A whole number from 0 to 2^53-1. */
   varint(value: number): this {
-    if (value < 0x80) return this.byte(value);
-    const bytes: number[] = [];
+    this.#need(MAX_NUMBER_BYTES);
     let rest = value;
     while (rest >= 0x80) {
-      bytes.push((rest & 0x7f) | 0x80);
+      this.#room[this.#length++] = (rest & 0x7f) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    bytes.push(rest);
-    return this.#push(Uint8Array.from(bytes));
+    this.#room[this.#length++] = rest;
+    return this;
   }
 
-  /** A length and the bytes. Kept by reference until `finish`. */
+  /** A length and the bytes. */
   block(bytes: Uint8Array): this {
-    return this.varint(bytes.length).#push(bytes);
-  }
-
-  finish(): Uint8Array {
-    const whole = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
-  }
-
-  #push(bytes: Uint8Array): this {
-    this.#parts.push(bytes);
+    this.varint(bytes.length);
+    this.#need(bytes.length);
+    this.#room.set(bytes, this.#length);
     this.#length += bytes.length;
     return this;
+  }
+
+  /** What was written. Called once, at the end. */
+  finish(): Uint8Array {
+    return new Uint8Array(this.#room.buffer, this.#room.byteOffset, this.#length);
+  }
+
+  #need(bytes: number): void {
+    const least = this.#length + bytes;
+    if (least <= this.#room.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(least, 2 * this.#room.length));
+    larger.set(this.#room.subarray(0, this.#length));
+    this.#room = larger;
   }
 }
 

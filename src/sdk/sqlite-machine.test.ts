@@ -113,7 +113,7 @@ describe('a service in SQL', () => {
         }
         const [accounts, book] = [await at.ask('accounts'), await at.ask('book')];
         const next = await start();
-        at.process!.kill();
+        await at.process!.kill();
         await next.process!.promote(term + 1);
         expect([await next.ask('accounts'), await next.ask('book')]).toEqual([accounts, book]);
         at = next;
@@ -142,7 +142,7 @@ describe('a service in SQL', () => {
         { name: 'mint', money: 999_995 },
       ]);
       const next = await start();
-      branch.process!.kill();
+      await branch.process!.kill();
       await next.process!.promote(2);
       await expect(next.transfer('a', 'b', 1, 'two')).rejects.toMatchObject({
         code: 'SQLITE_CONSTRAINT_CHECK',

@@ -96,7 +96,8 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
   #listening: Promise<Listener> | undefined;
   /** Proposals handed to the runtime and not answered yet; drain waits for them. */
   readonly #proposals = new Set<Promise<unknown>>();
-  readonly #stop = new AbortController();
+  /** Of everybody who waits; close calls them (A4). A set, because a signal's listeners would be searched for each one that leaves. */
+  readonly #waiting = new Set<(reason: HoldfastError) => void>();
   #closing: Promise<void> | undefined;
   #lastIndex = 0;
 
@@ -268,8 +269,15 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
   }
 
   /** Awaits `work` until the caller's signal or the end of the application (A4). */
-  #race<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return raceAbort(raceAbort(work, signal), this.#stop.signal);
+  async #race<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#waiting.add(reject);
+    work.then(resolve, reject);
+    try {
+      return await raceAbort(promise, signal);
+    } finally {
+      this.#waiting.delete(reject);
+    }
   }
 
   /** The end of a primary: from here on its state answers nothing (A3). */
@@ -288,7 +296,8 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
   async #close(): Promise<void> {
     const role = this.#role;
     this.#role = { kind: 'closed' };
-    this.#stop.abort(new HoldfastError('SERVICE_CLOSED', 'The service is closing.'));
+    const closed = new HoldfastError('SERVICE_CLOSED', 'The service is closing.');
+    for (const leave of this.#waiting) leave(closed);
     const replica = role.kind === 'ended' ? role.replica : replicaOf(role);
     const listener = await this.#listening?.catch(ensureError); // whoever started it is told
     if (listener && !(listener instanceof Error)) await listener.close();

@@ -120,9 +120,9 @@ test.each([
   [new ServiceError('INVALID_COMMAND', 'too long'), 400, undefined, { code: 'INVALID_COMMAND' }],
   [new HoldfastError('SECRET', 'the password is …'), 500, undefined, { code: 'INTERNAL' }],
 ] as const)(
-  'a failure is told by its status and code, and no more than is meant for others: %s',
-  async (error, status, retryAfter, body) => {
-    const { call } = await rig(() => Promise.reject(error));
+  'a failure is told by its status and code, and no more than is meant for others (%#)',
+  async (thrown, status, retryAfter, body) => {
+    const { call } = await rig(() => Promise.reject(thrown));
     const reply = await call('/do', post);
     expect(reply).toMatchObject({ status, retryAfter, body });
     expect(JSON.stringify(reply.body)).not.toContain('password');

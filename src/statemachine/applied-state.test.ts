@@ -93,6 +93,11 @@ describe('entries', () => {
     ['answers too few', () => []],
     ['answers too many', (entries: readonly Entry[]) => answering(1, 0)([...entries, ...entries])],
     ['answers more bytes than a result may have', answering(1, MAX_RESULT_BYTES + 1)],
+    [
+      'answers for another entry',
+      (entries: readonly Entry[]) =>
+        answering(1, 0)(entries).map((each) => ({ ...each, index: logIndex(each.index + 1) })),
+    ],
     ['answers less than nothing', answering(-1, 0)],
     ['answers a fraction', answering(0.5, 0)],
     ['answers what no number can tell exactly', answering(2 ** 53, 0)],

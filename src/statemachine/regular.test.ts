@@ -122,6 +122,34 @@ describe('a regular machine', () => {
     expect(state.lookup(undefined)).toEqual(['a']);
   });
 
+  test.each([
+    ['regular', () => new RegularList()],
+    ['concurrent', () => new ListMachine()],
+    ['on-disk', () => new DiskList()],
+  ])(
+    'that cannot recover (%s) has no state any more, and its reason is told unchanged (F4.6)',
+    async (_, make) => {
+      const reason = new Error('this is no list');
+      const machine = Object.assign(make(), { recoverFromSnapshot: () => Promise.reject(reason) });
+      const state = new AppliedState<void, unknown, readonly string[]>(machine);
+      const header = {
+        kind: 'forced' as const,
+        term: logTerm(1),
+        index: logIndex(3),
+        clients: new Uint8Array(0),
+        manifest: new Uint8Array(0),
+      };
+      const none = async function* (): AsyncGenerator<Uint8Array> {};
+      const { signal } = new AbortController();
+      const failed = { code: 'STATE_MACHINE_FAILED', cause: reason };
+      await expect(state.meetSnapshot({ header, state: none() }, signal, noFilesOf)).rejects.toMatchObject(
+        failed,
+      );
+      expect(() => state.lookup()).toThrow(expect.objectContaining(failed));
+      await expect(state.stateHash()).rejects.toMatchObject(failed);
+    },
+  );
+
   test('that a recovery was stopped on has no state any more (F4.14)', async () => {
     const state = new AppliedState(new ListMachine());
     const stop = new AbortController();

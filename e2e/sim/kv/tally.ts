@@ -33,7 +33,3 @@ export type KvTally = Record<(typeof COUNTS)[number], number>;
 export function emptyKvTally(): KvTally {
   return Object.fromEntries(COUNTS.map((count) => [count, 0])) as KvTally;
 }
-
-export function addKvTally(total: KvTally, more: Readonly<KvTally>): void {
-  for (const count of COUNTS) total[count] += more[count];
-}

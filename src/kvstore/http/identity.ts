@@ -1,15 +1,15 @@
 /**
  * By what a mutation that comes twice is known to be the same: a request id, or its place in a client session.
  *
- * I1  A mutation carries one of them, never both; one that carries none is given a request id by the server, so that it comes back and can be used.
+ * I1  A mutation carries one of them or none, never both. One that carries none is a new one whenever it is sent: nothing is remembered of it.
  * I2  The parts of a session are decimal numbers below 2^64; series begin at 1.
  */
-import { type Random, toHex } from '../../base/index.ts';
 import { KvError } from '../errors.ts';
 import { MAX_REQUEST_ID_LENGTH } from '../limits.ts';
 import { REQUEST_ID_HEADER, RESPONDED_TO_HEADER, SERIES_HEADER, SESSION_HEADER } from './headers.ts';
 
 export type IdempotencyKey =
+  | { readonly kind: 'none' }
   | { readonly kind: 'request'; readonly requestId: string }
   | {
       readonly kind: 'session';
@@ -21,16 +21,16 @@ export type IdempotencyKey =
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** Bytes of randomness in a request id the server makes: 128 bits never meet twice. */
-const MADE_REQUEST_ID_BYTES = 16;
+const NONE: IdempotencyKey = { kind: 'none' };
 /** 2^64-2 and 2^64-1 mean register and unregister in the log (seeds.md F4.19). */
 const MOST_SERIES: bigint = 2n ** 64n - 3n;
 
 /** What a mutation carries (I1). @throws KvError INVALID_REQUEST_ID, INVALID_SESSION */
-export function identityOf(headers: Headers, random: Random): IdempotencyKey {
+export function identityOf(headers: Headers): IdempotencyKey {
   const requestId = headers[REQUEST_ID_HEADER];
   const session = headers[SESSION_HEADER];
-  if (session === undefined) return { kind: 'request', requestId: checkedRequestId(requestId, random) };
+  if (session === undefined)
+    return requestId === undefined ? NONE : { kind: 'request', requestId: checkedRequestId(requestId) };
   if (requestId !== undefined)
     throw new KvError('INVALID_SESSION', 'Send a request id or a session, not both.');
   const series = numberIn(headers, SERIES_HEADER, MOST_SERIES);
@@ -46,6 +46,7 @@ export function identityOf(headers: Headers, random: Random): IdempotencyKey {
 
 /** The headers that say the same. */
 export function identityHeaders(key: IdempotencyKey): Record<string, string> {
+  if (key.kind === 'none') return {};
   if (key.kind === 'request') return { [REQUEST_ID_HEADER]: key.requestId };
   return {
     [SESSION_HEADER]: String(key.clientId),
@@ -76,8 +77,7 @@ function unsigned(text: unknown): bigint | undefined {
   return number < 2n ** 64n ? number : undefined;
 }
 
-function checkedRequestId(given: unknown, random: Random): string {
-  if (given === undefined) return toHex(random.bytes(MADE_REQUEST_ID_BYTES));
+function checkedRequestId(given: unknown): string {
   if (typeof given === 'string' && given.length <= MAX_REQUEST_ID_LENGTH && /^[\x21-\x7e]+$/.test(given))
     return given;
   throw new KvError(

@@ -1,8 +1,8 @@
 /**
  * The routes of keys and values.
  *
- * R1  A mutation is answered after it is durable. Its identity is its place in a session or its request id; without either the server makes a request id, which
- *     comes back, so that a retry of the client is a new request.
+ * R1  A mutation is answered after it is durable. Its identity is its place in a session or its request id, which comes back; without either, sending it again is a
+ *     new request.
  * R2  A read carries Holdfast-Applied-Index, and Holdfast-Lag-Bytes ("unknown" until a standby has seen the head of the log).
  * R3  The path of a put does nothing that its answer does not need: its value goes from the socket to the log as it came, and the answer is made once for all.
  */
@@ -210,12 +210,12 @@ export const KV_ROUTES: readonly Route[] = [put, get, remove, list, batch, cas];
 
 /** Makes a command durable (R1). */
 async function write(
-  { service, random, deadlines }: RouteContext,
+  { service, deadlines }: RouteContext,
   request: FastifyRequest,
   reply: FastifyReply,
   command: Command,
 ): Promise<number> {
-  const identity = identityOf(request.headers, random);
+  const identity = identityOf(request.headers);
   checkCommand(command);
   if (identity.kind === 'request') reply.header(REQUEST_ID_HEADER, identity.requestId);
   return await deadlines.write.within(service.write(command, identity));

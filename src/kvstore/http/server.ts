@@ -56,6 +56,7 @@ export function makeServer(options: KvServerOptions): FastifyInstance {
     return503OnClosing: false, // the application itself answers NOT_PRIMARY while it closes (H1)
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
+    genReqId: () => '', // nobody looks at the framework's own ids, and it makes one a request
   });
   server.setErrorHandler((error: Error, request, reply) =>
     sendError(toKvError(error), reply, options.log, request),

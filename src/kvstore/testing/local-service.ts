@@ -49,13 +49,13 @@ export class LocalService implements KvService {
     if (identity.kind === 'session' && !this.sessions.has(identity.clientId))
       throw new KvError('SESSION_UNKNOWN', 'There is no such session.');
     const cmd = encodeCommand(command, this.#clock?.wallMs() ?? 1);
-    const key = identity.kind === 'request' ? identity.requestId : `${identity.clientId}/${identity.series}`;
-    let first = this.#first.get(key);
+    const key = keyOfIdentity(identity);
+    let first = key === undefined ? undefined : this.#first.get(key);
     if (first && !equalBytes(first.data, commandDigest(cmd)))
       throw new KvError('REQUEST_ID_REUSED', 'reused');
     if (!first) {
       first = this.apply(cmd);
-      this.#first.set(key, first);
+      if (key !== undefined) this.#first.set(key, first);
     }
     if (this.loseAnswers > 0) {
       this.loseAnswers--;
@@ -108,4 +108,10 @@ export class LocalService implements KvService {
     const details = this.primary === undefined ? {} : { details: { primary: this.primary } };
     throw new KvError(this.failWith, `told to fail with ${this.failWith}`, details);
   }
+}
+
+/** Under what the first result is remembered; undefined: not at all. */
+function keyOfIdentity(identity: IdempotencyKey): string | undefined {
+  if (identity.kind === 'none') return undefined;
+  return identity.kind === 'request' ? identity.requestId : `${identity.clientId}/${identity.series}`;
 }

@@ -1,90 +1,15 @@
 /**
- * One replica as its agent would run it, with every part real but the object store, which is in memory: player, journal session, recorder,
- * state machine, HTTP. Tests start several over one log and move the primary's role between them.
+ * One replica of the key-value service in this process (service/testing/process.ts).
  */
-import { createMetrics, silentLogger, systemRandom } from '../../base/index.ts';
-import { type Session } from '../../journal/index.ts';
-import { Player } from '../../recoverylog/index.ts';
 import { type TestLog } from '../../recoverylog/testing/index.ts';
-import { kvApplication, type KvApplication, type KvApplicationOptions } from '../application.ts';
+import { ServiceProcess } from '../../service/testing/index.ts';
+import { kvApplication, type KvApplicationOptions } from '../application.ts';
+import { type Answer, type Query } from '../engine/types.ts';
 
-let authors = 1;
+export type ReplicaProcess = ServiceProcess<Query, Answer>;
 
-export class ReplicaProcess {
-  readonly application: KvApplication;
-  readonly url: URL;
-  readonly #player: Player;
-  readonly #stop: AbortController;
-  #session: Session | undefined;
-
-  private constructor(application: KvApplication, url: URL, player: Player, stop: AbortController) {
-    this.application = application;
-    this.url = url;
-    this.#player = player;
-    this.#stop = stop;
-  }
-
+export const ReplicaProcess = {
   /** Starts as a standby; resolves when it has played the log to its end. */
-  static async start(log: TestLog, dir: string, options: KvApplicationOptions = {}): Promise<ReplicaProcess> {
-    const { journal, clock, random } = log;
-    const player = new Player({ journal, hints: undefined, expectHistory: false, dir, clock, random });
-    const application = kvApplication({ recordedDir: dir, ...options });
-    const { port } = await application.start({
-      host: '127.0.0.1',
-      port: 0,
-      log: silentLogger,
-      metrics: createMetrics(),
-      clock,
-      random: systemRandom,
-      lag: () => {
-        const { appliedOffset, headOffset, phase } = player.progress;
-        return phase === 'restoring' ? undefined : { bytes: headOffset - appliedOffset, sinceMs: 0 };
-      },
-    });
-    const stop = new AbortController();
-    const running = player.run(stop.signal);
-    running.catch(() => undefined); // an abort; whatever else it is shows in `tailing` never coming
-    await application.follow(player.live);
-    await Promise.race([player.tailing, running]);
-    return new ReplicaProcess(application, new URL(`http://127.0.0.1:${port}`), player, stop);
-  }
-
-  /** Fences the log and serves. */
-  async promote(term: number): Promise<void> {
-    const session = { flushIntervalMs: 5 };
-    const { session: owned, fs } = await this.#player.handoff({ author: authors++, term, session });
-    this.#session = owned;
-    await this.application.open({
-      fs,
-      live: this.#player.live,
-      term,
-      readIndex: () => owned.readIndex(),
-      ended: owned.ended,
-    });
-  }
-
-  /** The process dies: nothing more of it reaches the log, and it answers nobody. */
-  async kill(): Promise<void> {
-    this.#session?.abandon('killed');
-    await this.close();
-  }
-
-  /** Digest of the machine alone, whoever has applied it in whatever term. */
-  async machineHash(): Promise<string> {
-    const [, , machine] = (await this.application.stateHash()).split('/');
-    return machine!;
-  }
-
-  /** A clean release: finishes what is under way and gives the session up. */
-  async release(): Promise<void> {
-    await this.application.drain();
-    await this.#session?.close();
-  }
-
-  async close(): Promise<void> {
-    await this.application.close();
-    this.#stop.abort(new Error('the test is over'));
-    this.#session?.abandon('the test is over');
-    await this.#session?.ended;
-  }
-}
+  start: (log: TestLog, dir: string, options: KvApplicationOptions = {}): Promise<ReplicaProcess> =>
+    ServiceProcess.start(log, dir, kvApplication({ recordedDir: dir, ...options })),
+} as const;

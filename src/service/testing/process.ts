@@ -71,9 +71,22 @@ export class ServiceProcess<Query, Answer> {
     });
   }
 
-  /** As a crash does: nothing is finished. */
-  kill(): void {
-    this.#session?.abandon('it is killed');
+  /** The process dies: nothing more of it reaches the log, and it answers nobody. */
+  async kill(): Promise<void> {
+    this.#session?.abandon('killed');
+    await this.close();
+  }
+
+  /** Digest of the machine alone, whoever has applied it in whatever term. */
+  async machineHash(): Promise<string> {
+    const [, , machine] = (await this.application.stateHash()).split('/');
+    return machine!;
+  }
+
+  /** A clean release: finishes what is under way and gives the session up. */
+  async release(): Promise<void> {
+    await this.application.drain();
+    await this.#session?.close();
   }
 
   async close(): Promise<void> {
