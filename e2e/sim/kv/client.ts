@@ -11,8 +11,7 @@ import type { SeededRandom } from '../../../src/base/testing/index.ts';
 import { encodeCommand, type Command } from '../../../src/kvstore/index.ts';
 import type { ProposalIdentity } from '../../../src/service/index.ts';
 import type { RegisterInput, RegisterOutput } from '../../harness/register.ts';
-import type { KvService } from './replica.ts';
-import type { KvWorld, Node } from './world.ts';
+import type { KvService, KvWorld, Node } from './world.ts';
 
 /** Most time between two operations, ms. */
 const THINK_MS = 700;

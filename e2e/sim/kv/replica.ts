@@ -11,11 +11,11 @@ import type { SeededRandom } from '../../../src/base/testing/index.ts';
 import type { Session } from '../../../src/journal/index.ts';
 import { Player, type FsmHints, type Recorder } from '../../../src/recoverylog/index.ts';
 import { diskOn, localFsOn } from '../../../src/recoverylog/testing/index.ts';
-import { machineApplication, type Service, type ServiceApplication } from '../../../src/service/index.ts';
+import { machineApplication, type RoleName, type ServiceApplication } from '../../../src/service/index.ts';
 import { MemoryEngine, type KvAnswer, type KvQuery } from '../../../src/kvstore/testing/index.ts';
 import { Volume, type DiskProcess } from '../../faults/disk/volume.ts';
 import type { Malice } from '../adversary.ts';
-import { connect, type Connection, type KvWorld } from './world.ts';
+import { connect, type Connection, type KvService, type KvWorld, type Running } from './world.ts';
 
 /** Why a process stopped that was told to die, or whose world has come to its end. */
 const KILLED = new Error('the process was killed');
@@ -28,9 +28,7 @@ const HINTS_MS = 6000;
 const HASH_MS = 400;
 const DIR = '/data';
 /** Roles in which a replica has a state. */
-const SHOWING_ROLES: ReadonlySet<string> = new Set(['following', 'serving', 'draining']);
-
-export type KvService = Service<KvQuery, KvAnswer>;
+const SHOWING_ROLES: ReadonlySet<RoleName> = new Set(['following', 'serving', 'draining']);
 
 export interface ReplicaOptions {
   readonly malice: Malice;
@@ -38,7 +36,7 @@ export interface ReplicaOptions {
   readonly disk?: Volume;
 }
 
-export class Replica {
+export class Replica implements Running {
   readonly name: string;
   /** Resolves when it is over; never rejects. What it ended with is in the world's damage, if it may not. */
   readonly over: Promise<void>;
@@ -90,7 +88,7 @@ export class Replica {
     this.over = this.#run();
   }
 
-  /** What clients reach; undefined once it is dead (P1). */
+  /** P1 */
   get service(): KvService | undefined {
     return this.#isAlive ? this.#service : undefined;
   }
@@ -99,12 +97,11 @@ export class Replica {
     return this.#isAlive;
   }
 
-  /** It has played the log to its end once. */
   get isTailing(): boolean {
     return this.#player.progress.phase !== 'restoring';
   }
 
-  get role(): string {
+  get role(): RoleName {
     return this.#application.status().role;
   }
 
@@ -116,12 +113,10 @@ export class Replica {
     return this.#session;
   }
 
-  /** Tells it to take the log over; the first order counts. */
   promote(term: number): void {
     this.#order.resolve(term);
   }
 
-  /** Tells it to finish what it has under way and to give the log up. */
   leave(): void {
     this.#left.resolve();
   }

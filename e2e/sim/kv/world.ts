@@ -6,10 +6,11 @@
  */
 import { seededRandom, VirtualClock, type SeededRandom } from '../../../src/base/testing/index.ts';
 import type { Journal } from '../../../src/journal/index.ts';
+import type { KvAnswer, KvQuery } from '../../../src/kvstore/testing/index.ts';
 import type { FsmHints } from '../../../src/recoverylog/index.ts';
+import type { RoleName, Service } from '../../../src/service/index.ts';
 import { RegisterHistory } from '../../harness/register.ts';
 import { AdversaryStore, SharedObjects, type Malice } from '../adversary.ts';
-import type { Replica } from './replica.ts';
 import { StateHashes } from './state-hashes.ts';
 import { emptyKvTally, type KvTally } from './tally.ts';
 
@@ -18,11 +19,29 @@ const LIFE_MS = 40_000;
 const NODES = 3;
 const JOURNAL = { name: 'sim/kv', generation: 'g1' };
 
+export type KvService = Service<KvQuery, KvAnswer>;
+
+/** What others see of a process, and can do to it (replica.ts). */
+export interface Running {
+  readonly connection: Connection;
+  /** What clients reach; undefined once it is dead. */
+  readonly service: KvService | undefined;
+  readonly isAlive: boolean;
+  /** It has played the log to its end once. */
+  readonly isTailing: boolean;
+  readonly role: RoleName;
+  /** Tells it to take the log over; the first order counts. */
+  promote(term: number): void;
+  /** Tells it to finish what it has under way and to give the log up. */
+  leave(): void;
+  kill(): void;
+}
+
 /** A place where one process at a time runs; the next one finds its disk. */
 export interface Node {
   readonly name: string;
   /** The process that runs there now. */
-  replica: Replica | undefined;
+  replica: Running | undefined;
 }
 
 export interface Assignment {
