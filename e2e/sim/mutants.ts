@@ -225,6 +225,14 @@ export const JOURNAL_HUNT: Hunt = {
   run: runSeeds,
 };
 
+/** The text of a mutant's file with the rule broken. @throws Error when its place is not there exactly once */
+export async function mutated({ name, file, replace, by }: Mutant): Promise<string> {
+  const source = await readFile(join(ROOT, file), 'utf8');
+  const places = source.split(replace).length - 1;
+  if (places !== 1) throw new Error(`mutant "${name}": its place occurs ${places} times in ${file}`);
+  return source.replace(replace, () => by);
+}
+
 /** Runs a simulation on a mutated copy, seed by seed, until it fails; resolves with the failure's text, or undefined when it survived. */
 export async function huntMutant(
   mutant: Mutant,
@@ -237,14 +245,7 @@ export async function huntMutant(
       await cp(join(ROOT, path), join(dir, path), { recursive: true });
     await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
     const file = join(dir, mutant.file);
-    const source = await readFile(file, 'utf8');
-    const places = source.split(mutant.replace).length - 1;
-    if (places !== 1)
-      throw new Error(`mutant "${mutant.name}": its place occurs ${places} times in ${mutant.file}`);
-    await writeFile(
-      file,
-      source.replace(mutant.replace, () => mutant.by),
-    );
+    await writeFile(file, await mutated(mutant));
     return (await run({ first: 1, count: seeds, failFast: true }, dir)).failures[0];
   } finally {
     await rm(dir, { recursive: true, force: true });

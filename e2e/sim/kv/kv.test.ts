@@ -3,7 +3,7 @@
  * More worlds, and all broken builds, in the full run.
  */
 import { describe, expect, test } from '@jest/globals';
-import { huntMutant } from '../mutants.ts';
+import { huntMutant, mutated, MUTANTS } from '../mutants.ts';
 import { runKvSeeds, type SeedsRun } from '../run-seeds.ts';
 import { KV_HUNT, KV_MUTANTS } from './mutants.ts';
 import type { KvTally } from './tally.ts';
@@ -42,6 +42,11 @@ describe('the key-value service through failovers', () => {
     const run = (): Promise<SeedsRun<KvTally>> => runKvSeeds({ first: 3, count: 1 });
     expect(await run()).toEqual(await run());
   });
+
+  test.each([...MUTANTS, ...KV_MUTANTS].map((mutant) => [mutant.name, mutant] as const))(
+    'a broken build is still one: %s',
+    async (_name, mutant) => expect(await mutated(mutant)).toContain(mutant.by),
+  );
 
   test('clients notice a build that acknowledges before the barrier', async () => {
     const found = await huntMutant(KV_MUTANTS[0]!, SEEDS, KV_HUNT);

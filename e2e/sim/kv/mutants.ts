@@ -40,8 +40,8 @@ export const KV_MUTANTS: readonly (Mutant & { readonly caughtBy: RegExp })[] = [
   {
     name: 'a repeated request is applied again',
     file: steps,
-    replace: 'const named = requestId.length > 0;',
-    by: 'const named = requestId.length > 9000;',
+    replace: "const named = key !== '';",
+    by: 'const named = key.length > 9000;',
     caughtBy: /L1/,
   },
   {
