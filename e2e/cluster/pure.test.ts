@@ -54,12 +54,14 @@ describe('commandLine', () => {
     entrypoint: ['node', 'main.js'],
     cmd: ['default'],
     bins: { holdfast: ['node', 'main.js'] },
+    files: { '/app/own.ts': '/here/own.ts' },
   };
   test.each([
     [undefined, undefined, ['node', 'main.js', 'default']],
     [undefined, ['agent'], ['node', 'main.js', 'agent']],
     [['holdfast', 'agent'], ['--x'], ['node', 'main.js', 'agent', '--x']],
     [['sh', '-c'], ['true'], ['sh', '-c', 'true']],
+    [['node', '/app/own.ts'], ['/app/own.ts'], ['node', '/here/own.ts', '/app/own.ts']],
   ])('command %j, args %j', (command, args, expected) =>
     expect(commandLine(image, command, args)).toEqual(expected),
   );

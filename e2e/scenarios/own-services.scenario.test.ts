@@ -121,13 +121,18 @@ test('a database of one’s own has every acknowledged row once, with the times 
   expect(await sql('/run', 'DROP TABLE _holdfast_mark', [])).toMatchObject({ status: 400 });
 }, 60_000);
 
-test('their manifests name the images and programs that their Dockerfiles make', async () => {
+/** What the project promises of them. */
+const MOST_LINES = 60;
+
+test('they are short, and their manifests name the images and programs that their Dockerfiles make', async () => {
   for (const [folder, name] of [
     ['counter', 'counter'],
     ['sqlite', 'sql'],
   ] as const) {
     const dockerfile = await readFile(join(EXAMPLES, folder, 'Dockerfile'), 'utf8');
     const shard = await readFile(join(EXAMPLES, folder, 'shard.yaml'), 'utf8');
+    const program = await readFile(join(EXAMPLES, folder, `${name}.ts`), 'utf8');
+    expect(program.trimEnd().split('\n').length).toBeLessThan(MOST_LINES);
     expect(dockerfile).toContain(`COPY ${name}.ts /app/${name}.ts`);
     expect(shard).toContain(`command: [node, /app/${name}.ts]`);
   }

@@ -28,7 +28,7 @@ test.each(ENGINES)(
         return replica;
       };
       let term = 0;
-    let primary = await start();
+      let primary = await start();
       const client = new KvClient({ resolve: () => Promise.resolve(primary.url) });
       const model: Record<string, string> = {};
       const saved: Record<string, string> = {};

@@ -8,6 +8,7 @@ import {
   indexesOf,
   logIndex,
   logTerm,
+  MAX_CLIENT_ID,
   openSnapshot,
 } from './index.ts';
 import { RequestTable } from './requests.ts';
@@ -15,7 +16,17 @@ import { ByteReader, ByteWriter } from './varint.ts';
 
 const position = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const bytes = fc.uint8Array({ maxLength: 60 });
-const commands = fc.array(fc.record({ requestId: bytes, cmd: bytes }), { minLength: 1, maxLength: 8 });
+const u64 = fc.bigInt(0n, MAX_CLIENT_ID);
+const session = fc.oneof(
+  fc.record({ kind: fc.constant('update' as const), clientId: u64, series: u64, respondedTo: u64 }),
+  fc.record({ kind: fc.constantFrom('register' as const, 'unregister' as const), clientId: u64 }),
+);
+const asked = fc.record({ requestId: bytes, cmd: bytes });
+const step = fc.record({ requestId: fc.constant(new Uint8Array(0)), cmd: bytes, session });
+const commands = fc.oneof(
+  fc.array(asked, { minLength: 1, maxLength: 8 }),
+  fc.array(fc.oneof(asked, step), { minLength: 1, maxLength: 8 }),
+);
 
 describe('what stands inside a state entry', () => {
   test('comes back as it went in, with as many indexes as it has commands', () => {
@@ -28,6 +39,12 @@ describe('what stands inside a state entry', () => {
         expect(decodeUpdate(encodeUpdate(noop))).toEqual(noop);
       }),
     );
+  });
+
+  test('of commands without sessions is what versions before sessions have written', () => {
+    const command = { requestId: utf8('r'), cmd: utf8('c') };
+    const batch = { kind: 'batch' as const, term: logTerm(3), first: logIndex(200), commands: [command] };
+    expect([...encodeUpdate(batch)]).toEqual([1, 4, 3, 200, 1, 1, 1, 114, 1, 99]);
   });
 
   test('is refused when it is cut, longer than it says, or of a version or kind that is not known', () => {

@@ -4,7 +4,7 @@
  * N2  An attempt that ends without a verdict (no connection, no answer in time, not the primary, outcome unknown, overloaded) is made again at
  *     whatever the locator then names, until the deadline. A verdict (400, 404, 413, 422 …) is final.
  * N3  Giving up says whether the mutation may have happened.
- * N4  BUSY is what a mutation's identity has as its first result while the contents are being replaced: asking again with it would never end.
+ * N4  BUSY is a verdict but for reads: for a mutation it is the first result of its identity, so asking again with that would never end; of several backups one is made.
  */
 import {
   backoffMs,
@@ -147,7 +147,8 @@ export class Attempts {
       if (reply.status < 300) return { kind: 'verdict', reply };
       const refusal = refusalOf(reply);
       if (!mutation && refusal.code === 'KEY_NOT_FOUND') return { kind: 'verdict', reply };
-      if (!RETRYABLE.has(reply.status) || (mutation && refusal.code === 'BUSY')) throw refusal; // N4
+      if (!RETRYABLE.has(reply.status) || (outgoing.method !== 'GET' && refusal.code === 'BUSY'))
+        throw refusal; // N4
       const hint = reply.headers[PRIMARY_HEADER];
       return {
         kind: 'none',

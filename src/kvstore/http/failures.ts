@@ -5,7 +5,8 @@
  */
 import { ServiceError } from '../../service/index.ts';
 import { AheadError, BackupError, BusyError, ClosedError, GapError } from '../engine/errors.ts';
-import { KvError } from '../errors.ts';
+import { StoreError, StoreUrlError } from '../../store/index.ts';
+import { KvError, KvFormatError } from '../errors.ts';
 
 /** What the framework adds to errors of its own. */
 interface Failure extends Error {
@@ -29,12 +30,17 @@ function engineError(error: Error): KvError | undefined {
   if (error instanceof BusyError) return new KvError('BUSY', message, { cause: error });
   if (error instanceof ClosedError)
     return new KvError('NOT_PRIMARY', 'This replica is closing. Ask the primary.', { cause: error });
-  if (error instanceof BackupError) return new KvError('BACKUP_FAILED', message, { cause: error });
+  if (isOfBackup(error)) return new KvError('BACKUP_FAILED', message, { cause: error });
   if (error instanceof GapError)
     return new KvError('CHANGES_GAP', message, { cause: error, details: { oldest: error.oldestAvailable } });
   if (error instanceof AheadError)
     return new KvError('CHANGES_AHEAD', message, { cause: error, details: { latest: error.latest } });
   return undefined;
+}
+
+/** A store that is asked for in a request, or a backup in it: only these routes touch one. */
+function isOfBackup(error: Error): boolean {
+  return [BackupError, StoreError, StoreUrlError, KvFormatError].some((kind) => error instanceof kind);
 }
 
 /** Errors of the framework itself, in our words. */

@@ -98,7 +98,7 @@ describe('an exported snapshot', () => {
           const file = join(path, name);
           const bytes = await readFile(file);
           const damaged: (readonly [string, Buffer | undefined])[] = [['missing', undefined]];
-          for (let at = 0; at < bytes.length; at += name === 'state.snapshot' ? 11 : 3) {
+          for (let at = 0; at < bytes.length; at += name === 'state.snapshot' ? 23 : 5) {
             const flipped = Buffer.from(bytes);
             flipped[at]! ^= 1 << (at % 8);
             damaged.push([`byte ${at}`, flipped], [`cut at ${at}`, bytes.subarray(0, at)]);
@@ -172,7 +172,7 @@ describe('wherever the disk fails or its power is cut, a snapshot of the final n
     withPrimary(async (primary) => {
       const { calls } = await attempt(primary, () => 'done');
       for (let last = 1; last <= calls; last++)
-        for (const survives of [() => false, () => true, dice(last)]) {
+        for (const survives of [() => false, last % 2 === 0 ? () => true : dice(last)]) {
           const dead = Object.assign(new Error('EIO'), { code: 'EIO' });
           const { volume, done } = await attempt(primary, ({ number }) =>
             number > last ? { error: dead, hadEffect: false } : 'done',

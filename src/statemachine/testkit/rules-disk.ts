@@ -11,7 +11,7 @@ import type { Rule } from './rule.ts';
 import { ContractError, type Subject } from './subject.ts';
 
 /** Places where the log is cut, at most; the first and the last operation are among them. */
-const CUTS = 32;
+const CUTS = 16;
 const COMMIT_EVERY = 2;
 
 /** A commit of the story that is told to every machine, and where the log ended when it was durable. */
