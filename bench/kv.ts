@@ -3,8 +3,8 @@
  * soon as it is answered. Ours acknowledges a put when it is in the object store (a real S3 server on a directory of this disk); etcd when its log is synced. That
  * server leaves syncing to the operating system, so ours also runs on a plain directory, where every object is synced before it counts.
  *
- * etcd is asked by gRPC, with a connection a client and with one connection for all, and through its JSON gateway, which is what the same kind of client costs both
- * sides the same; the fastest of the three is the peer. The generator is one program (support/load), in a process of its own a leg. The legs take turns in blocks, and the disk
+ * etcd is asked by gRPC and through its JSON gateway, each client with a connection of its own; the faster of the two is the peer. What it does for as many callers in one
+ * process, which share one connection, stands beside. The generator is one program (support/load), in a process of its own a leg. The legs take turns in blocks, and the disk
  * is quiet before each.
  *
  *   npm run bench -- kv [--clients N] [--bytes N] [--keys N] [--blocks N] [--seconds N] [--profile DIR] [--json FILE]
@@ -45,6 +45,7 @@ interface Served {
 
 interface Leg extends Served {
   readonly name: string;
+  /** An etcd that is asked by as many connections as ours is. */
   readonly isPeer: boolean;
   readonly load: Load;
   readonly blocks: Readonly<Record<Operation, Block[]>>;
@@ -68,7 +69,7 @@ async function legOf(
   const task: LoadTask = { interface: spoken, port, clients, connections, keys, valueBytes: bytes };
   return {
     name,
-    isPeer: spoken !== 'holdfast',
+    isPeer: spoken !== 'holdfast' && connections === clients,
     load: await startLoad(task),
     blocks: { put: [], get: [] },
     ...served,
@@ -197,8 +198,8 @@ const fastest = (operation: Operation): Leg =>
   legs
     .filter((leg) => leg.isPeer)
     .reduce((best, leg) => (middle(rates(leg, operation)) > middle(rates(best, operation)) ? leg : best));
-const over = (operation: Operation, leg: Leg = legs[0]!): number =>
-  middleRatio(rates(leg, operation), rates(fastest(operation), operation));
+const over = (operation: Operation, leg = legs[0]!, other = fastest(operation)): number =>
+  middleRatio(rates(leg, operation), rates(other, operation));
 await conclude({
   bench: 'kv',
   figures: {
@@ -210,6 +211,7 @@ await conclude({
     legs: Object.fromEntries(legs.map((leg) => [leg.name, leg.blocks])),
     fastestPeer: { put: fastest('put').name, get: fastest('get').name },
     syncedOverEtcd: { put: over('put', legs[1]), get: over('get', legs[1]) },
+    overOneConnection: { put: over('put', legs[0], legs[3]), get: over('get', legs[0], legs[3]) },
   },
   reaches: [
     {
