@@ -12,13 +12,13 @@ describe.each(KINDS)('a shard of a %s machine', (kind) => {
   });
 
   test('a call of the primary or the standby to its disk fails: said, and nothing acknowledged is lost', async () => {
-    const struck = await sweepErrors(kind, { every: 3 });
-    expect(struck.primary).toBeGreaterThan(5);
-    expect(struck.standby).toBeGreaterThan(5);
+    const struck = await sweepErrors(kind, { every: 6 });
+    expect(struck.primary).toBeGreaterThan(2);
+    expect(struck.standby).toBeGreaterThan(2);
   });
 
   test('the power is cut at a call of either: nothing acknowledged is lost', async () => {
-    const cut = await sweepPowerCuts(kind, { every: 4 });
-    expect(cut).toBeGreaterThan(5);
+    const cut = await sweepPowerCuts(kind, { every: 8 });
+    expect(cut).toBeGreaterThan(2);
   });
 });

@@ -2,7 +2,7 @@
  * Every case of the key-value service through a failover: run on a primary, which dies; asked again of the standby that takes over, and of a process that
  * replays the log. All parts are real but the store, which is in memory.
  */
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { KvClient } from '../../../src/kvstore/index.ts';
 import { ReplicaProcess } from '../../../src/kvstore/testing/index.ts';
 import { newLog, withTempDir } from '../../../src/recoverylog/testing/index.ts';
@@ -55,10 +55,9 @@ async function throughFailover(cases: typeof KV_CASES, snapshot: boolean): Promi
   });
 }
 
-describe('on a primary, on the standby that takes over when it dies, and on a replay', () => {
-  test.each(KV_CASES.map((each) => [each.name, each] as const))('%s', (_name, each) =>
-    throughFailover([each], false),
-  );
-
-  test('all of it together, behind a snapshot', () => throughFailover(KV_CASES, true));
-});
+test.each([
+  ['in the entries of the log', false],
+  ['behind a snapshot', true],
+])('each case holds on the standby that takes over, and on a replay; %s', (_where, snapshot) =>
+  throughFailover(KV_CASES, snapshot),
+);

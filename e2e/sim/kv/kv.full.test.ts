@@ -15,3 +15,8 @@ test.each(Array.from({ length: SEEDS / SEEDS_PER_TEST }, (_, i) => FIRST + i * S
   },
   300_000,
 );
+
+test('the same seed gives the same run', async () => {
+  const run = (): Promise<unknown> => runKvSeeds({ first: 3, count: 1 });
+  expect(await run()).toEqual(await run());
+}, 60_000);

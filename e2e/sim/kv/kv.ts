@@ -25,9 +25,9 @@ export async function simulateKv(seed: number): Promise<KvRun> {
     await world.clock.run(live(world));
     await world.clock.run(judgeKv(world, KEYS));
   } catch (error) {
-    throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    const what = error instanceof Error ? error.message : String(error);
+    const replay = `npm run sim -- --kv --seed ${seed} --seeds 1`;
+    throw new Error(`seed ${seed}: ${what} (replay: ${replay})`, { cause: error });
   }
   return { seed, virtualMs: world.clock.monotonicMs(), ...world.tally };
 }

@@ -14,14 +14,14 @@ import {
   type Clock,
   type Random,
 } from '../../base/index.ts';
-import { type Pair } from '../command.ts';
-import { type BackupReport } from '../engine/types.ts';
+import type { Pair } from '../command.ts';
+import type { BackupReport } from '../engine/types.ts';
 import { APPLIED_INDEX_HEADER, EXPIRES_AT_HEADER, KEY_PATH, LAG_BYTES_HEADER } from '../http/headers.ts';
 import { sessionNumber } from '../http/identity.ts';
 import { fromJsonBytes, toJsonBytes } from '../http/json-bytes.ts';
 import { pairFromJson } from '../http/json-commands.ts';
 import { percentEncode } from '../http/percent.ts';
-import { type Consistency } from '../service.ts';
+import type { Consistency } from '../service.ts';
 import { Attempts, type AttemptOptions } from './attempts.ts';
 import { KvRefusedError, KvSessionLostError, KvTimeoutError } from './errors.ts';
 import { Locator, type Resolve } from './locator.ts';

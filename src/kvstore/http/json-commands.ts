@@ -3,7 +3,7 @@
  *
  * K1  A time to live is turned into a moment here, by the clock of the server that takes the request; what is replicated is the moment.
  */
-import { type Command, type Pair } from '../command.ts';
+import type { Command, Pair } from '../command.ts';
 import {
   badBody,
   fromJsonBytes,

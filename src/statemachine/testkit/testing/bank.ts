@@ -1,7 +1,7 @@
 /**
  * A bank as a state machine of each kind: right, or wrong in one way that the name of its flaw tells. Commands are `name+amount` and `name-amount`.
  */
-import { concatBytes, fromUtf8, sha256Hex, utf8 } from '../../../base/index.ts';
+import { concatBytes, fromUtf8, sha256Hex, systemClock, systemRandom, utf8 } from '../../../base/index.ts';
 import type {
   AppliedEntry,
   ConcurrentStateMachine,
@@ -81,8 +81,8 @@ export class Bank {
 
   #valueOf(balance: number | undefined): number {
     if (this.flaw === 'gives a fraction') return 0.5;
-    if (this.flaw === 'asks for the time') return new Date().getUTCFullYear();
-    if (this.flaw === 'tries its luck') return Math.floor(Math.random() * 4); // oxlint-disable-line no-restricted-properties -- the flaw
+    if (this.flaw === 'asks for the time') return systemClock.wallMs();
+    if (this.flaw === 'tries its luck') return systemRandom.bytes(1)[0]! % 4;
     if (this.flaw === 'counts over all machines') return allMachines++;
     return balance ?? 0;
   }
