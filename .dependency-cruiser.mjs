@@ -121,6 +121,7 @@ export default {
     ...doorRules,
     only('@kubernetes/client-node', '^src/kube/'),
     only('@aws-sdk/', '^src/store/'),
+    only('@smithy/', '^src/store/'),
     only('winston', '^src/base/'),
     only('prom-client', '^src/base/'),
     only('fastify', '^src/(agent|service|kvstore)/'),

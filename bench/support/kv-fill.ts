@@ -81,8 +81,8 @@ export async function checkHoldfast({ port, keys }: Omit<Fill, 'valueBytes'>): P
     throw new Error(`${missing.length} of ${asked.length} keys are missing: ${missing[0]}`);
 }
 
-/** Between two questions to an etcd that may not be up, ms. */
-const ASK_MS = 5;
+/** Between two questions to an etcd that may not be up, ms: as our service is asked (kv-host.ts). */
+const ASK_MS = 25;
 
 /** Resolves when etcd has answered a linearizable read. */
 export async function etcdAnswers(port: number): Promise<void> {

@@ -6,7 +6,7 @@
  * U2  What it gives back must hold from then on, of whoever is primary: it is asked at once, and again of every successor.
  */
 import { deepStrictEqual as same, rejects } from 'node:assert/strict';
-import type { KvClient } from '../../src/kvstore/index.ts';
+import type { KvClient } from '../../src/kvstore/client/index.ts';
 
 export interface KvCase {
   readonly name: string;

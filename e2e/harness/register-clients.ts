@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, fromUtf8 } from '../../src/base/index.ts';
 import { seededRandom, type SeededRandom } from '../../src/base/testing/index.ts';
-import { KvClient } from '../../src/kvstore/index.ts';
+import { KvClient } from '../../src/kvstore/client/index.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { PrimaryFinder } from './primary-finder.ts';
 import { RegisterHistory, type RegisterInput, type RegisterOutput } from './register.ts';

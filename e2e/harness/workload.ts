@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PORTS } from '../../src/api/index.ts';
 import { errorCode } from '../../src/base/index.ts';
-import { KvClient, KvRefusedError } from '../../src/kvstore/index.ts';
+import { KvClient, KvRefusedError } from '../../src/kvstore/client/index.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { History, writeKey, type Verdict } from './history.ts';
 import { PrimaryFinder } from './primary-finder.ts';

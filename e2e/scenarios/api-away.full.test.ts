@@ -23,7 +23,7 @@ beforeAll(async () => {
   stage = await Stage.start();
   ({ shards } = await stage.quickstart());
   await stage.work(shards);
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await stage?.stop();
 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   stage = await Stage.start();
   await stage.quickstart();
   await stage.work([SHARD, OTHER]);
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await stage?.stop();
 });

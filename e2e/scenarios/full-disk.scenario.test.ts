@@ -13,11 +13,8 @@ const SHARD = 'users';
 let stage: Stage;
 
 beforeAll(async () => {
-  const preload = new URL('testing/full-disk.mjs', import.meta.url).href;
-  stage = await Stage.start({ env: { NODE_OPTIONS: `--import=${preload}` } });
-  await stage.quickstart();
-  await stage.work([SHARD]);
-}, 180_000);
+  stage = await Stage.startWith(new URL('testing/full-disk.mjs', import.meta.url), SHARD);
+}, 300_000);
 afterAll(async () => {
   await stage?.stop();
 });

@@ -8,11 +8,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { PrimaryFinder } from '../harness/primary-finder.ts';
 import { quickstartFolder } from '../harness/quickstart.ts';
-import { Stage } from '../harness/stage.ts';
+import { READY_LIMIT_MS, Stage } from '../harness/stage.ts';
 
 const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples');
 const SERVICES = ['counter', 'sql'] as const;
-const READY_LIMIT_MS = 60_000;
 const RECOVERY_LIMIT_MS = 30_000;
 /** An attempt of a client, ms: past a write's commit, below the patience of a test. */
 const ATTEMPT_MS = 2000;
@@ -36,7 +35,7 @@ beforeAll(async () => {
   await Promise.all(SERVICES.map((name) => installation.settled(name, READY_LIMIT_MS)));
   for (const name of SERVICES)
     finders.set(name, await PrimaryFinder.start(cluster, installation.namespace, name));
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   for (const finder of finders.values()) finder.stop();
   await stage?.stop();

@@ -2,7 +2,7 @@
  * A primary is lost in every way that the promise names (DESIGN §1), while clients write and read; then everything is read back.
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { KvClient } from '../../src/kvstore/index.ts';
+import { KvClient } from '../../src/kvstore/client/index.ts';
 import { chooseShard, FAULTS, runFault, STORY } from '../harness/faults.ts';
 import { KV_CASES, runCases } from '../harness/kv-cases.ts';
 import { PrimaryFinder } from '../harness/primary-finder.ts';
@@ -32,7 +32,7 @@ beforeAll(async () => {
     kv,
     KV_CASES.filter(({ whileRemembered }) => !whileRemembered),
   );
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await kv?.close();
   finder?.stop();

@@ -37,7 +37,7 @@ beforeAll(async () => {
   const { cluster, installation } = stage;
   for (const [n, shard] of shards.entries())
     registers.set(shard, await RegisterClients.start(cluster, installation.namespace, shard, 100 * SEED + n));
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   for (const clients of registers.values()) await clients.close();
   await stage?.stop();

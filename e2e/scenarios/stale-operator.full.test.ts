@@ -33,7 +33,7 @@ beforeAll(async () => {
   };
   look();
   stage.installation.onShardChange(look);
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await stage?.stop();
 });

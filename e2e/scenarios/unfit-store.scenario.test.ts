@@ -12,7 +12,7 @@ let stage: Stage;
 
 beforeAll(async () => {
   stage = await Stage.start();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await stage?.stop();
 });

@@ -34,6 +34,23 @@ export interface Malice {
   readonly crawl: number;
 }
 
+export const CALM: Malice = { loseRequest: 0, loseAnswer: 0, duplicate: 0, refuseForNow: 0, crawl: 0 };
+
+/** What a world has to live with: up to one of the `levels` of everything, and of crawling up to that share of it. */
+export function pickMalice(
+  random: SeededRandom,
+  { levels, crawling }: { readonly levels: readonly number[]; readonly crawling: number },
+): Malice {
+  const level = random.pick(levels);
+  return {
+    loseRequest: level * random.unit(),
+    loseAnswer: level * random.unit(),
+    duplicate: level * random.unit(),
+    refuseForNow: level * random.unit(),
+    crawl: level * crawling * random.unit(),
+  };
+}
+
 const TIMEOUT_MS = 10_000;
 const REFUSALS = ['STORE_THROTTLED', 'STORE_CONFLICT', 'STORE_SERVER_ERROR'] as const;
 type Failure = (typeof REFUSALS)[number] | 'STORE_UNREACHABLE';

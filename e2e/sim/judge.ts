@@ -4,9 +4,10 @@
  */
 import { errorCode } from '../../src/base/index.ts';
 import { findPlan, JournalReader, openSession, type Range } from '../../src/journal/index.ts';
+import { CALM } from './adversary.ts';
 import { encodeRecord, RECORD_BYTES } from './content.ts';
 import { readToTail } from './writer.ts';
-import { CALM, connect, contentOf, type World } from './world.ts';
+import { connect, contentOf, type World } from './world.ts';
 
 /** The log as the last reader finds it. */
 interface Log {

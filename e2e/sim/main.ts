@@ -2,6 +2,7 @@
  * The simulations from the command line: `--seeds N` runs, from `--seed S` on; prints every failing seed and how to replay it. `--jobs J` runs them in
  * as many threads; `--json` prints one object instead of text. `--kv` runs the key-value service through failovers instead of the journal alone.
  * `--soak --standby-days N` runs the long life of soak.ts instead, and prints its report.
+ * `--verbose` prints every run, and of a failed one the stack: without it no error has one, since the network of the adversary makes thousands a seed.
  */
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -23,10 +24,12 @@ interface Share {
   readonly first: number;
   readonly end: number;
   readonly step: number;
+  readonly stacks: boolean;
 }
 
 async function runShare(share: Share, tell: (told: Told) => boolean): Promise<void> {
-  const { first, end, step } = share;
+  const { first, end, step, stacks } = share;
+  if (!stacks) Error.stackTraceLimit = 0;
   const simulate = await SIMULATIONS[share.simulation]();
   for (let seed = first; seed < end; seed += step) {
     try {
@@ -76,11 +79,11 @@ async function main(): Promise<void> {
     if (values.verbose) console.log(JSON.stringify(told.run));
     return true;
   };
-  const end = first + count;
-  if (jobs === 1) await runShare({ simulation, first, end, step: 1 }, take);
+  const share = { simulation, end: first + count, stacks: values.verbose } as const;
+  if (jobs === 1) await runShare({ ...share, first, step: 1 }, take);
   else
     await Promise.all(
-      Array.from({ length: jobs }, (_, i) => thread({ simulation, first: first + i, end, step: jobs }, take)),
+      Array.from({ length: jobs }, (_, i) => thread({ ...share, first: first + i, step: jobs }, take)),
     );
   if (values.json) console.log(JSON.stringify({ runs, failures, totals }));
   else {

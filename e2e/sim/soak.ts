@@ -18,10 +18,9 @@ import {
   type Range,
   type Session,
 } from '../../src/journal/index.ts';
-import { AdversaryStore, SharedObjects, type Requests } from './adversary.ts';
+import { AdversaryStore, CALM, SharedObjects, type Requests } from './adversary.ts';
 import { encodeRecord } from './content.ts';
 import { emptyTally, tallyMetrics, type Tally } from './tally.ts';
-import { CALM } from './world.ts';
 
 export interface SoakOptions {
   readonly handoffs: number;

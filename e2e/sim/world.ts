@@ -6,7 +6,7 @@
  */
 import { seededRandom, VirtualClock, type SeededRandom } from '../../src/base/testing/index.ts';
 import type { Journal, Range } from '../../src/journal/index.ts';
-import { AdversaryStore, SharedObjects, type Malice } from './adversary.ts';
+import { AdversaryStore, pickMalice, SharedObjects, type Malice } from './adversary.ts';
 import { Shelf } from './application.ts';
 import { Content, Truth } from './content.ts';
 import { emptyTally, type Tally } from './tally.ts';
@@ -17,6 +17,8 @@ const LIFE_MS = 30_000;
 const BUSY_WORLDS = 0.4;
 /** How many worlds prune. */
 const PRUNING_WORLDS = 0.7;
+/** Of the network. */
+const MALICE = { levels: [0, 0.02, 0.1, 0.3], crawling: 0.5 };
 const JOURNAL = { name: 'sim/journal', generation: 'g1' };
 
 export interface Ack {
@@ -55,19 +57,6 @@ export interface World {
   restUntilMs: number;
 }
 
-export const CALM: Malice = { loseRequest: 0, loseAnswer: 0, duplicate: 0, refuseForNow: 0, crawl: 0 };
-
-function pickMalice(random: SeededRandom): Malice {
-  const level = random.pick([0, 0.02, 0.1, 0.3]);
-  return {
-    loseRequest: level * random.unit(),
-    loseAnswer: level * random.unit(),
-    duplicate: level * random.unit(),
-    refuseForNow: level * random.unit(),
-    crawl: level * 0.5 * random.unit(),
-  };
-}
-
 export function createWorld(seed: number): World {
   const random = seededRandom(seed);
   return {
@@ -75,7 +64,7 @@ export function createWorld(seed: number): World {
     clock: new VirtualClock(),
     random,
     objects: new SharedObjects(),
-    malice: pickMalice(random),
+    malice: pickMalice(random, MALICE),
     untilMs: LIFE_MS,
     busy: random.chance(BUSY_WORLDS),
     prunes: random.chance(PRUNING_WORLDS),

@@ -31,10 +31,6 @@ export interface PrimaryContext {
   readonly ended: Promise<SessionEnd>;
 }
 
-export interface ApplicationStatus {
-  readonly appliedIndex: number;
-}
-
 export interface Application {
   /** Settles when the application can go on no more by itself (its state is damaged, its machine has stopped); never rejects. */
   readonly failed: Promise<HoldfastError>;
@@ -52,7 +48,6 @@ export interface Application {
   /** Refuses new writes and finishes those under way, so that the log can be released without an unanswered write. */
   drain(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
-  status(): ApplicationStatus;
   /**
    * Digest of the state as it is here now, its index first: equal on every replica at one index (DESIGN I7). Takes time in proportion to the state.
    * An application without one leaves it out. @throws while there is no state to digest

@@ -1,7 +1,7 @@
 /**
  * agent: the process in a shard's pod, host of any application.
  */
-export type { Application, ApplicationContext, ApplicationStatus, PrimaryContext } from './application.ts';
+export type { Application, ApplicationContext, PrimaryContext } from './application.ts';
 export { hintsObjects, type HintsObjectsOptions } from './hints-objects.ts';
 export { runAgent, type AgentParts } from './life.ts';
 export { needsOfRecoveryLog, unionOf, type LogNeeds, type NamedEvidence } from './log-needs.ts';

@@ -2,7 +2,7 @@
  * From a pod's environment to a running agent: the real clock, store, API server and hints.
  */
 import { EXIT, KINDS, lastWords, parseRecoveryLog, pinsOf } from '../api/index.ts';
-import { createMetrics, systemClock, systemRandom, type Logger } from '../base/index.ts';
+import { createMetrics, HeapWatch, systemClock, systemRandom, type Logger } from '../base/index.ts';
 import { connectKube } from '../kube/index.ts';
 import { hintsSlots } from '../persistence/index.ts';
 import { openStore } from '../store/index.ts';
@@ -26,6 +26,8 @@ export interface StartOptions {
 /** Runs one life; resolves with the exit code of the process (EXIT of api). */
 export async function startAgent({ env, application, log: root, signal }: StartOptions): Promise<number> {
   const [clock, random] = [systemClock, systemRandom];
+  const heap = new HeapWatch(clock);
+  heap.start();
   try {
     const config = agentConfig(env);
     const { pod, shard } = config;
@@ -75,6 +77,8 @@ export async function startAgent({ env, application, log: root, signal }: StartO
     const exit = exitFor(error);
     root.error('the agent cannot run', { code: exit.code, reason: exit.reason, error });
     return sayEnd(root, exit);
+  } finally {
+    heap.stop();
   }
 }
 

@@ -17,6 +17,7 @@ export {
 } from './bytes.ts';
 export { crc32c, sha1Hex, sha256Hex, xxh64Low32 } from './checksum.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';
+export { CommandSeries } from './command-series.ts';
 export {
   assert,
   ensureError,
@@ -49,6 +50,7 @@ export {
   type Metrics,
 } from './metrics.ts';
 export { checkPosition, PositionError, positionFromBigInt } from './position.ts';
+export { HeapWatch } from './heap.ts';
 export { BoundedQueue, QueueClosedError } from './queue.ts';
 export { systemRandom, type Random } from './random.ts';
 export { Sha1, sha1HexOf } from './sha1.ts';

@@ -9,7 +9,7 @@ import type { CatOptions } from './journal/cat.ts';
 import type { CompactFlags } from './journal/compact.ts';
 import type { CostOptions } from './journal/cost.ts';
 import type { PruneFlags } from './journal/prune.ts';
-import type { CommonOptions, Subject } from './journal/run.ts';
+import type { CommonOptions, Subject } from './run.ts';
 import type { VerifyFlags } from './journal/verify.ts';
 import { bytes, collect, number, share, whole } from './values.ts';
 

@@ -99,7 +99,7 @@ program
 addJournalCommands(program.command('journal').description('look into the journals of a store'));
 addKvCommands(program.command('kv').description('call a key-value service, or run a read replica of one'));
 addStateCommands(
-  program.command('state').description('check and import exported snapshots of state machines'),
+  program.command('state').description('export, check and import snapshots of state machines'),
 );
 addLogCommands(program.command('log').description('play, check, begin and look into recovery logs'));
 

@@ -66,7 +66,6 @@ export {
   type DeleteReport,
   type DeleteStep,
 } from './compaction/delete-journal.ts';
-export { estimateHead } from './read/head.ts';
 export {
   commitsPerSecond,
   costOf,
@@ -135,7 +134,8 @@ export {
   sessionOptions,
   type SessionOptions,
 } from './session/options.ts';
-export { findPlan, type Plan } from './read/plan.ts';
+export { estimateHead } from './read/head.ts';
+export { findPlan, surveyJournal, type Plan } from './read/plan.ts';
 export { OPEN_END, prunable, type PruneEvidence } from './compaction/prune.ts';
 export { JournalReader, type JournalEvent, type ReaderOptions } from './read/reader.ts';
 export type { Session, SessionEnd } from './session/session.ts';

@@ -2,7 +2,9 @@
  * The key-value service as an application of the agent: its machine, and its HTTP routes, over what every replicated service has (src/service).
  */
 import { systemClock, type Clock } from '../base/index.ts';
+import { type StateMachine } from '../statemachine/index.ts';
 import { listenHttp, machineApplication, type Serve, type ServiceApplication } from '../service/index.ts';
+import { type Pin } from './engine/engine.ts';
 import { MemoryEngine } from './engine/memory-engine.ts';
 import { SqliteEngine } from './engine/sqlite/sqlite-engine.ts';
 import { type Answer, type EngineStats, type Query } from './engine/types.ts';
@@ -26,10 +28,16 @@ export interface KvApplicationOptions {
 
 export type KvApplication = ServiceApplication<Query, Answer>;
 
+/** The machine of the service, not open. */
+export function kvMachine({ engine = 'memory', clock = systemClock }: KvApplicationOptions): KvMachine {
+  return engine === 'memory' ? new MemoryEngine({ clock }) : new SqliteEngine({ clock });
+}
+
+export type KvMachine = StateMachine<Query, Answer, Pin> & Pick<MemoryEngine, 'keys' | 'dataBytes'>;
+
 /** A key-value service for an agent to host. */
 export function kvApplication(options: KvApplicationOptions = {}): KvApplication {
-  const { engine = 'memory', clock = systemClock } = options;
-  const machine = engine === 'memory' ? new MemoryEngine({ clock }) : new SqliteEngine({ clock });
+  const machine = kvMachine(options);
   return machineApplication({ machine, serve: serveKv(machine, options) });
 }
 

@@ -1,36 +1,53 @@
 /**
- * The whole path below HTTP with real parts (testing/process.ts): what a client is promised while the primary's role moves.
+ * The whole path below HTTP with real parts (testing/process.ts): what a client is promised while the primary's role moves, over both engines. However a case
+ * ends, its primary is killed then, and a replica that is promoted has the very state.
  */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { request } from 'undici';
 import { fromUtf8, systemClock } from '../base/index.ts';
 import { newLog, withTempDir, type TestLog } from '../recoverylog/testing/index.ts';
 import { KvClient } from './client/index.ts';
+import { ENGINES, type EngineName } from './engine/testing/driver.ts';
 import { ReplicaProcess } from './testing/process.ts';
 
 const running: ReplicaProcess[] = [];
+/** The last one that was promoted, and its term. */
+let last: { readonly replica: ReplicaProcess; readonly term: number } | undefined;
 afterEach(async () => {
   for (const replica of running.splice(0).reverse()) await replica.close();
+  last = undefined;
 });
 
-async function start(log: TestLog, dir: string): Promise<ReplicaProcess> {
-  const replica = await ReplicaProcess.start(log, dir);
+async function start(log: TestLog, dir: string, engine: EngineName): Promise<ReplicaProcess> {
+  const replica = await ReplicaProcess.start(log, dir, { engine });
   running.push(replica);
   return replica;
 }
 
-/** `count` replicas of one log, the first of them primary at term 1. */
+async function promote(replica: ReplicaProcess, term: number): Promise<void> {
+  await replica.promote(term);
+  last = { replica, term };
+}
+
+/** `count` replicas of one log, the first of them primary at term 1. What the last primary was is what the next one is, which has the log alone (I7). */
 async function withReplicas(
+  engine: EngineName,
   count: number,
-  use: (replicas: readonly ReplicaProcess[], log: TestLog) => Promise<void>,
+  use: (replicas: readonly ReplicaProcess[], log: TestLog, dir: string) => Promise<void>,
 ): Promise<void> {
   await withTempDir(async (dir) => {
     const log = newLog();
     const replicas: ReplicaProcess[] = [];
-    for (let i = 0; i < count; i++) replicas.push(await start(log, `${dir}/${i}`));
-    await replicas[0]!.promote(1);
-    await use(replicas, log);
-    for (const replica of running.splice(0).reverse()) await replica.close();
+    for (let i = 0; i < count; i++) replicas.push(await start(log, `${dir}/${i}`, engine));
+    await promote(replicas[0]!, 1);
+    await use(replicas, log, dir);
+    const { replica, term } = last!;
+    const hash = await replica.machineHash();
+    await replica.kill();
+    const next = await start(log, `${dir}/next`, engine);
+    await promote(next, term + 1);
+    expect(await next.machineHash()).toBe(hash);
+    for (const one of running.splice(0).reverse()) await one.close();
   });
 }
 
@@ -52,31 +69,36 @@ async function codeOf(url: URL, path: string): Promise<string> {
   return code;
 }
 
-describe('a standby', () => {
-  test('answers stale reads with what it has applied, and says how far that is', () =>
-    withReplicas(2, async ([primary, standby]) => {
+describe.each(ENGINES)('a standby, over the engine %s', (engine) => {
+  test('says how far it has come, and answers stale reads with that if its machine is open; on the disk it is not', () =>
+    withReplicas(engine, 2, async ([primary, standby]) => {
       const client = new KvClient({ resolve: () => Promise.resolve(primary!.url) });
       for (let i = 0; i < 20; i++) await client.put([{ key: `k${i}`, value: `v${i}` }]);
       await caughtUp(standby!, primary!.application.status().appliedIndex);
-      const at = new KvClient({ resolve: () => Promise.resolve(standby!.url) });
-      const read = await at.read('k19', { consistency: 'stale' });
-      expect(fromUtf8(read.value!)).toBe('v19');
-      expect(read.appliedIndex).toBe(primary!.application.status().appliedIndex);
-      expect(read.lagBytes).toBe(0);
       expect(await codeOf(standby!.url, '/v1/kv/k19')).toBe('NOT_PRIMARY');
-      await Promise.all([client.close(), at.close()]);
+      if (engine === 'sqlite')
+        expect(await codeOf(standby!.url, '/v1/kv/k19?consistency=stale')).toBe('NOT_PRIMARY');
+      else {
+        const at = new KvClient({ resolve: () => Promise.resolve(standby!.url) });
+        const read = await at.read('k19', { consistency: 'stale' });
+        expect(fromUtf8(read.value!)).toBe('v19');
+        expect(read.appliedIndex).toBe(primary!.application.status().appliedIndex);
+        expect(read.lagBytes).toBe(0);
+        await at.close();
+      }
+      await client.close();
     }));
 });
 
-describe('a handoff', () => {
+describe.each(ENGINES)('a handoff, over the engine %s', (engine) => {
   test('a request made at the old primary and repeated at the new one has its first answer and one effect', () =>
-    withReplicas(2, async ([old, next]) => {
+    withReplicas(engine, 2, async ([old, next]) => {
       let at = old!;
       const client = new KvClient({ resolve: () => Promise.resolve(at.url) });
       expect(await client.compareAndSet('lock', undefined, 'mine', { requestId: 'r1' })).toBe(true);
       expect(await client.compareAndSet('lock', undefined, 'yours', { requestId: 'r2' })).toBe(false);
       expect(await client.delete('lock', { requestId: 'r3' })).toBe(true);
-      await next!.promote(2);
+      await promote(next!, 2);
       at = next!;
       expect(await client.compareAndSet('lock', undefined, 'mine', { requestId: 'r1' })).toBe(true);
       expect(await client.compareAndSet('lock', undefined, 'yours', { requestId: 'r2' })).toBe(false);
@@ -92,10 +114,10 @@ describe('a handoff', () => {
     }));
 
   test('the old primary, fenced without knowing it, answers no read and takes no write', () =>
-    withReplicas(2, async ([old, next]) => {
+    withReplicas(engine, 2, async ([old, next]) => {
       const client = new KvClient({ resolve: () => Promise.resolve(old!.url) });
       await client.put([{ key: 'k', value: 'old' }]);
-      await next!.promote(2);
+      await promote(next!, 2);
       const newer = new KvClient({ resolve: () => Promise.resolve(next!.url) });
       await newer.put([{ key: 'k', value: 'new' }]);
       expect(['NOT_PRIMARY', 'READ_NOT_CONFIRMED']).toContain(await codeOf(old!.url, '/v1/kv/k'));
@@ -107,10 +129,10 @@ describe('a handoff', () => {
     }));
 
   test('a write caught by the fence is told its outcome, and its repetition settles it', () =>
-    withReplicas(2, async ([old, next]) => {
+    withReplicas(engine, 2, async ([old, next]) => {
       const first = request(new URL('/v1/kv/warm', old!.url), { method: 'PUT', body: 'up' });
       expect((await first).statusCode).toBe(200);
-      await next!.promote(2);
+      await promote(next!, 2);
       const caught = await request(new URL('/v1/kv/k', old!.url), {
         method: 'PUT',
         body: 'v',
@@ -126,14 +148,14 @@ describe('a handoff', () => {
     }));
 
   test('a clean release answers every write that was taken', () =>
-    withReplicas(2, async ([old, next]) => {
+    withReplicas(engine, 2, async ([old, next]) => {
       let at = old!;
       const client = new KvClient({ resolve: () => Promise.resolve(at.url) });
       const writes = Array.from({ length: 50 }, (_, i) => client.put([{ key: `k${i}`, value: `${i}` }]));
       await writes[0];
       const released = old!.release();
       await released;
-      await next!.promote(2);
+      await promote(next!, 2);
       at = next!;
       await Promise.all(writes);
       expect((await contents(next!)).length).toBe(50);
@@ -143,7 +165,7 @@ describe('a handoff', () => {
   test(
     'four times in a row under a client that keeps writing: nothing acknowledged is lost, no read goes back',
     () =>
-      withReplicas(5, async (replicas) => {
+      withReplicas(engine, 5, async (replicas) => {
         let at = replicas[0]!;
         const client = new KvClient({ resolve: () => Promise.resolve(at.url), firstAttemptMs: 200 });
         const acknowledged: number[] = [];
@@ -169,7 +191,7 @@ describe('a handoff', () => {
           while (acknowledged.length < goal) await systemClock.sleep(5);
           if (i === 0) continue;
           if (i === 2) await at.application.checkpoint();
-          await next.promote(i + 1);
+          await promote(next, i + 1);
           at = next;
         }
         stop.abort();
@@ -183,68 +205,69 @@ describe('a handoff', () => {
   );
 });
 
-describe('a client that is given the endpoints and nothing else', () => {
-  test('finds the primary, and the next one, and each of its calls takes effect once', () =>
-    withReplicas(2, async ([old, next]) => {
-      const client = new KvClient({ endpoints: [next!.url, old!.url], firstAttemptMs: 200 });
-      expect(await client.compareAndSet('counter', undefined, '0')).toBe(true);
-      let expected = 0;
-      const count = async (): Promise<void> => {
-        const swapped = await client.compareAndSet('counter', String(expected), String(expected + 1));
-        expect(swapped).toBe(true); // a call that is applied twice finds its own value the second time
-        expected++;
-      };
-      for (let i = 0; i < 10; i++) await count();
-      const moving = next!.promote(2); // the old one loses the log in the middle of a call
-      for (let i = 0; i < 20; i++) await count();
-      await moving;
-      for (let i = 0; i < 10; i++) await count();
-      expect(fromUtf8((await client.get('counter'))!)).toBe('40');
-      const reply = await request(new URL('/v1/stats', next!.url));
-      expect(await reply.body.json()).toMatchObject({ role: 'primary', engine: 'memory', keys: 1 });
-      await client.close();
-    }));
+describe.each(ENGINES)(
+  'a client that is given the endpoints and nothing else, over the engine %s',
+  (engine) => {
+    test('finds the primary, and the next one, and each of its calls takes effect once', () =>
+      withReplicas(engine, 2, async ([old, next]) => {
+        const client = new KvClient({ endpoints: [next!.url, old!.url], firstAttemptMs: 200 });
+        expect(await client.compareAndSet('counter', undefined, '0')).toBe(true);
+        let expected = 0;
+        const count = async (): Promise<void> => {
+          const swapped = await client.compareAndSet('counter', String(expected), String(expected + 1));
+          expect(swapped).toBe(true); // a call that is applied twice finds its own value the second time
+          expected++;
+        };
+        for (let i = 0; i < 10; i++) await count();
+        const moving = promote(next!, 2); // the old one loses the log in the middle of a call
+        for (let i = 0; i < 20; i++) await count();
+        await moving;
+        for (let i = 0; i < 10; i++) await count();
+        expect(fromUtf8((await client.get('counter'))!)).toBe('40');
+        const reply = await request(new URL('/v1/stats', next!.url));
+        expect(await reply.body.json()).toMatchObject({ role: 'primary', engine, keys: 1 });
+        await client.close();
+      }));
 
-  test('is told nothing of other sessions; one that was ended is not known any more', () =>
-    withReplicas(1, async ([primary]) => {
-      const client = new KvClient({ endpoints: [primary!.url] });
-      await client.put([{ key: 'a', value: '1' }]);
-      const begun = await request(new URL('/v1/sessions', primary!.url), { method: 'POST' });
-      const { session } = (await begun.body.json()) as { session: string };
-      expect(session).toMatch(/^[0-9]+$/);
-      const ended = await request(new URL(`/v1/sessions/${session}`, primary!.url), { method: 'DELETE' });
-      expect(await ended.body.json()).toEqual({ ended: true });
-      const headers = { 'holdfast-session': session, 'holdfast-series': '1' };
-      const put = await request(new URL('/v1/kv/b', primary!.url), { method: 'PUT', body: 'x', headers });
-      expect([put.statusCode, await put.body.json()]).toMatchObject([409, { code: 'SESSION_UNKNOWN' }]);
-      expect(await client.get('b')).toBeUndefined();
-      await client.close();
-    }));
+    test('is told nothing of other sessions; one that was ended is not known any more', () =>
+      withReplicas(engine, 1, async ([primary]) => {
+        const client = new KvClient({ endpoints: [primary!.url] });
+        await client.put([{ key: 'a', value: '1' }]);
+        const begun = await request(new URL('/v1/sessions', primary!.url), { method: 'POST' });
+        const { session } = (await begun.body.json()) as { session: string };
+        expect(session).toMatch(/^[0-9]+$/);
+        const ended = await request(new URL(`/v1/sessions/${session}`, primary!.url), { method: 'DELETE' });
+        expect(await ended.body.json()).toEqual({ ended: true });
+        const headers = { 'holdfast-session': session, 'holdfast-series': '1' };
+        const put = await request(new URL('/v1/kv/b', primary!.url), { method: 'PUT', body: 'x', headers });
+        expect([put.statusCode, await put.body.json()]).toMatchObject([409, { code: 'SESSION_UNKNOWN' }]);
+        expect(await client.get('b')).toBeUndefined();
+        await client.close();
+      }));
 
-  test('has an expiry judged by the service', () =>
-    withReplicas(1, async ([primary]) => {
-      const client = new KvClient({ endpoints: [primary!.url] });
-      await client.put([{ key: 'short', value: '1', ttlMs: 40 }]);
-      await client.put([
-        { key: 'long', value: '2', ttlMs: 3_600_000 },
-        { key: 'ever', value: '3' },
-      ]);
-      expect((await client.read('ever')).expiresAt).toBeUndefined();
-      expect((await client.read('long')).expiresAt).toBeGreaterThan(systemClock.wallMs());
-      while (await client.get('short')) await systemClock.sleep(5);
-      expect(await client.compareAndSet('short', undefined, 'anew', { ttlMs: 3_600_000 })).toBe(true);
-      expect(await client.compareAndSet('long', '2', 'stays')).toBe(true);
-      expect((await client.read('long')).expiresAt).toBeUndefined();
-      await client.close();
-    }));
-});
+    test('has an expiry judged by the service', () =>
+      withReplicas(engine, 1, async ([primary]) => {
+        const client = new KvClient({ endpoints: [primary!.url] });
+        await client.put([{ key: 'short', value: '1', ttlMs: 40 }]);
+        await client.put([
+          { key: 'long', value: '2', ttlMs: 3_600_000 },
+          { key: 'ever', value: '3' },
+        ]);
+        expect((await client.read('ever')).expiresAt).toBeUndefined();
+        expect((await client.read('long')).expiresAt).toBeGreaterThan(systemClock.wallMs());
+        while (await client.get('short')) await systemClock.sleep(5);
+        expect(await client.compareAndSet('short', undefined, 'anew', { ttlMs: 3_600_000 })).toBe(true);
+        expect(await client.compareAndSet('long', '2', 'stays')).toBe(true);
+        expect((await client.read('long')).expiresAt).toBeUndefined();
+        await client.close();
+      }));
+  },
+);
 
-describe('a restart', () => {
+describe.each(ENGINES)('a restart, over the engine %s', (engine) => {
   test('from the log alone gives the same state, before and after a checkpoint under load (I7)', () =>
-    withTempDir(async (dir) => {
-      const log = newLog();
-      const primary = await start(log, `${dir}/a`);
-      await primary.promote(1);
+    withReplicas(engine, 1, async ([first], log, dir) => {
+      const primary = first!;
       const client = new KvClient({ resolve: () => Promise.resolve(primary.url) });
       const write = async (from: number, to: number): Promise<void> => {
         for (let i = from; i < to; i++) await client.put([{ key: `k${i % 70}`, value: `${i}` }]);
@@ -256,12 +279,14 @@ describe('a restart', () => {
       const wanted = await contents(primary);
       expect(wanted).toHaveLength(69);
       const { appliedIndex } = primary.application.status();
-      const copy = await start(log, `${dir}/b`);
+      const hash = await primary.machineHash();
+      const copy = await start(log, `${dir}/copy`, engine);
       await caughtUp(copy, appliedIndex);
-      expect(await contents(copy)).toEqual(wanted);
+      if (engine === 'memory') expect(await contents(copy)).toEqual(wanted);
       await primary.close();
       running.splice(running.indexOf(primary), 1);
-      await copy.promote(2);
+      await promote(copy, 2);
+      expect(await copy.machineHash()).toBe(hash);
       expect(await contents(copy)).toEqual(wanted);
       expect(copy.application.status().appliedIndex).toBe(appliedIndex + 1); // the first entry of its term
     }));

@@ -23,7 +23,7 @@ export const MAX_PAGE_PAIRS = 1000;
 /** Keys and values of one page together, bytes. A page always holds at least one pair, so it may pass this by one value. */
 export const MAX_PAGE_BYTES: number = 2 * 1024 * 1024;
 
-/** Keys and values that one multi-key read returns, bytes: 1024 keys of 1 MiB would be a gigabyte answer. */
+/** Values that one multi-key read returns, bytes: 1024 of 1 MiB would be a gigabyte answer. It reads one value in any case. */
 export const MAX_MULTI_GET_BYTES: number = 8 * 1024 * 1024;
 
 /** Longest request id, bytes of ASCII: what the replicated table of first results stores per request. */

@@ -40,6 +40,14 @@ export class WireWriter {
     return this;
   }
 
+  /** Eight bytes, big endian. */
+  u64(value: bigint): this {
+    this.#need(8);
+    this.#room.writeBigUInt64BE(value, this.#length);
+    this.#length += 8;
+    return this;
+  }
+
   /** A length and the bytes. */
   block(bytes: Uint8Array): this {
     this.varint(bytes.length);
@@ -84,13 +92,33 @@ export class WireReader {
 
   /** A length or a count, below 2^35. */
   varint(): number {
-    return this.#number(MAX_VARINT_BYTES);
+    return this.#small() ?? this.#number(MAX_VARINT_BYTES);
   }
 
   /** A position or a moment, at most 2^53-1. */
   number(): number {
+    const small = this.#small();
+    if (small !== undefined) return small;
     const value = this.#number(MAX_NUMBER_BYTES);
     if (!Number.isSafeInteger(value)) throw this.bad('a number is beyond 2^53-1');
+    return value;
+  }
+
+  /** A number of one byte, which most are. */
+  #small(): number | undefined {
+    const byte = this.#bytes[this.#at];
+    if (byte === undefined || byte >= 0x80) return undefined;
+    this.#at++;
+    return byte;
+  }
+
+  /** Eight bytes, big endian. */
+  u64(): bigint {
+    let value = 0n;
+    for (let half = 0; half < 2; half++) {
+      const word = this.byte() * 2 ** 24 + (this.byte() << 16) + (this.byte() << 8) + this.byte();
+      value = (value << 32n) | BigInt(word);
+    }
     return value;
   }
 
@@ -110,20 +138,26 @@ export class WireReader {
 
   /** The bytes of a block, as a view into the input. */
   block(minBytes: number, maxBytes: number): Uint8Array {
+    const begin = this.#open(minBytes, maxBytes);
+    return this.#bytes.subarray(begin, this.#at);
+  }
+
+  /** The bytes of a block as a key string (key.ts). Makes nothing but the string: a million pairs are read through here. */
+  text(minBytes: number, maxBytes: number): string {
+    const begin = this.#open(minBytes, maxBytes);
+    const { buffer, byteOffset } = this.#bytes;
+    this.#text ??= Buffer.from(buffer, byteOffset, this.#bytes.length);
+    return this.#text.toString('latin1', begin, this.#at);
+  }
+
+  /** Passes over a block; where its bytes begin. */
+  #open(minBytes: number, maxBytes: number): number {
     const length = this.varint();
     if (length < minBytes || length > maxBytes)
       throw this.bad(`a field of ${length} bytes is outside ${minBytes}..${maxBytes}`);
     if (this.#at + length > this.#bytes.length) throw this.bad('it ends inside a field');
     this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  /** The bytes of a block as a key string (key.ts). */
-  text(minBytes: number, maxBytes: number): string {
-    const { length } = this.block(minBytes, maxBytes);
-    const { buffer, byteOffset } = this.#bytes;
-    this.#text ??= Buffer.from(buffer, byteOffset, this.#bytes.length);
-    return this.#text.toString('latin1', this.#at - length, this.#at);
+    return this.#at - length;
   }
 
   /** Bytes read so far. */

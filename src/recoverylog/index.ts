@@ -58,6 +58,7 @@ export {
   SqliteError,
   SqliteRefusedError,
   SqliteTooLargeError,
+  SqliteTransactionLostError,
   type HeldSqlite,
   type PinnedFile,
   type RecordedSqliteOptions,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { utf8 } from '../base/index.ts';
 import { decodeJson, encodeJson, jsonText } from './json.ts';
 
 describe('JSON with what SQL has and JSON has not', () => {
@@ -19,6 +20,62 @@ describe('JSON with what SQL has and JSON has not', () => {
     );
     expect(jsonText(undefined)).toBe('null');
     expect(jsonText({ $bigint: 1, other: 2 })).toBe('{"$bigint":1,"other":2}');
+  });
+
+  test('whatever was written can be read: what only looks like a big number stays, and what is nested without end is not written', () => {
+    for (const text of ['', 'x', '1.5', ' 1', '0x1'])
+      expect(decodeJson(encodeJson({ $bigint: text }))).toEqual({ $bigint: text });
+    const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+    expect(decodeJson(encodeJson(nested(256)))).toEqual(nested(256));
+    for (const depth of [258, 2_700, 100_000])
+      expect(() => encodeJson(nested(depth))).toThrow(expect.objectContaining({ code: 'JSON_TOO_DEEP' }));
+  });
+
+  test('what only looks like bytes or a number stays too, and what costs more than its length is not a number', () => {
+    for (const odd of [
+      { $base64: 'no bytes!' },
+      { $base64: 'AA' },
+      { $bigint: '-0' },
+      { $bigint: '01' },
+      { $bigint: '9'.repeat(1_001) },
+      { $bigint: '5', and: 'more' },
+    ])
+      expect(decodeJson(encodeJson(odd))).toEqual(odd);
+    const largest = 10n ** 1_000n - 1n;
+    expect(decodeJson(encodeJson([largest, -largest]))).toEqual([largest, -largest]);
+    for (const number of [largest + 1n, -largest - 1n])
+      expect(() => encodeJson({ number })).toThrow(expect.objectContaining({ code: 'JSON_NUMBER_TOO_LONG' }));
+  });
+
+  test('what others wrote is read within the same limits', () => {
+    for (const depth of [257, 100_000])
+      expect(() => decodeJson(utf8('[{"a":'.repeat(depth / 2) + '[0]' + '}]'.repeat(depth / 2)))).toThrow(
+        expect.objectContaining({ code: 'JSON_TOO_DEEP' }),
+      );
+    expect(() => decodeJson(utf8('{'))).toThrow(SyntaxError);
+  });
+
+  test('the longest that may be written is counted in bytes, and what is much longer is not made at all', () => {
+    const text = '\u00e4'.repeat(50);
+    expect(encodeJson([text, undefined, { none: undefined }], 112)).toHaveLength(112);
+    for (const value of [
+      [text, undefined, { none: undefined }, 1],
+      'x'.repeat(112),
+      new Uint8Array(90),
+      Array.from({ length: 60 }, () => 0),
+      { [text]: text },
+    ])
+      expect(() => encodeJson(value, 112)).toThrow(expect.objectContaining({ code: 'JSON_TOO_LARGE' }));
+    const texts = Array.from({ length: 1_000 }, () => 'x'.repeat(1024 * 1024)); // longer together than any text can be
+    expect(() => encodeJson(texts, 1024)).toThrow(expect.objectContaining({ code: 'JSON_TOO_LARGE' }));
+  });
+
+  test('what says itself what its JSON is, is heard with its name', () => {
+    const self = { toJSON: (key: string): unknown => ({ key, big: 2n ** 60n }) };
+    expect(decodeJson(encodeJson({ self, notAFunction: { toJSON: 1n } }))).toEqual({
+      self: { key: 'self', big: 2n ** 60n },
+      notAFunction: { toJSON: 1n },
+    });
   });
 
   test('any value that it takes comes back', () => {

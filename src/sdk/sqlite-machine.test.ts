@@ -28,6 +28,13 @@ function bank(): SqliteMachine<Transfer, number, Query, readonly Row[]> {
       if (from === to) throw new CommandRefusedError('SAME_ACCOUNT', 'A transfer needs two accounts.');
       if (amount === 666) throw new RangeError('a fault of the service');
       sql.run('INSERT OR IGNORE INTO account VALUES (?, 0)', [to]);
+      if (amount === 4711) {
+        sql.run('UPDATE account SET money = 0');
+        return 'long'.repeat(300_000) as never;
+      }
+      if (amount === 4712) return JSON.parse('['.repeat(300) + ']'.repeat(300)) as never;
+      if (amount === 4713) sql.all(`SELECT ${'x'.repeat(1_100_000)}`);
+      if (amount === 4714) return Promise.resolve(1) as never;
       sql.run("INSERT INTO book VALUES (?, ?, datetime('now'), random())", [
         index,
         `${from} ${to} ${amount}`,
@@ -137,6 +144,15 @@ describe('a service in SQL', () => {
         code: 'SAME_ACCOUNT',
         message: 'A transfer needs two accounts.',
       });
+      await expect(branch.transfer('mint', 'a', 4711, 'long')).rejects.toMatchObject({
+        code: 'OUTCOME_TOO_LARGE',
+      });
+      await expect(branch.transfer('mint', 'a', 4712)).rejects.toMatchObject({ code: 'OUTCOME_UNFIT' });
+      await expect(branch.transfer('mint', 'a', 4713)).rejects.toMatchObject({
+        code: 'SQLITE_ERROR',
+        message: expect.stringMatching(/^SQLite: no such column: x{1000,10000}$/),
+      });
+      await expect(branch.transfer('mint', 'a', 4714)).rejects.toMatchObject({ code: 'SQLITE_REFUSED' });
       expect(await branch.ask('accounts')).toEqual([
         { name: 'a', money: 5 },
         { name: 'mint', money: 999_995 },
@@ -148,6 +164,17 @@ describe('a service in SQL', () => {
         code: 'SQLITE_CONSTRAINT_CHECK',
       }); // its first answer
       expect(await next.ask('book')).toHaveLength(1);
+    }));
+
+  test('is not stopped by a command that cannot be read again: it is refused before it is in the log, or read as it was given', () =>
+    withLog(async (start) => {
+      const branch = await start();
+      await branch.process!.promote(1);
+      const endless = JSON.parse('['.repeat(2_700) + ']'.repeat(2_700)) as string;
+      await expect(branch.transfer('mint', endless, 1)).rejects.toMatchObject({ code: 'COMMAND_UNFIT' });
+      const odd = { $bigint: 'x' } as unknown as string;
+      await expect(branch.transfer('mint', odd, 1)).rejects.toMatchObject({ code: 'SQLITE_ERROR' });
+      expect(await branch.transfer('mint', 'a', 1)).toBe(1);
     }));
 
   test('stops when its own code fails, and does not guess', () =>

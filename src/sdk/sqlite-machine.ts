@@ -6,9 +6,11 @@
  *     (statemachine/sqlite/command-time.ts).
  * Q2  A command that SQLite refuses (a constraint, a mistake in SQL), or that `update` refuses by CommandRefusedError, changes nothing and is answered so: that is its
  *     result, for all replicas and for ever. Whatever else is thrown stops the replica (types.ts Y1).
+ *     So is one whose outcome is longer than a result may be, or has no JSON: with that in the log no replica could go on. What has no JSON itself is
+ *     refused before it is in the log.
  * Q3  `update` gets nothing but its arguments to decide by: no clock, no files, no state outside of the database.
  */
-import { HoldfastError, type Clock } from '../base/index.ts';
+import { assert, HoldfastError, type Clock } from '../base/index.ts';
 import {
   SqliteError,
   SqliteRefusedError,
@@ -19,6 +21,7 @@ import {
 } from '../recoverylog/index.ts';
 import type { ProposalIdentity, Service } from '../service/index.ts';
 import {
+  MAX_RESULT_BYTES,
   SqliteState,
   type AppliedEntry,
   type DiskMark,
@@ -27,7 +30,7 @@ import {
   type Result,
   type WriteChunk,
 } from '../statemachine/index.ts';
-import { decodeJson, encodeJson } from './json.ts';
+import { decodeJson, encodeJson, JsonUnfitError } from './json.ts';
 
 /** What is known of a command beside its content. */
 export interface CommandContext {
@@ -63,6 +66,8 @@ const NOT_THE_COMMANDS: ReadonlySet<string> = new Set([
 const IO_FAILURE = 'SQLITE_IOERR';
 
 const DEFAULT_PATH = 'service.db';
+/** Characters of a refusal's message: SQLite repeats names and texts of a statement in it, however long they are. */
+const MAX_MESSAGE_CHARS = 10_000;
 /** Results' values: whether the command was taken. */
 const TAKEN = 1;
 const REFUSED = 0;
@@ -98,7 +103,7 @@ export class SqliteMachine<Command, Outcome, Query, Answer> implements OnDiskSta
 
   /**
    * Has a command applied, once however often it is proposed with the same identity, and resolves with its outcome.
-   * @throws CommandRefusedError with the reason (Q2); ServiceError as Service.propose
+   * @throws CommandRefusedError with the reason (Q2), COMMAND_UNFIT when the command has no JSON; ServiceError as Service.propose
    */
   async propose(
     service: Service<Query, Answer>,
@@ -112,10 +117,17 @@ export class SqliteMachine<Command, Outcome, Query, Answer> implements OnDiskSta
     throw new CommandRefusedError(code, message);
   }
 
-  /** A command as it is in the log (Q1). */
+  /** A command as it is in the log (Q1). @throws CommandRefusedError COMMAND_UNFIT when it could not be read there (Q2) */
   encode(command: Command, nowMs: number): Uint8Array {
     const stamped: Stamped<Command> = { at: nowMs, command };
-    return encodeJson(stamped);
+    try {
+      return encodeJson(stamped);
+    } catch (error) {
+      if (!(error instanceof JsonUnfitError)) throw error;
+      throw new CommandRefusedError('COMMAND_UNFIT', `The command was not tried. ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 
   async open(fs: RecordedFs): Promise<DiskMark | undefined> {
@@ -171,16 +183,34 @@ export class SqliteMachine<Command, Outcome, Query, Answer> implements OnDiskSta
   /** Q1, Q2 */
   #apply({ index, cmd }: Entry): Result {
     const { at, command } = decodeJson(cmd) as Stamped<Command>;
+    let data: Uint8Array | undefined;
     try {
-      const outcome = this.#state.update(index, at, (sql, nowMs) =>
-        this.#options.update(sql, command, { index, nowMs }),
-      );
-      return { value: TAKEN, data: encodeJson(outcome) };
+      this.#state.update(index, at, (sql, nowMs) => {
+        const outcome = this.#options.update(sql, command, { index, nowMs });
+        data = encodeOutcome(outcome); // inside: what cannot be answered is undone
+        return outcome;
+      });
+      assert(data !== undefined, 'an update that returned has an outcome');
+      return { value: TAKEN, data };
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const { code, message } = error;
-      return { value: REFUSED, data: encodeJson({ code, message } satisfies Refusal) };
+      const refusal: Refusal = { code, message: message.slice(0, MAX_MESSAGE_CHARS) };
+      return { value: REFUSED, data: encodeJson(refusal) };
     }
+  }
+}
+
+/** @throws CommandRefusedError (Q2) */
+function encodeOutcome(outcome: unknown): Uint8Array {
+  try {
+    return encodeJson(outcome, MAX_RESULT_BYTES);
+  } catch (error) {
+    if (!(error instanceof JsonUnfitError)) throw error;
+    const code = error.code === 'JSON_TOO_LARGE' ? 'OUTCOME_TOO_LARGE' : 'OUTCOME_UNFIT';
+    throw new CommandRefusedError(code, `The command was undone, because of its outcome. ${error.message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -281,6 +281,21 @@ describe('reads of a primary', () => {
     expect(await read).toBe('NOT_PRIMARY');
   });
 
+  test('that take time end with their caller’s signal, and with the machine’s own failure', async () => {
+    const { machine, log, get } = await serving();
+    const abort = new AbortController();
+    const read = get('slow', abort.signal);
+    log.reads[0]!.resolve();
+    await turn();
+    abort.abort(broken);
+    expect(await read).toBe('READ_NOT_CONFIRMED');
+    const failing = get('slow');
+    log.reads[1]!.resolve();
+    await turn();
+    machine.gate.reject(broken);
+    expect(await failing).toBe('TEST');
+  });
+
   test('that take time are answered with what they found, and told how much it is sure to reflect', async () => {
     const { application, machine, replica, log } = await serving();
     const read = application.read('slow', 'linearizable');
@@ -331,6 +346,19 @@ describe('the end', () => {
     await Promise.all([application.close(), application.close()]);
     expect([await write, await read]).toEqual(['OUTCOME_UNKNOWN', 'NOT_PRIMARY']);
     expect([replica.closed, listenerClosed()]).toEqual([1, 1]);
+  });
+
+  test('close ends whoever waits for an answer or a digest that takes time', async () => {
+    const { application, replica, log, get } = await rig();
+    await application.open(log.context());
+    const read = get('slow');
+    log.reads[0]!.resolve();
+    replica.stateHash = (): never => new Promise(() => undefined) as never;
+    const hash = application.stateHash();
+    await turn();
+    await application.close();
+    expect(await read).toBe('NOT_PRIMARY');
+    await expect(hash).rejects.toMatchObject({ code: 'NOT_PRIMARY' });
   });
 
   test('a standby and a replica that never started close too', async () => {

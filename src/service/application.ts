@@ -9,11 +9,18 @@
  * A3  Once the session has ended, or the runtime has halted, nothing is answered from its state any more, stale reads included.
  * A4  Every wait ends: by its caller's signal, or by close.
  */
-import { assert, ensureError, HoldfastError, raceAbort } from '../base/index.ts';
+import { assert, ensureError, HoldfastError, isAbortOf, raceAbort } from '../base/index.ts';
 import type { SessionEnd } from '../journal/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
 import type { Result, StateMachine } from '../statemachine/index.ts';
-import { lookupFailure, notPrimary, proposalFailure, readFailure, ServiceError } from './errors.ts';
+import {
+  answerTooLate,
+  lookupFailure,
+  notPrimary,
+  proposalFailure,
+  readFailure,
+  ServiceError,
+} from './errors.ts';
 import { MachineReplicas, type ReplicaOptions } from './machine-replicas.ts';
 import type {
   FollowedReplica,
@@ -212,7 +219,7 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
   async stateHash(): Promise<string> {
     const replica = replicaOf(this.#role);
     if (!replica) throw notPrimary(reasonOf(this.#role));
-    return await replica.stateHash();
+    return await this.#stillHere(Promise.resolve(replica.stateHash()), replica, undefined);
   }
 
   /** A1 */
@@ -258,13 +265,20 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
   }
 
   /** An answer that takes time is given only if the replica it comes from still answers when it is there (A2, A3). */
-  async #stillHere(
-    found: Promise<Answer>,
+  async #stillHere<T>(
+    found: Promise<T>,
     replica: Replica<Query, Answer>,
     signal: AbortSignal | undefined,
-  ): Promise<Answer> {
-    const answer = await this.#race(found, signal);
-    if (replicaOf(this.#role) !== replica) throw notPrimary(reasonOf(this.#role));
+  ): Promise<T> {
+    const isHere = (): boolean => replicaOf(this.#role) === replica;
+    let answer: T;
+    try {
+      answer = await this.#race(found, signal);
+    } catch (error) {
+      if (!isHere()) throw notPrimary(reasonOf(this.#role));
+      throw isAbortOf(signal, error) ? answerTooLate(error) : lookupFailure(error);
+    }
+    if (!isHere()) throw notPrimary(reasonOf(this.#role));
     return answer;
   }
 

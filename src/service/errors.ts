@@ -86,6 +86,15 @@ export function readFailure(thrown: unknown): ServiceError {
   );
 }
 
+/** What a caller is told about a lookup that it did not wait for any longer. A read may always be repeated. */
+export function answerTooLate(reason: unknown): ServiceError {
+  return new ServiceError(
+    'READ_NOT_CONFIRMED',
+    'The answer was not there in time. Ask again, for less or with more time.',
+    { cause: ensureError(reason) },
+  );
+}
+
 /** What a caller is told about a lookup that failed: a machine whose files are the replication's has nothing to say at a standby. The rest is the machine's own. */
 export function lookupFailure(thrown: unknown): unknown {
   return thrown instanceof MachineNotOpenError

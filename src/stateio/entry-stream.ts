@@ -8,8 +8,8 @@ import { recordType } from './encode.ts';
 import type { StateFile } from './file.ts';
 import { alignedStart, BLOCK_BYTES, HEADER_BYTES, sealRecord } from './format.ts';
 
-/** Bytes gathered for one write: 1 MiB, far below what one recorded operation may carry. */
-const WRITE_BYTES = 32 * BLOCK_BYTES;
+/** Bytes gathered for one write: whoever paces a stream (rewrite.ts E3) counts on it that what was passed on is on its way. */
+const WRITE_BYTES = BLOCK_BYTES;
 
 export class EntryStream {
   readonly #file: StateFile;

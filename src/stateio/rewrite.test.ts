@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { fromUtf8, utf8 } from '../base/index.ts';
+import { VirtualClock } from '../base/testing/index.ts';
 import { compactFile } from './compact-file.ts';
 import { openPlainFile, type StateFile } from './file.ts';
 import { restore, updatesOf, type Restored } from './restore.ts';
@@ -15,6 +16,9 @@ import { CrashDisk } from './testing/crash-disk.ts';
 import { MemoryStateFile } from './testing/memory-file.ts';
 import { readAll } from './testing/read-all.ts';
 import { resumeWriter, StateWriter } from './writer.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
 /** Everything in a file: what the snapshot lists, and the updates behind it. */
 async function content(bytes: Uint8Array): Promise<string[]> {
@@ -157,6 +161,61 @@ describe('a rewrite', () => {
     expect([copiedBeforePause >= 4, copied]).toEqual([true, 5]);
     const text = await readAll(next);
     expect([snapshot.start, text.state, text.updates.length]).toEqual([0, 'S', 5]);
+  });
+
+  /** Rewrites on a disk whose commits take `commitMs`, one after another; what each commit carries of the new file, bytes. */
+  const commitsOf = async (commitMs: number, isBusy: boolean): Promise<readonly number[]> => {
+    const clock = new VirtualClock();
+    const source = new MemoryStateFile();
+    const old = new StateWriter(source);
+    const { end } = await old.update(utf8('covered'));
+    const commits: number[] = [];
+    let committed = 0;
+    let underWay = Promise.resolve();
+    class Next extends MemoryStateFile {
+      override sync(): Promise<void> {
+        underWay = underWay.then(async () => {
+          const size = this.size();
+          commits.push(size - committed);
+          committed = size;
+          if (isBusy) source.extend(utf8('x'));
+          await clock.sleep(commitMs);
+        });
+        return underWay;
+      }
+    }
+    const work = rewrite({
+      source,
+      from: end,
+      epoch: 0,
+      limit: end,
+      next: new Next(),
+      place: quick,
+      snapshot: (write) => write(new Uint8Array(8 * MIB)),
+      pause: (last) => last(),
+      clock,
+    });
+    await clock.run(work);
+    return commits.slice(4, -1); // what it has found out by then
+  };
+
+  test('adds to each commit what little it may add to its time, on a fast disk and on a slow store (E3)', async () => {
+    const mean = (all: readonly number[]): number => all.reduce((sum, each) => sum + each, 0) / all.length;
+    for (const [commitMs, bytes] of [
+      [2, 32 * KIB],
+      [20, 80 * KIB],
+      [60, 240 * KIB],
+      [1000, 512 * KIB],
+    ] as const) {
+      const commits = await commitsOf(commitMs, true);
+      expect(Math.abs(mean(commits) / bytes - 1)).toBeLessThan(0.2);
+      expect(Math.max(...commits)).toBeLessThanOrEqual(bytes + 64 * KIB);
+    }
+  });
+
+  test('is in a hurry while nobody appends (E3)', async () => {
+    const commits = await commitsOf(2, false);
+    expect(Math.min(...commits)).toBeGreaterThanOrEqual(480 * KIB);
   });
 
   test('that meets damage, a torn end or another epoch in what it has to copy ends with that, and renames nothing', async () => {

@@ -5,9 +5,11 @@
  * E1  The new file is written beside and renamed over the old one. Before the rename its name means nothing; whoever finds it renamed finds all of it:
  *     on a place that keeps no order of its own, all of it is durable before the rename.
  * E2  Entries go on into the old file until the last COPY_PAUSE_BYTES; those are copied while the caller holds appends back, so that none is missed.
- * E3  At most UNSYNCED_BYTES of the new file are on their way at a time.
+ * E3  The new file goes beside the entries in small pieces: one in each commit, and at most two are on their way. A piece has what PACE_BYTES allows for the
+ *     time that a commit takes, so that its bytes add little to that on a fast store as on a slow one. While nobody appends, it has MOST_PIECE_BYTES.
  * E4  What cannot be copied ends the rewrite with an error; the old file stays as it was. Damage is never left out in silence.
  */
+import type { Clock } from '../base/index.ts';
 import { RewriteError } from './errors.ts';
 import type { ReadableStateFile, StateFile } from './file.ts';
 import type { Placed, Produce } from './log-writer.ts';
@@ -19,10 +21,16 @@ export const COPY_PAUSE_BYTES: number = 128 * 1024;
 /** Rounds of copying before appends wait in any case: each is shorter unless entries come faster than the disk copies. */
 const COPY_ROUNDS = 8;
 /**
- * Bytes of the new file that may be unsynced at a time (E3). Entries wait for a commit that carries this much beside them; 8 MiB made that a hundred times as long, and
- * a snapshot of 100 MiB that took four seconds then takes six.
+ * Bytes of the new file a second while entries are appended (E3): a twentieth of what a common store takes, and a snapshot of 100 MiB is through in half a minute. With
+ * each round of the copy that follows it is twice as much, so that the copy comes to an end however fast entries come.
  */
-const UNSYNCED_BYTES = 256 * 1024;
+const PACE_BYTES = 4 * 1024 * 1024;
+/** Least bytes of a piece: below that a commit takes as long whatever its size. */
+const LEAST_PIECE_BYTES = 32 * 1024;
+/** Most bytes of a piece. One of 1 MiB makes a commit of a local store four times as long. */
+const MOST_PIECE_BYTES = 512 * 1024;
+/** A snapshot's chunks are passed on in parts of this, bytes, whatever their size: what a piece is made of. */
+const PART_BYTES = 32 * 1024;
 
 /** Where the new file takes the old one's place. */
 export interface RewritePlace {
@@ -50,6 +58,8 @@ export interface Rewrite {
   readonly pause: (work: () => Promise<Rewritten>) => Promise<unknown>;
   /** Called for each update that was copied. */
   readonly copied?: (payload: Uint8Array, placed: Placed) => void;
+  /** Tells how long commits take; without it pieces are as large as they may be (E3). */
+  readonly clock?: Clock | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -66,18 +76,22 @@ export interface Rewritten {
 export async function rewrite(options: Rewrite): Promise<Rewritten> {
   const { source, from, epoch, limit = Infinity, next, place, signal } = options;
   const writer = new StateWriter(next);
-  const flow = new Flow(writer);
+  const flow = new Flow(writer, source, options.clock);
   const snapshot = await writer.streamSnapshot((write) =>
     options.snapshot(async (chunk) => {
-      signal?.throwIfAborted();
-      await write(chunk);
-      await flow.passed(chunk.length);
+      for (let at = 0; at < chunk.length; at += PART_BYTES) {
+        signal?.throwIfAborted();
+        const part = chunk.subarray(at, at + PART_BYTES);
+        await write(part);
+        await flow.passed(part.length);
+      }
     }),
   );
   const reader = new UpdatesReader(source, { from, epoch, limit });
   const copy = (pace?: Flow): Promise<void> => copyUpdates(reader, writer, options, pace);
   for (let round = 0; round < COPY_ROUNDS; round++) {
     if (Math.min(await source.size(), limit) - reader.position <= COPY_PAUSE_BYTES) break;
+    flow.hurry();
     await copy(flow);
   }
   if (!place.ordered) await writer.sync(); // E1; what is left for the pause is little
@@ -118,16 +132,46 @@ async function copyUpdates(
 /** E3 */
 class Flow {
   readonly #writer: StateWriter;
-  #unsynced = 0;
+  readonly #source: ReadableStateFile;
+  readonly #clock: Clock | undefined;
+  /** Bytes of the piece that is being written, and of how many it is to be. */
+  #bytes = 0;
+  #piece: number;
+  /** The piece before it is durable. */
+  #before: Promise<void> = Promise.resolve();
+  #sourceSize = -1;
+  #pace = PACE_BYTES;
 
-  constructor(writer: StateWriter) {
+  constructor(writer: StateWriter, source: ReadableStateFile, clock: Clock | undefined) {
     this.#writer = writer;
+    this.#source = source;
+    this.#clock = clock;
+    this.#piece = clock ? LEAST_PIECE_BYTES : MOST_PIECE_BYTES;
+  }
+
+  hurry(): void {
+    this.#pace *= 2;
   }
 
   async passed(bytes: number): Promise<void> {
-    this.#unsynced += bytes;
-    if (this.#unsynced < UNSYNCED_BYTES) return;
+    this.#bytes += bytes;
+    if (this.#bytes < this.#piece) return;
+    this.#bytes = Math.min(this.#bytes - this.#piece, PART_BYTES); // counts for the next: on average a piece is as large as it should be
+    const before = this.#before;
+    this.#before = this.#sync();
+    this.#before.catch(() => undefined); // the writer is broken then, and tells whoever writes next
+    await before;
+  }
+
+  async #sync(): Promise<void> {
+    const startMs = this.#clock?.monotonicMs() ?? 0;
     await this.#writer.sync();
-    this.#unsynced = 0;
+    if (!this.#clock) return;
+    const size = await this.#source.size();
+    const isAlone = size === this.#sourceSize;
+    this.#sourceSize = size;
+    const commitMs = (this.#clock.monotonicMs() - startMs) / 2; // it has waited for one that was on its way, and for its own
+    const paced = Math.max(LEAST_PIECE_BYTES, (this.#pace * commitMs) / 1000);
+    this.#piece = isAlone ? MOST_PIECE_BYTES : Math.min(MOST_PIECE_BYTES, paced);
   }
 }

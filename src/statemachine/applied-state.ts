@@ -232,15 +232,12 @@ export class AppliedState<Query, Answer, View> {
       }
     };
     const stand = async (): Promise<void> => {
+      if (this.#failure) throw this.#failure;
       entered.resolve({ ...pinned(this.#place(), this.#tables.save(), save), release: released.resolve });
       await released.promise;
     };
-    // Never rejects: what it does cannot fail.
-    void this.#lock.long(stand);
-    const state = await entered.promise;
-    if (!this.#failure) return state;
-    state.release();
-    throw this.#failure;
+    Promise.resolve(this.#lock.long(stand)).catch(entered.reject);
+    return await entered.promise;
   }
 
   /** A place in the log that the machine's own files have reached. */

@@ -50,3 +50,24 @@ test('entries that are applied just after a snapshot was pinned are behind it in
     await file.close();
     await session.close();
   }));
+
+test('entries may be applied in any turn while a snapshot is pinned (E1)', () =>
+  withTempDir(async (dir) => {
+    const { fs, session } = await takeOver(newLog(), join(dir, 'primary'), 1);
+    const machine = new ListMachine();
+    const file = await CurrentFile.open(fs, { machine, place: undefined });
+    const state = new AppliedState(machine);
+    for (let turns = 0; turns < 20; turns++) {
+      const [last, next] = [command(2 * turns + 1, 'last'), command(2 * turns + 2, 'next')];
+      for (const update of [last, next]) await file.append(update);
+      await state.apply(last);
+      file.applied(state.index);
+      const replacing = file.replaceBySnapshot(state, signal);
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      await state.apply(next);
+      file.applied(state.index);
+      await replacing;
+    }
+    await file.close();
+    await session.close();
+  }));

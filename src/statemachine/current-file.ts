@@ -5,7 +5,7 @@
  *     (stateio's rewrite, whose E1-E4 hold). The log keeps the order of operations, so whoever finds the renamed file finds all of it.
  * E2  Entries go on into `current` until the moment of the rename; only the end of the copy makes them wait.
  */
-import { assert } from '../base/index.ts';
+import { assert, type Clock } from '../base/index.ts';
 import { rewrite, StateWriter, writerBehind } from '../stateio/index.ts';
 import type { AppliedState, PinnedState } from './applied-state.ts';
 import { decodeUpdate, indexesOf, type UpdateEnvelope, encodeUpdate } from './envelope.ts';
@@ -21,6 +21,7 @@ type Exclusive = <T>(work: () => Promise<T>) => Promise<T>;
 
 export class CurrentFile {
   readonly #fs: RecordedFs;
+  readonly #clock: Clock | undefined;
   #file: RecordedStateFile;
   #writer: StateWriter;
   #last: Promise<unknown> = Promise.resolve();
@@ -39,7 +40,9 @@ export class CurrentFile {
     writer: StateWriter,
     place: FilePlace | undefined,
     keeper: SnapshotKeeper,
+    clock: Clock | undefined,
   ) {
+    this.#clock = clock;
     this.#keeper = keeper;
     this.#fs = fs;
     this.#file = file;
@@ -48,10 +51,11 @@ export class CurrentFile {
     this.#snapshotIndex = place?.snapshotIndex;
   }
 
-  /** Opens `current` behind what was followed, and clears away an unfinished `next`. */
+  /** Opens `current` behind what was followed, and clears away an unfinished `next`. @param clock paces snapshots (stateio: rewrite E3) */
   static async open(
     fs: RecordedFs,
     followed: { readonly machine: { readonly kind: MachineKind }; readonly place: FilePlace | undefined },
+    clock?: Clock,
   ): Promise<CurrentFile> {
     const { machine, place } = followed;
     const keeper = linkedFiles(fs, machine.kind);
@@ -63,7 +67,7 @@ export class CurrentFile {
     });
     await keeper.keepOnly(place?.snapshotIndex); // what a predecessor has left
     const writer = place ? writerBehind(file, place) : new StateWriter(file);
-    return new CurrentFile(fs, file, writer, place, keeper);
+    return new CurrentFile(fs, file, writer, place, keeper, clock);
   }
 
   /** Bytes of the file behind its snapshot, which a restore has to apply. */
@@ -111,9 +115,15 @@ export class CurrentFile {
     signal: AbortSignal,
   ): Promise<number> {
     this.#pinning = true;
-    const pinned = await state.pin().finally(() => (this.#pinning = false));
+    let pinned: PinnedState;
+    let from: number | undefined;
     try {
-      const from = this.#ends.get(pinned.index);
+      pinned = await state.pin();
+      from = this.#ends.get(pinned.index);
+    } finally {
+      this.#pinning = false;
+    }
+    try {
       assert(from !== undefined, 'the last applied entry is in the current file', { index: pinned.index });
       await this.#replace(pinned, from, signal);
     } finally {
@@ -157,6 +167,7 @@ export class CurrentFile {
           rename: () => this.#fs.rename(NEXT, CURRENT),
           settle: () => Promise.resolve(),
         },
+        clock: this.#clock,
         signal,
       });
     } catch (error) {

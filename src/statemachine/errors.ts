@@ -137,6 +137,16 @@ export class StateBehindError extends HoldfastError {
   }
 }
 
+/** A log without a state file: no primary of a state machine has ever written to it. */
+export class StateMissingError extends HoldfastError {
+  constructor() {
+    super(
+      'STATE_MISSING',
+      'The log holds no state of a state machine: no primary of one has written to it. Name the log of the shard, and the right generation of it.',
+    );
+  }
+}
+
 /** The state file is one of an on-disk machine, and the machine keeps its state in memory. */
 export class SnapshotKindError extends HoldfastError {
   constructor(kind: string, index: number) {

@@ -4,7 +4,8 @@
  * K1  A writer is alone. Whoever has to wait gets in in the order of asking.
  * K2  A brief reader passes the writers that wait while a long reader keeps them out anyway: saving blocks updates, not lookups. Nobody passes them
  *     otherwise, so a writer waits for one long reader at most.
- * K3  Work that may begin at once begins in the same turn; when it is synchronous as well, so is its answer.
+ * K3  Work begins in the turn in which it may, so that nobody finds a writer inside who has not begun. When it may begin at once and is synchronous as well, so
+ *     is its answer.
  */
 import { types } from 'node:util';
 
@@ -13,7 +14,8 @@ type Stay = 'writer' | 'long' | 'brief';
 
 interface Waiting {
   readonly stay: Stay;
-  readonly enter: () => void;
+  /** Runs its work, of which it tells whoever asked; never throws. */
+  readonly begin: () => void;
 }
 
 /** Whether work has answered by a promise, of whatever realm. */
@@ -26,6 +28,7 @@ export class FairLock {
   #long = 0;
   #brief = 0;
   #waiting: Waiting[] = [];
+  #admitting = false;
 
   /** Whether a writer is inside. */
   get isWriting(): boolean {
@@ -50,15 +53,15 @@ export class FairLock {
   #run<T>(stay: Stay, work: () => T | Promise<T>): T | Promise<T> {
     const passes = stay === 'brief' && this.#long > 0;
     if ((this.#waiting.length > 0 && !passes) || !this.#hasRoomFor(stay))
-      return new Promise<void>((enter) => {
-        this.#waiting.push({ stay, enter });
-      }).then(() => this.#inside(stay, work));
-    this.#enter(stay);
+      return new Promise((resolve) => {
+        this.#waiting.push({ stay, begin: () => resolve(Promise.try(() => this.#inside(stay, work))) });
+      });
     return this.#inside(stay, work);
   }
 
   #inside<T>(stay: Stay, work: () => T | Promise<T>): T | Promise<T> {
     let answer: T | Promise<T>;
+    this.#enter(stay);
     try {
       answer = work();
     } catch (error) {
@@ -84,22 +87,21 @@ export class FairLock {
     if (stay === 'writer') this.#writing = false;
     else if (stay === 'long') this.#long--;
     else this.#brief--;
-    if (this.#waiting.length > 0) this.#admit();
+    if (this.#waiting.length > 0 && !this.#admitting) this.#admit();
   }
 
-  /** Lets in who is next, and who passes (K1, K2). They count as inside from this moment on. */
+  /** Lets in who is next, and who passes (K1, K2), and begins their work (K3). */
   #admit(): void {
+    this.#admitting = true; // whoever leaves in the same turn lets nobody in by himself
     for (let next = this.#waiting[0]; next && this.#hasRoomFor(next.stay); next = this.#waiting[0]) {
       this.#waiting.shift();
-      this.#enter(next.stay);
-      next.enter();
+      next.begin();
     }
-    if (this.#long === 0) return;
-    const passing = this.#waiting.filter(({ stay }) => stay === 'brief');
-    this.#waiting = this.#waiting.filter(({ stay }) => stay !== 'brief');
-    for (const { stay, enter } of passing) {
-      this.#enter(stay);
-      enter();
+    if (this.#long > 0) {
+      const passing = this.#waiting.filter(({ stay }) => stay === 'brief');
+      this.#waiting = this.#waiting.filter(({ stay }) => stay !== 'brief');
+      for (const { begin } of passing) begin();
     }
+    this.#admitting = false;
   }
 }

@@ -30,6 +30,7 @@ export {
   SnapshotKindError,
   StateBehindError,
   StateDamagedError,
+  StateMissingError,
   type ProposalOutcome,
   type Refusal,
 } from './errors.ts';
@@ -47,7 +48,6 @@ export {
   REMEMBERED_SESSIONS,
   SNAPSHOT_AFTER_BYTES,
 } from './limits.ts';
-export { ClientSession, SessionUsageError } from './client-session.ts';
 export { stateMetrics, type StateMetrics } from './metrics.ts';
 export type { SnapshotCollector } from './ports.ts';
 export type { Place } from './position.ts';
@@ -65,6 +65,7 @@ export { exportSnapshot, type Exportable, type Exported } from './snapshot-file/
 export { importSnapshot, type ImportTarget } from './snapshot-file/import.ts';
 export type { Manifest } from './snapshot-file/manifest.ts';
 export { checkExport } from './snapshot-file/read-export.ts';
+export { StateAtHead, type StateAtHeadOptions } from './state-at-head.ts';
 export {
   logIndex,
   logTerm,

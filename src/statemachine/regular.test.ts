@@ -9,6 +9,7 @@ import { openSnapshot } from './envelope.ts';
 import {
   DiskList,
   ListMachine,
+  POISON,
   RegularList,
   until,
   withReplicasOf,
@@ -61,6 +62,42 @@ describe('a regular machine', () => {
       await until(() => copy.follower.appliedIndex === runtime.appliedIndex);
       expect(copy.follower.lookup()).toEqual(['a', 'b', 'c']);
     }));
+
+  test('answers lookups in every turn around an update that had to wait for a save', async () => {
+    const state = new AppliedState(new RegularList());
+    const pinned = await state.pin();
+    const applied = state.apply({
+      kind: 'batch',
+      term: logTerm(1),
+      first: logIndex(1),
+      commands: [{ requestId: new Uint8Array(0), cmd: utf8('a') }],
+    });
+    pinned.release();
+    const seen: unknown[] = [];
+    for (let turn = 0; turn < 10; turn++) {
+      seen.push(state.lookup(undefined));
+      await Promise.resolve();
+    }
+    await applied;
+    expect(seen.every((texts) => Array.isArray(texts))).toBe(true);
+    expect([seen[0], seen.at(-1)]).toEqual([[], ['a']]);
+  });
+
+  test('that fails in an update is saved for nobody who waited behind it (D3)', async () => {
+    const state = new AppliedState(new RegularList());
+    const pinned = await state.pin();
+    const failing = state.apply({
+      kind: 'batch',
+      term: logTerm(1),
+      first: logIndex(1),
+      commands: [{ requestId: utf8('r'), cmd: utf8(POISON) }],
+    });
+    const next = state.pin();
+    pinned.release();
+    const failure = { code: 'STATE_MACHINE_FAILED' };
+    await expect(failing).rejects.toMatchObject(failure);
+    await expect(next).rejects.toMatchObject(failure);
+  });
 
   test('a save that is given up lets the updates go on', () =>
     regular(async (start) => {

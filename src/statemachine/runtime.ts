@@ -30,7 +30,6 @@ import type { AppliedState } from './applied-state.ts';
 import type { Outcome } from './command-steps.ts';
 import { CommitSchedule } from './commit-schedule.ts';
 import { CurrentFile } from './current-file.ts';
-import { openOnDisk } from './disk-opening.ts';
 import { indexesOf, type Command, type UpdateEnvelope } from './envelope.ts';
 import {
   HistoryBrokenError,
@@ -41,9 +40,10 @@ import {
   type Refusal,
 } from './errors.ts';
 import { isPromise } from './fair-lock.ts';
-import type { Followed, Follower } from './follower.ts';
+import type { Follower } from './follower.ts';
 import { DISK_SNAPSHOT_AFTER_BYTES, MAX_BARRIERS, SNAPSHOT_AFTER_BYTES } from './limits.ts';
 import { stateMetrics, type StateMetrics } from './metrics.ts';
+import { openFollowed, saveWhole } from './opened-state.ts';
 import type { SnapshotCollector } from './ports.ts';
 import type { Place } from './position.ts';
 import { exactlyOnce, ProposalQueue, type Proposal, type ProposeOptions } from './proposals.ts';
@@ -149,10 +149,11 @@ export class Runtime<Query, Answer, View> {
     const term = logTerm(options.term);
     if (term < position.term)
       throw new HistoryBrokenError('the log knows a later term', { term, before: position.term });
-    const state = await stateOf(followed, options, signal);
+    const { fs, log = silentLogger } = options;
+    const state = await openFollowed(followed, { fs, log }, signal);
     let file: CurrentFile | undefined;
     try {
-      file = await CurrentFile.open(options.fs, followed);
+      file = await CurrentFile.open(fs, followed, options.clock);
       const noop: UpdateEnvelope = { kind: 'noop', term, first: logIndex(state.index + 1) };
       await file.append(noop);
       await raceAbort(file.durable(), signal);
@@ -263,14 +264,7 @@ export class Runtime<Query, Answer, View> {
    */
   async save(write: WriteChunk, signal: AbortSignal, files: SnapshotCollector = NO_FILES): Promise<Place> {
     if (this.#phase.kind !== 'open') throw this.#ending();
-    const pinned = await this.#state.pin('full');
-    try {
-      await pinned.save(write, AbortSignal.any([signal, this.#stop.signal]), files);
-    } finally {
-      pinned.release();
-    }
-    const { index, term } = pinned;
-    return { index, term };
+    return await saveWhole(this.#state, write, AbortSignal.any([signal, this.#stop.signal]), files);
   }
 
   /**
@@ -463,16 +457,4 @@ export class Runtime<Query, Answer, View> {
     this.#wake = resolve;
     return promise;
   }
-}
-
-/** What was followed, open and at the end of the log. */
-async function stateOf<Query, Answer, View>(
-  followed: Followed<Query, Answer, View>,
-  { fs, log = silentLogger }: RuntimeOptions<Query, Answer, View>,
-  signal: AbortSignal,
-): Promise<AppliedState<Query, Answer, View>> {
-  if (followed.state) return followed.state;
-  const { machine } = followed;
-  assert(machine.kind === 'on-disk', 'a machine in memory has followed', { kind: machine.kind });
-  return await openOnDisk(machine, followed, { fs, log }, signal);
 }

@@ -2,8 +2,7 @@
  * Sessions from a client's point of view: over handoffs, restarts and snapshots, on machines of every kind (seeds.md F4.19-F4.23, I3).
  */
 import { describe, expect, test } from '@jest/globals';
-import { utf8 } from '../base/index.ts';
-import { ClientSession } from './client-session.ts';
+import { CommandSeries, utf8 } from '../base/index.ts';
 import { DiskList, ListMachine, RegularList, withReplicasOf } from './testing/index.ts';
 
 describe.each([
@@ -17,27 +16,29 @@ describe.each([
       withReplicasOf(make, async (start) => {
         const [old, next] = [await start(), await start()];
         const runtime = await old.promote(1);
-        const session = new ClientSession(await runtime.registerSession());
-        const [first, second, third] = [session.begin(), session.begin(), session.begin()];
+        const clientId = await runtime.registerSession();
+        const numbers = new CommandSeries();
+        const call = (series: bigint) => ({ clientId, series, respondedTo: numbers.respondedTo });
+        const [first, second, third] = [numbers.begin(), numbers.begin(), numbers.begin()];
         for (const [series, text] of [
           [first, 'a'],
           [second, 'b'],
           [first, 'a'],
         ] as const)
-          await runtime.propose(utf8(text), { session: session.call(series) });
-        session.complete(first);
+          await runtime.propose(utf8(text), { session: call(series) });
+        numbers.complete(first);
         if (how === 'from a checkpoint') await runtime.checkpoint();
         const promoted = await next.promote(2);
-        const again = await promoted.propose(utf8('b'), { session: session.call(second) });
+        const again = await promoted.propose(utf8('b'), { session: call(second) });
         expect(again).toMatchObject({ value: 2 });
-        expect(await promoted.propose(utf8('c'), { session: session.call(third) })).toMatchObject({
+        expect(await promoted.propose(utf8('c'), { session: call(third) })).toMatchObject({
           value: 3,
         });
         expect(promoted.lookup()).toEqual(['a', 'b', 'c']);
-        await promoted.unregisterSession(session.clientId);
-        await expect(promoted.propose(utf8('late'), { session: session.call(third) })).rejects.toMatchObject({
+        await promoted.unregisterSession(clientId);
+        await expect(promoted.propose(utf8('late'), { session: call(third) })).rejects.toMatchObject({
           code: 'SESSION_UNKNOWN',
-          fields: { clientId: `${session.clientId}` },
+          fields: { clientId: `${clientId}` },
         });
         expect(promoted.lookup()).toEqual(['a', 'b', 'c']);
       }),

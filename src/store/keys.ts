@@ -43,8 +43,17 @@ export function checkKey(key: string): void {
   });
 }
 
+/** What stands for a character above U+FFFF: without it the order of JavaScript strings is that of their bytes. */
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** Sorts keys in place in the order of their bytes (K2). */
+export function sortKeys(keys: string[]): string[] {
+  return keys.some((key) => SURROGATE.test(key)) ? keys.sort(compareKeys) : keys.sort();
+}
+
 /** Byte order of keys (K2): negative, zero or positive. */
 export function compareKeys(a: string, b: string): number {
   if (a === b) return 0;
+  if (!SURROGATE.test(a) && !SURROGATE.test(b)) return a < b ? -1 : 1;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

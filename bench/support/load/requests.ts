@@ -1,12 +1,14 @@
 /**
  * Puts and linearizable gets of one key, as each of the three interfaces wants them, made in advance: only the key is filled in.
  */
+import { operationToBytes, type BulkOperation } from '../../../src/kvstore/testing/index.ts';
+import { openBulk } from './bulk-wire.ts';
 import { openGrpc, grpcRequest } from './grpc-wire.ts';
 import { openHttp } from './http-wire.ts';
 import type { OpenWire } from './wire.ts';
 
-/** Our HTTP API; etcd's JSON gateway; etcd's gRPC API. */
-export type Interface = 'holdfast' | 'etcd-json' | 'etcd-grpc';
+/** Our HTTP API, a request for each operation or one for many; etcd's JSON gateway; etcd's gRPC API. */
+export type Interface = 'holdfast' | 'holdfast-bulk' | 'etcd-json' | 'etcd-grpc';
 export type Operation = 'put' | 'get';
 
 /** Length of every key: nine bytes are twelve characters of base64 without a rest. */
@@ -56,6 +58,22 @@ const HOLDFAST: Templates = {
   get: (value) => template(http('GET', `/v1/kv/${PLACE}`, '', ''), plain, value.length),
 };
 
+const bulkOperation = (operation: BulkOperation): Buffer => Buffer.from(operationToBytes(operation));
+
+const HOLDFAST_BULK: Templates = {
+  put: (value) => {
+    const put = { kind: 'put', key: PLACE_BYTES, value: Buffer.from(value, 'latin1') } as const;
+    const operation = { ...put, expiry: { kind: 'never' }, identity: { kind: 'none' } } as const;
+    return template(bulkOperation(operation), plain, 0);
+  },
+  get: (value) =>
+    template(
+      bulkOperation({ kind: 'get', key: PLACE_BYTES, consistency: 'linearizable' }),
+      plain,
+      value.length,
+    ),
+};
+
 const ETCD_JSON: Templates = {
   put: (value) => {
     const body = JSON.stringify({ key: base64(PLACE), value: base64(value) });
@@ -80,6 +98,7 @@ export const INTERFACES: Readonly<
   Record<Interface, { readonly open: OpenWire; readonly templates: Templates }>
 > = {
   holdfast: { open: openHttp, templates: HOLDFAST },
+  'holdfast-bulk': { open: openBulk, templates: HOLDFAST_BULK },
   'etcd-json': { open: openHttp, templates: ETCD_JSON },
   'etcd-grpc': { open: openGrpc, templates: ETCD_GRPC },
 };

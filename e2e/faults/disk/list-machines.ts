@@ -27,25 +27,34 @@ export const LIST_MACHINES: Readonly<Record<ListMachine['kind'], () => ListMachi
   'on-disk': () => new DiskList(),
 };
 
+/** What all kinds have in common. */
 class Commands {
-  #list: string[] = [];
+  protected list: string[] = [];
 
-  add({ cmd }: Entry): Result {
+  lookup(): List {
+    return this.list.slice();
+  }
+
+  async recoverFromSnapshot(
+    chunks: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    _rest: unknown,
+  ): Promise<void> {
+    this.list = await load(chunks, signal);
+  }
+
+  stateHash(): string {
+    return sha256Hex(utf8(this.list.join('\n')));
+  }
+
+  close(): void {
+    this.list = [];
+  }
+
+  protected add({ cmd }: Entry): Result {
     const text = fromUtf8(cmd);
-    this.#list.push(text);
-    return { value: this.#list.length, data: utf8(text) };
-  }
-
-  get all(): List {
-    return this.#list.slice();
-  }
-
-  set all(list: List) {
-    this.#list = list.slice();
-  }
-
-  get hash(): string {
-    return sha256Hex(utf8(this.#list.join('\n')));
+    this.list.push(text);
+    return { value: this.list.length, data: utf8(text) };
   }
 }
 
@@ -57,7 +66,7 @@ async function save(list: List, write: WriteChunk, signal: AbortSignal): Promise
   }
 }
 
-async function load(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<List> {
+async function load(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<string[]> {
   const parts: Uint8Array[] = [];
   for await (const chunk of chunks) parts.push(chunk);
   signal.throwIfAborted();
@@ -65,66 +74,35 @@ async function load(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Pro
   return text === '' ? [] : text.slice(0, -1).split('\n');
 }
 
-class RegularList implements RegularStateMachine<void, List> {
+class RegularList extends Commands implements RegularStateMachine<void, List> {
   readonly kind = 'regular';
-  readonly #commands = new Commands();
 
   update(entry: Entry): Result {
-    return this.#commands.add(entry);
-  }
-
-  lookup(): List {
-    return this.#commands.all;
+    return this.add(entry);
   }
 
   saveSnapshot(write: WriteChunk, signal: AbortSignal): Promise<void> {
-    return save(this.#commands.all, write, signal);
-  }
-
-  async recoverFromSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
-    this.#commands.all = await load(chunks, signal);
-  }
-
-  stateHash(): string {
-    return this.#commands.hash;
-  }
-
-  close(): void {
-    this.#commands.all = [];
+    return save(this.lookup(), write, signal);
   }
 }
 
-class ConcurrentList implements ConcurrentStateMachine<void, List, List> {
-  readonly kind = 'concurrent';
-  readonly #commands = new Commands();
-
+/** Commands in batches, and snapshots of a moment. */
+class BatchedCommands extends Commands {
   update(entries: readonly Entry[]): readonly AppliedEntry[] {
-    return entries.map((entry) => ({ ...entry, result: this.#commands.add(entry) }));
-  }
-
-  lookup(): List {
-    return this.#commands.all;
+    return entries.map((entry) => ({ ...entry, result: this.add(entry) }));
   }
 
   prepareSnapshot(): List {
-    return this.#commands.all;
+    return this.lookup();
   }
 
   saveSnapshot(view: List, write: WriteChunk, signal: AbortSignal): Promise<void> {
     return save(view, write, signal);
   }
+}
 
-  async recoverFromSnapshot(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
-    this.#commands.all = await load(chunks, signal);
-  }
-
-  stateHash(): string {
-    return this.#commands.hash;
-  }
-
-  close(): void {
-    this.#commands.all = [];
-  }
+class ConcurrentList extends BatchedCommands implements ConcurrentStateMachine<void, List, List> {
+  readonly kind = 'concurrent';
 }
 
 const STATE = '/machine/state';
@@ -134,13 +112,12 @@ interface Stored {
   readonly index: number;
   readonly term: number;
   readonly rows: Readonly<Record<string, string>>;
-  readonly list: List;
+  readonly list: string[];
 }
 
 /** Keeps one file: list, mark and rows together, written beside and renamed over it (seeds.md §4.4). */
-class DiskList implements OnDiskStateMachine<void, List, List> {
+class DiskList extends BatchedCommands implements OnDiskStateMachine<void, List, List> {
   readonly kind = 'on-disk';
-  readonly #commands = new Commands();
   readonly #rows = new Map<string, string>();
   #fs: RecordedFs | undefined;
 
@@ -155,7 +132,7 @@ class DiskList implements OnDiskStateMachine<void, List, List> {
       await file.close();
     }
     const { index, term, rows, list } = JSON.parse(fromUtf8(bytes)) as Stored;
-    this.#commands.all = list;
+    this.list = list;
     for (const [key, value] of Object.entries(rows)) this.#rows.set(key, value);
     return {
       index: logIndex(index),
@@ -164,15 +141,11 @@ class DiskList implements OnDiskStateMachine<void, List, List> {
     };
   }
 
-  update(entries: readonly Entry[]): readonly AppliedEntry[] {
-    return entries.map((entry) => ({ ...entry, result: this.#commands.add(entry) }));
-  }
-
   async commit({ index, term, rows }: DiskMark): Promise<void> {
     for (const { key, value } of rows)
       if (value) this.#rows.set(toHex(key), toHex(value));
       else this.#rows.delete(toHex(key));
-    const stored: Stored = { index, term, rows: Object.fromEntries(this.#rows), list: this.#commands.all };
+    const stored: Stored = { index, term, rows: Object.fromEntries(this.#rows), list: this.list };
     const fs = this.#fs!;
     const file = await fs.open(UPDATING, { create: true, truncate: true });
     try {
@@ -183,33 +156,13 @@ class DiskList implements OnDiskStateMachine<void, List, List> {
     await fs.rename(UPDATING, STATE);
   }
 
-  lookup(): List {
-    return this.#commands.all;
-  }
-
-  prepareSnapshot(): List {
-    return this.#commands.all;
-  }
-
-  saveSnapshot(view: List, write: WriteChunk, signal: AbortSignal): Promise<void> {
-    return save(view, write, signal);
-  }
-
-  async recoverFromSnapshot(
+  override async recoverFromSnapshot(
     chunks: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
     mark: DiskMark,
   ): Promise<void> {
-    this.#commands.all = await load(chunks, signal);
+    await super.recoverFromSnapshot(chunks, signal, mark);
     this.#rows.clear();
     await this.commit(mark);
-  }
-
-  stateHash(): string {
-    return this.#commands.hash;
-  }
-
-  close(): void {
-    this.#commands.all = [];
   }
 }

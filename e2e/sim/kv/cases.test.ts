@@ -3,7 +3,7 @@
  * replays the log. All parts are real but the store, which is in memory.
  */
 import { expect, test } from '@jest/globals';
-import { KvClient } from '../../../src/kvstore/index.ts';
+import { KvClient } from '../../../src/kvstore/client/index.ts';
 import { ReplicaProcess } from '../../../src/kvstore/testing/index.ts';
 import { newLog, withTempDir } from '../../../src/recoverylog/testing/index.ts';
 import { contentsOf, KV_CASES, runCases } from '../../harness/kv-cases.ts';

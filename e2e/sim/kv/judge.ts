@@ -8,9 +8,10 @@
  *   L3  No process ended for a reason that production does not know, and none left a file open.
  *   L4  Whoever is promoted last serves: no fault leaves a log that nobody can take over.
  */
+import { CALM } from '../adversary.ts';
 import { Client } from './client.ts';
 import { Replica } from './replica.ts';
-import { CALM, type KvWorld } from './world.ts';
+import type { KvWorld } from './world.ts';
 
 /** Longest time for the last replicas to come and to catch up, virtual ms. */
 const REST_MS = 120_000;

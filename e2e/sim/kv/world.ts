@@ -10,13 +10,15 @@ import type { KvAnswer, KvQuery } from '../../../src/kvstore/testing/index.ts';
 import type { FsmHints } from '../../../src/recoverylog/index.ts';
 import type { RoleName, Service } from '../../../src/service/index.ts';
 import { RegisterHistory } from '../../harness/register.ts';
-import { AdversaryStore, SharedObjects, type Malice } from '../adversary.ts';
+import { AdversaryStore, pickMalice, SharedObjects, type Malice } from '../adversary.ts';
 import { StateHashes } from './state-hashes.ts';
 import { emptyKvTally, type KvTally } from './tally.ts';
 
 /** How long clients begin new operations, virtual ms. */
 const LIFE_MS = 40_000;
 const NODES = 3;
+/** Of the network. */
+const MALICE = { levels: [0, 0.01, 0.04], crawling: 0.2 };
 const JOURNAL = { name: 'sim/kv', generation: 'g1' };
 
 export type KvService = Service<KvQuery, KvAnswer>;
@@ -72,19 +74,6 @@ export interface KvWorld {
   authors: number;
 }
 
-export const CALM: Malice = { loseRequest: 0, loseAnswer: 0, duplicate: 0, refuseForNow: 0, crawl: 0 };
-
-function pickMalice(random: SeededRandom): Malice {
-  const level = random.pick([0, 0.01, 0.04]);
-  return {
-    loseRequest: level * random.unit(),
-    loseAnswer: level * random.unit(),
-    duplicate: level * random.unit(),
-    refuseForNow: level * random.unit(),
-    crawl: level * 0.2 * random.unit(),
-  };
-}
-
 export function createKvWorld(seed: number): KvWorld {
   const random = seededRandom(seed);
   return {
@@ -92,7 +81,7 @@ export function createKvWorld(seed: number): KvWorld {
     clock: new VirtualClock(),
     random,
     objects: new SharedObjects(),
-    malice: pickMalice(random),
+    malice: pickMalice(random, MALICE),
     untilMs: LIFE_MS,
     nodes: Array.from({ length: NODES }, (_, n) => ({ name: `node-${n}`, replica: undefined })),
     history: new RegisterHistory(),

@@ -101,10 +101,6 @@ export class LineApplication implements Application {
     await this.#file?.close();
   }
 
-  status(): { readonly appliedIndex: number } {
-    return { appliedIndex: 0 };
-  }
-
   /** Fails by itself. */
   fail(error: HoldfastError): void {
     this.#failed.resolve(error);

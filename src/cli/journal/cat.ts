@@ -6,7 +6,7 @@
 import { EXIT } from '../../api/index.ts';
 import { HoldfastError } from '../../base/index.ts';
 import { JournalReader, type Journal, type JournalEvent } from '../../journal/index.ts';
-import { runOnJournal, type CommonOptions, type Context } from './run.ts';
+import { runOnJournal, type CommonOptions, type Context } from '../run.ts';
 
 export interface CatOptions extends CommonOptions {
   /** First byte of content. */

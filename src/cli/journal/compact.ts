@@ -13,9 +13,9 @@ import {
   type Journal,
   type PruneEvidence,
 } from '../../journal/index.ts';
-import { formatBytes, formatDuration } from './format.ts';
-import { Progress } from './progress.ts';
-import { runOnJournal, type CommonOptions, type Context } from './run.ts';
+import { formatBytes, formatDuration } from '../format.ts';
+import { Progress } from '../progress.ts';
+import { runOnJournal, type CommonOptions, type Context } from '../run.ts';
 
 export interface CompactFlags extends CommonOptions {
   /** 1 */

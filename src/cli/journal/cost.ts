@@ -22,8 +22,8 @@ import {
   type Usage,
 } from '../../journal/index.ts';
 import { LIST_PAGE_LIMIT } from '../../store/index.ts';
-import { formatBytes, formatCount, formatUsd } from './format.ts';
-import { runOnJournal, type CommonOptions } from './run.ts';
+import { formatBytes, formatCount, formatUsd } from '../format.ts';
+import { runOnJournal, type CommonOptions } from '../run.ts';
 import { compactedOf, summaryOf, type CompactedPart } from './stat.ts';
 
 export interface CostOptions extends CommonOptions {

@@ -3,9 +3,9 @@
  */
 import { EXIT } from '../../api/index.ts';
 import { describeSlots, listJournals, type Journal, type SlotDescription } from '../../journal/index.ts';
-import { formatBytes, formatDuration, isoTime } from './format.ts';
+import { formatBytes, formatDuration, isoTime } from '../format.ts';
 import { compactedOf, floorOf } from './stat.ts';
-import { runOnJournal, runOnStore, type CommonOptions, type Context } from './run.ts';
+import { runOnJournal, runOnStore, type CommonOptions, type Context } from '../run.ts';
 
 /** @returns the exit code */
 export async function ls(options: CommonOptions): Promise<number> {

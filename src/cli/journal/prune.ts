@@ -20,8 +20,8 @@ import {
 } from '../../journal/index.ts';
 import { neededByHints } from '../../recoverylog/index.ts';
 import { compactAndTell, FenceNotConfirmedError, tellReport, type CompactFlags } from './compact.ts';
-import { formatBytes } from './format.ts';
-import { runOnJournal, type Context } from './run.ts';
+import { formatBytes } from '../format.ts';
+import { runOnJournal, type Context } from '../run.ts';
 
 export interface PruneFlags extends CompactFlags {
   /** Files (1). */

@@ -12,8 +12,8 @@ import {
   type Journal,
   type JournalSummary,
 } from '../../journal/index.ts';
-import { formatBytes, formatCount, formatDuration, isoTime } from './format.ts';
-import { runOnJournal, type CommonOptions, type Context } from './run.ts';
+import { formatBytes, formatCount, formatDuration, isoTime } from '../format.ts';
+import { runOnJournal, type CommonOptions, type Context } from '../run.ts';
 
 /** @returns the exit code */
 export async function stat(options: CommonOptions): Promise<number> {

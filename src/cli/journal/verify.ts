@@ -13,10 +13,10 @@ import {
   type Journal,
   type VerifyReport,
 } from '../../journal/index.ts';
-import { formatBytes } from './format.ts';
-import { OutputClosedError } from './output.ts';
-import { Progress } from './progress.ts';
-import { INTERRUPTED, runOnJournal, type CommonOptions, type Context } from './run.ts';
+import { formatBytes } from '../format.ts';
+import { OutputClosedError } from '../output.ts';
+import { Progress } from '../progress.ts';
+import { INTERRUPTED, runOnJournal, type CommonOptions, type Context } from '../run.ts';
 
 export interface VerifyFlags extends CommonOptions {
   /** Where the content ends at least, bytes. */

@@ -3,7 +3,7 @@
  */
 import type { Clock, Random } from '../../base/index.ts';
 import { KvClient } from '../../kvstore/client/index.ts';
-import { run, type Surroundings } from '../journal/run.ts';
+import { run, type Surroundings } from '../run.ts';
 
 export interface Flags {
   readonly endpoint: readonly URL[];

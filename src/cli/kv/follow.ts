@@ -1,7 +1,8 @@
 /**
  * holdfast kv follow: a read replica as a process of its own.
  *
- * 1. It ends with EXIT.ok when it is asked to, with EXIT.configuration when its flags make no sense or it cannot listen.
+ * 1. It ends with EXIT.ok when it is asked to, with EXIT.configuration when its flags make no sense or it cannot listen, and with EXIT.internal when its own files take
+ *    nothing more: whoever starts it again finds out whether they do now.
  */
 import { once } from 'node:events';
 import { EXIT } from '../../api/index.ts';
@@ -53,8 +54,11 @@ export async function follow(flags: FollowFlags): Promise<number> {
     });
     const { port } = await replica.start();
     log.info('The read replica listens.', { port });
-    if (!signal.aborted) await once(signal, 'abort');
-    return EXIT.ok;
+    const asked = signal.aborted ? undefined : once(signal, 'abort').then(() => undefined);
+    const failure = await Promise.race([asked, replica.failed]);
+    if (failure === undefined) return EXIT.ok;
+    log.error('The files of this read replica take nothing more.', { error: failure });
+    return EXIT.internal;
   } catch (error) {
     log.error('The read replica cannot start.', { error: ensureError(error) });
     return CANNOT_LISTEN.has(errorCode(error) ?? '') ? EXIT.configuration : EXIT.internal;

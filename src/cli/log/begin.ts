@@ -17,7 +17,7 @@ import {
   type Session,
 } from '../../journal/index.ts';
 import { encodeHintsJson, LogNotNewError, openNewLog, type FsmHints } from '../../recoverylog/index.ts';
-import type { Context } from '../journal/run.ts';
+import type { Context } from '../run.ts';
 
 export interface BeginOptions {
   readonly generation?: string;

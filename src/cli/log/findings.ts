@@ -3,7 +3,7 @@
  */
 import type { Finding } from '../../journal/index.ts';
 import type { LogFinding } from '../../recoverylog/index.ts';
-import type { Context } from '../journal/run.ts';
+import type { Context } from '../run.ts';
 
 /** Findings that one JSON report lists; all are counted. */
 const MAX_LISTED = 10_000;

@@ -13,7 +13,7 @@ import {
   replay,
   type NeededOfLog,
 } from '../../recoverylog/index.ts';
-import { formatBytes } from '../journal/format.ts';
+import { formatBytes } from '../format.ts';
 import { beginLog, newJournal, tellBegun, type BeginOptions } from './begin.ts';
 import { replayAndTell } from './hints.ts';
 import { LogNotNamedError, runOnLog, type LogOptions } from './source.ts';

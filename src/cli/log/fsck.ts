@@ -11,10 +11,10 @@ import { ensureError, errorCode, HoldfastError, isAbortOf } from '../../base/ind
 import { estimateHead, findingLine, verifyJournal, type VerifyReport } from '../../journal/index.ts';
 import { LogCheck, scanLog, type LogFigures, type LogFinding } from '../../recoverylog/index.ts';
 import { StoreError } from '../../store/index.ts';
-import { formatBytes, formatCount, plural } from '../journal/format.ts';
-import { OutputClosedError } from '../journal/output.ts';
-import { Progress } from '../journal/progress.ts';
-import { INTERRUPTED, type Context } from '../journal/run.ts';
+import { formatBytes, formatCount, plural } from '../format.ts';
+import { OutputClosedError } from '../output.ts';
+import { Progress } from '../progress.ts';
+import { INTERRUPTED, type Context } from '../run.ts';
 import { replayAndTell } from './hints.ts';
 import { Findings } from './findings.ts';
 import type { NamedHints } from './hints-file.ts';

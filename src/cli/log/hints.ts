@@ -14,9 +14,9 @@ import {
   type HintsExplained,
   type Replayed,
 } from '../../recoverylog/index.ts';
-import { formatBytes, formatCount, plural } from '../journal/format.ts';
-import { Progress } from '../journal/progress.ts';
-import { run, type Context } from '../journal/run.ts';
+import { formatBytes, formatCount, plural } from '../format.ts';
+import { Progress } from '../progress.ts';
+import { run, type Context } from '../run.ts';
 import { readHintsFile } from './hints-file.ts';
 import { runOnLog, type LogOptions, type OpenedLog } from './source.ts';
 

@@ -15,9 +15,9 @@ import {
   type ImportedFigures,
   type Walked,
 } from '../../recoverylog/index.ts';
-import { formatBytes, plural } from '../journal/format.ts';
-import { Progress } from '../journal/progress.ts';
-import { runOnStore } from '../journal/run.ts';
+import { formatBytes, plural } from '../format.ts';
+import { Progress } from '../progress.ts';
+import { runOnStore } from '../run.ts';
 import { parseStoreUrl } from '../../store/index.ts';
 import { beginLog, newJournal, tellBegun, type BeginOptions } from './begin.ts';
 import { DirectoryUnfitError } from './directory.ts';

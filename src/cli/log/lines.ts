@@ -1,7 +1,7 @@
 /**
  * Many short lines to an output: gathered, so that each does not wait for the one before it.
  */
-import type { Output } from '../journal/output.ts';
+import type { Output } from '../output.ts';
 
 /** Gathered before they are written, characters: a pipe's buffer. */
 const GATHERED = 65_536;

@@ -3,7 +3,7 @@
  */
 import { EXIT } from '../../api/index.ts';
 import { planRestore, type PlannedPart, type RestorePlan } from '../../recoverylog/index.ts';
-import { formatBytes, plural } from '../journal/format.ts';
+import { formatBytes, plural } from '../format.ts';
 import { runOnLog, type LogOptions } from './source.ts';
 
 /** @returns the exit code */

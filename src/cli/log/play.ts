@@ -10,9 +10,9 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EXIT } from '../../api/index.ts';
 import { Player, type Fsm } from '../../recoverylog/index.ts';
-import { formatBytes, formatDuration, plural } from '../journal/format.ts';
-import { Progress } from '../journal/progress.ts';
-import type { Context } from '../journal/run.ts';
+import { formatBytes, formatDuration, plural } from '../format.ts';
+import { Progress } from '../progress.ts';
+import type { Context } from '../run.ts';
 import { clear, prepare } from './directory.ts';
 import { runOnLog, type LogOptions, type OpenedLog } from './source.ts';
 

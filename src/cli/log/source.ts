@@ -15,7 +15,7 @@ import {
   type Journal,
   type PlainContent,
 } from '../../journal/index.ts';
-import { run, runOnStore, type Context } from '../journal/run.ts';
+import { run, runOnStore, type Context } from '../run.ts';
 import { readHints, type NamedHints } from './hints-file.ts';
 
 export interface LogOptions {

@@ -3,8 +3,8 @@
  */
 import { EXIT } from '../../api/index.ts';
 import { checkExport, type Manifest } from '../../statemachine/index.ts';
-import { formatBytes, plural } from '../journal/format.ts';
-import { run } from '../journal/run.ts';
+import { formatBytes, plural } from '../format.ts';
+import { run } from '../run.ts';
 
 export interface CheckFlags {
   readonly dir: string;

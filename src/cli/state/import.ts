@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path';
 import { findJournal, JournalReader, termOf, type Journal } from '../../journal/index.ts';
 import { LogNotNewError, Player, type FsmHints } from '../../recoverylog/index.ts';
 import { checkExport, importSnapshot, type Manifest } from '../../statemachine/index.ts';
-import { runOnStore, type Context } from '../journal/run.ts';
+import { runOnStore, type Context } from '../run.ts';
 import { newJournal, tellBegun, type BeginOptions } from '../log/begin.ts';
 import { readHints } from '../log/hints-file.ts';
 import { describe } from './check.ts';

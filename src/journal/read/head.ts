@@ -1,5 +1,5 @@
 /**
- * A first idea of where a journal ends, for progress and estimates; never for correctness, since a LIST may lag.
+ * A first idea of where a journal ends, for who wants to know nothing else (plan.ts: surveyJournal); never for correctness, since a LIST may lag.
  */
 import { highestSlot } from './listed-slots.ts';
 import type { Journal } from '../names.ts';

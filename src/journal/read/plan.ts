@@ -36,22 +36,34 @@ export interface Plan {
 /** How often a listed slot, or the CHECKPOINT that one names, may be gone again before it could be read: each time a newer CHECKPOINT exists. */
 const MAX_MOVED = 8;
 
-/**
- * The plan of the newest CHECKPOINT; undefined for a journal that was never compacted.
- * @throws StoreError, CorruptSlotError, JournalDeletedError, the signal's reason.
- */
+/** What one LIST and the slots that it leads to tell of a journal. */
+export interface Survey {
+  /** Undefined for a journal that was never compacted. */
+  readonly plan: Plan | undefined;
+  /** End offset of the newest slot that could be read: a first idea of where the journal ends, for progress and estimates, since a LIST may lag. */
+  readonly head: number;
+}
+
+/** The plan of the newest CHECKPOINT; undefined for a journal that was never compacted. @throws as surveyJournal */
 export async function findPlan(journal: Journal, signal?: AbortSignal): Promise<Plan | undefined> {
+  return (await surveyJournal(journal, signal)).plan;
+}
+
+/** Where the content is and about where it ends. @throws StoreError, CorruptSlotError, JournalDeletedError, the signal's reason. */
+export async function surveyJournal(journal: Journal, signal?: AbortSignal): Promise<Survey> {
   for (let attempt = 1; ; attempt++) {
-    const known = await knowingSlot(journal, signal);
-    if (known === 'removed') {
+    const found = await knowingSlot(journal, signal);
+    if (found === 'removed') {
       if (attempt === MAX_MOVED) throw staleList(journal);
       continue;
     }
-    const seq = known?.kind === 'checkpoint' ? known.seq : known?.checkpoint;
-    if (!known || seq === undefined) return undefined;
+    if (!found) return { plan: undefined, head: 0 };
+    const { known, head } = found;
+    const seq = known.kind === 'checkpoint' ? known.seq : known.checkpoint;
+    if (seq === undefined) return { plan: undefined, head };
     const slot = await readSlot(journal, seq, signal);
     try {
-      if (slot?.kind === 'checkpoint') return await planOf(journal, slot, signal);
+      if (slot?.kind === 'checkpoint') return { plan: await planOf(journal, slot, signal), head };
     } catch (error) {
       if (!(error instanceof IndexGoneError) || attempt === MAX_MOVED) throw error; // A5
     }
@@ -104,18 +116,22 @@ export async function readIndexObject(
 }
 
 /**
- * The newest slot that knows the newest CHECKPOINT (A2); undefined when there is no slot at all; 'removed' when what a LIST has shown is gone (A4).
+ * The newest slot that knows the newest CHECKPOINT (A2), and the end of the newest that could be read; undefined when there is no such slot; 'removed' when what
+ * a LIST has shown is gone (A4).
  * @throws CorruptSlotError, StoreError
  */
 async function knowingSlot(
   journal: Journal,
   signal: AbortSignal | undefined,
-): Promise<SlotHeader | 'removed' | undefined> {
+): Promise<{ readonly known: SlotHeader; readonly head: number } | 'removed' | undefined> {
   const listed = await highestSlots(journal, MAX_LEFT_BY_LEAPS + 1, signal);
+  let head: number | undefined;
   for (const seq of listed) {
     const header = await knownHead(journal, seq, signal);
     if (header === 'removed') return header;
-    if (header !== 'damaged' && header.kind !== 'filler' && !header.leap) return header;
+    if (header === 'damaged') continue;
+    head ??= header.end;
+    if (header.kind !== 'filler' && !header.leap) return { known: header, head };
   }
   if (listed.length <= MAX_LEFT_BY_LEAPS) return undefined;
   throw new CorruptSlotError(

@@ -115,6 +115,8 @@ export class JournalReader {
   #cursor: JournalCursor = START;
   /** Undefined until the first look (D5). */
   #plan: { readonly newest: Plan | undefined } | undefined;
+  /** What the first look finds, when it is known before. */
+  #given: { readonly plan: Plan | undefined } | undefined;
   /** End of content that is known to be there: what the lag is counted from. */
   #knownEnd = 0;
   /** What is being read below the floor, if anything. */
@@ -178,6 +180,12 @@ export class JournalReader {
   /** A head that somebody has heard of, for the lag that is shown; of no other effect. */
   expectHead(offset: number): void {
     this.#knownEnd = Math.max(this.#knownEnd, offset);
+  }
+
+  /** A plan that was found a moment ago, undefined for a journal that was never compacted, saves the first look for one (plan.ts A1). Before the first `next`. */
+  startFrom(plan: Plan | undefined): void {
+    assert(this.#plan === undefined, 'a reader that has begun has its plan');
+    this.#given = { plan };
   }
 
   #tellLag(): void {
@@ -266,7 +274,8 @@ export class JournalReader {
 
   /** Looks for the newest plan, and enters what lies below its floor when this reader needs it (D5). Whether it does. */
   async #lookUp(signal: AbortSignal | undefined): Promise<boolean> {
-    const plan = await findPlan(this.journal, signal);
+    const { plan } = this.#given ?? { plan: await findPlan(this.journal, signal) };
+    this.#given = undefined;
     const known = this.#plan?.newest;
     if (!known || (plan && plan.seq > known.seq)) this.#plan = { newest: plan };
     this.expectHead(plan?.index.end ?? 0);

@@ -3,7 +3,8 @@
  *
  * N2  An attempt that ends without a verdict (no connection, no answer in time, not the primary, outcome unknown, overloaded) is made again at
  *     whatever the locator then names, until the deadline. A verdict (400, 404, 413, 422 …) is final.
- * N3  Giving up says whether the mutation may have happened.
+ * N3  Giving up says whether the mutation may have happened. A mutation without an identity ends so after the first attempt that may have made it: made twice it would
+ *     undo what others wrote in between.
  * N4  BUSY is a verdict but for reads: for a mutation it is the first result of its identity, so asking again with that would never end; of several backups one is made.
  */
 import {
@@ -16,11 +17,8 @@ import {
   type Clock,
   type Random,
 } from '../../base/index.ts';
-import { PRIMARY_HEADER } from '../http/headers.ts';
-import { identityHeaders, type IdempotencyKey } from '../http/identity.ts';
 import { KvRefusedError, KvSessionLostError, KvTimeoutError } from './errors.ts';
 import { type Locator } from './locator.ts';
-import { jsonOf, type Incoming, type Outgoing, type Transport } from './transport.ts';
 
 /** Time for a whole call, ms: longer than any failover promised (15 s with the operator gone too). */
 const CALL_TIMEOUT_MS = 30_000;
@@ -34,24 +32,33 @@ const RETRY: BackoffPolicy = { firstMs: 10, factor: 2, capMs: 100, jitter: 0.5 }
 const RETRYABLE = new Set([421, 429, 502, 503, 504]);
 /** Refusals that say the mutation was not tried, or is known not to be in the log (K1). */
 const SURELY_NOT_DONE = new Set(['NOT_PRIMARY', 'OVERLOADED', 'NOT_APPENDED', 'BUSY']);
+/** Errors of a connection that never was, or was not free: nothing was sent. */
+const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'NOT_SENT']);
 
 export interface AttemptOptions {
   readonly timeoutMs?: number | undefined;
   readonly firstAttemptMs?: number | undefined;
 }
 
-export interface Call {
-  readonly outgoing: Outgoing;
-  /** Of a mutation: the same for all its attempts. */
-  readonly identity?: IdempotencyKey;
+/** What one replica says. */
+export type Told<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  /** `primary`: whom it names as the primary. */
+  | { readonly kind: 'refused'; readonly refusal: KvRefusedError; readonly primary: string | undefined };
+
+export interface Call<T> {
+  /** One exchange with one replica; the same for all attempts. */
+  readonly ask: (url: URL, signal: AbortSignal) => Promise<Told<T>>;
+  /** none: a read. repeatable: a mutation with an identity. once: a mutation without one, which must not be made twice (N3). */
+  readonly effect: 'none' | 'repeatable' | 'once';
   readonly timeoutMs?: number | undefined;
   /** Of a call that takes its time: how long its first attempt may take. */
   readonly attemptMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-type Outcome =
-  | { readonly kind: 'verdict'; readonly reply: Incoming }
+type Outcome<T> =
+  | { readonly kind: 'verdict'; readonly value: T }
   | {
       readonly kind: 'none';
       readonly cause: unknown;
@@ -61,7 +68,6 @@ type Outcome =
     };
 
 export class Attempts {
-  readonly #transport: Transport;
   readonly #locator: Locator;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -69,14 +75,12 @@ export class Attempts {
 
   constructor(
     parts: {
-      readonly transport: Transport;
       readonly locator: Locator;
       readonly clock: Clock;
       readonly random: Random;
     },
     options: AttemptOptions,
   ) {
-    this.#transport = parts.transport;
     this.#locator = parts.locator;
     this.#clock = parts.clock;
     this.#random = parts.random;
@@ -89,12 +93,13 @@ export class Attempts {
   }
 
   /** The verdict (N2). @throws KvRefusedError, KvTimeoutError and KvSessionLostError (N3), or the signal's reason */
-  async call(call: Call): Promise<Incoming> {
+  async call<T>(call: Call<T>): Promise<T> {
     const timeoutMs = call.timeoutMs ?? this.timeoutMs;
+    const startedMs = this.#clock.monotonicMs();
     const whole = deadline(this.#clock, timeoutMs, 'the call', call.signal);
     const firstAttemptMs = call.attemptMs ?? this.#options.firstAttemptMs ?? FIRST_ATTEMPT_MS;
-    let asked: URL | undefined;
-    let attemptMs = firstAttemptMs;
+    /** Origin -> time for its next attempt, once one ran out of time there. Others that are asked in between change nothing of it. */
+    const patience = new Map<string, number>();
     let mayHaveHappened = false;
     let last: unknown;
     let attempt = 0;
@@ -102,14 +107,17 @@ export class Attempts {
       for (; !whole.signal.aborted; attempt++) {
         try {
           const url = await raceAbort(this.#locator.next(whole.signal), whole.signal);
-          if (url.origin !== asked?.origin) attemptMs = firstAttemptMs;
-          asked = url;
+          const attemptMs = patience.get(url.origin) ?? firstAttemptMs;
           const outcome = await this.#attempt(url, call, attemptMs, whole.signal);
-          if (outcome.kind === 'verdict') return outcome.reply;
+          if (outcome.kind === 'verdict') return outcome.value;
           this.#locator.failed(url, outcome.hint);
           last = whole.signal.aborted ? (last ?? outcome.cause) : outcome.cause; // what went wrong tells more than that time is up
           mayHaveHappened ||= outcome.mayHaveHappened;
-          if (outcome.timedOut) attemptMs = Math.min(attemptMs * 2, LONGEST_ATTEMPT_MS);
+          if (mayHaveHappened && call.effect === 'once') {
+            attempt++;
+            break; // N3
+          }
+          if (outcome.timedOut) patience.set(url.origin, Math.min(attemptMs * 2, LONGEST_ATTEMPT_MS));
         } catch (error) {
           if (error instanceof KvRefusedError) throw lostSession(error, mayHaveHappened) ?? error;
           last = whole.signal.aborted ? (last ?? error) : error; // the primary could not be found; nothing was sent
@@ -120,7 +128,8 @@ export class Attempts {
       whole.clear();
     }
     call.signal?.throwIfAborted();
-    throw new KvTimeoutError(timeoutMs, attempt, mayHaveHappened, ensureError(last));
+    const waitedMs = whole.signal.aborted ? timeoutMs : Math.round(this.#clock.monotonicMs() - startedMs);
+    throw new KvTimeoutError(waitedMs, attempt, mayHaveHappened, ensureError(last));
   }
 
   /** Waits before the next attempt; the end of the whole call ends the pause too. */
@@ -133,33 +142,24 @@ export class Attempts {
   }
 
   /** One attempt. @throws KvRefusedError on a final refusal */
-  async #attempt(
+  async #attempt<T>(
     url: URL,
-    { outgoing, identity }: Call,
+    { ask, effect }: Call<T>,
     attemptMs: number,
     signal: AbortSignal,
-  ): Promise<Outcome> {
-    const mutation = identity !== undefined;
+  ): Promise<Outcome<T>> {
+    const mutation = effect !== 'none';
     const limit = deadline(this.#clock, attemptMs, 'the attempt', signal);
     try {
-      const headers = identity ? identityHeaders(identity) : {};
-      const reply = await this.#transport.send(url, outgoing, headers, limit.signal);
-      if (reply.status < 300) return { kind: 'verdict', reply };
-      const refusal = refusalOf(reply);
-      if (!mutation && refusal.code === 'KEY_NOT_FOUND') return { kind: 'verdict', reply };
-      if (!RETRYABLE.has(reply.status) || (outgoing.method !== 'GET' && refusal.code === 'BUSY'))
-        throw refusal; // N4
-      const hint = reply.headers[PRIMARY_HEADER];
-      return {
-        kind: 'none',
-        cause: refusal,
-        hint: typeof hint === 'string' ? hint : undefined,
-        mayHaveHappened: mutation && !SURELY_NOT_DONE.has(refusal.code),
-        timedOut: false,
-      };
+      const told = await ask(url, limit.signal);
+      if (told.kind === 'ok') return { kind: 'verdict', value: told.value };
+      const { refusal, primary } = told;
+      if (!RETRYABLE.has(refusal.status) || (mutation && refusal.code === 'BUSY')) throw refusal; // N4
+      const mayHaveHappened = mutation && !SURELY_NOT_DONE.has(refusal.code);
+      return { kind: 'none', cause: refusal, hint: primary, mayHaveHappened, timedOut: false };
     } catch (error) {
       if (error instanceof KvRefusedError) throw error;
-      const mayHaveHappened = mutation && errorCode(error) !== 'ECONNREFUSED';
+      const mayHaveHappened = mutation && !NEVER_SENT.has(errorCode(error) ?? '');
       return { kind: 'none', cause: error, hint: undefined, mayHaveHappened, timedOut: limit.signal.aborted };
     } finally {
       limit.clear();
@@ -170,15 +170,4 @@ export class Attempts {
 /** A session that is not known any more says nothing of an earlier attempt. */
 function lostSession(refusal: KvRefusedError, mayHaveHappened: boolean): KvSessionLostError | undefined {
   return mayHaveHappened && refusal.code === 'SESSION_UNKNOWN' ? new KvSessionLostError(refusal) : undefined;
-}
-
-/** The service's refusal in a reply. */
-export function refusalOf(reply: Incoming): KvRefusedError {
-  const { code, message, ...details } = jsonOf(reply);
-  return new KvRefusedError(
-    reply.status,
-    typeof code === 'string' ? code : `HTTP_${reply.status}`,
-    typeof message === 'string' ? message : `The server answered ${reply.status}.`,
-    details,
-  );
 }

@@ -2,12 +2,18 @@
  * The client against real servers on loopback: what it repeats, where it goes on, and what it says when it gives up.
  */
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { fromUtf8, utf8 } from '../../base/index.ts';
-import { type KvErrorCode } from '../errors.ts';
+import { fromUtf8, systemClock, utf8 } from '../../base/index.ts';
+import { KvError, type KvErrorCode } from '../errors.ts';
 import { checkRigs, rig, type Rig } from '../testing/http-rig.ts';
 import { KvClient, KvSessionLostError, KvTimeoutError } from './index.ts';
 
 afterEach(checkRigs);
+
+/** The clock by which the HTTP client ends what takes too long; it can be moved, and has no types. */
+const UNDICI_TIMERS = 'undici/lib/util/timers.js';
+const { default: undiciTimers } = (await import(UNDICI_TIMERS)) as {
+  readonly default: { readonly tick: (ms: number) => void };
+};
 
 describe('the client over real sockets', () => {
   async function clientOf(...rigs: Rig[]): Promise<KvClient> {
@@ -199,6 +205,67 @@ describe('the client over real sockets', () => {
     expect(only.service.backups).toEqual(['s3://b/p', 's3://b/q']);
     const empty = await only.server.inject({ method: 'POST', url: '/v1/backup', payload: { url: '' } });
     expect(empty.statusCode).toBe(400);
+    await client.close();
+  });
+
+  test('a restore that may have been made is not made again; one that was not is, elsewhere', async () => {
+    const [first, next] = [rig(), rig()];
+    const client = await clientOf(first, next);
+    first.service.restoreFrom = async (url) => {
+      await first.service.backupTo(url);
+      throw new KvError('OUTCOME_UNKNOWN', 'lost');
+    };
+    await expect(client.restore('s3://b/p')).rejects.toMatchObject({
+      code: 'KV_TIMEOUT',
+      mayHaveHappened: true,
+      cause: { code: 'OUTCOME_UNKNOWN' },
+    });
+    expect([first.service.backups, next.service.backups]).toEqual([['s3://b/p'], []]);
+    await client.close();
+    const [standby, primary] = [rig(), rig()];
+    standby.service.failWith = 'NOT_PRIMARY';
+    const other = await clientOf(standby, primary);
+    await other.restore('s3://b/p');
+    expect(primary.service.backups).toEqual(['s3://b/p']);
+    await other.close();
+  });
+
+  test('a backup may take longer than an HTTP client waits by itself', async () => {
+    const only = rig();
+    const client = await clientOf(only);
+    const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    only.service.gate = gate.promise;
+    let asked = 0;
+    only.service.backupTo = async () => {
+      asked++;
+      begun.resolve();
+      await gate.promise;
+      return { changeNumber: 0, pairs: 0, bytes: 0 };
+    };
+    const backup = client.backup('s3://b/p');
+    await begun.promise;
+    undiciTimers.tick(3_000_000);
+    for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+    gate.resolve();
+    expect(await backup).toEqual({ changeNumber: 0, pairs: 0, bytes: 0 });
+    expect(asked).toBe(1);
+    await client.close();
+  });
+
+  test('a slow primary is given more time at each attempt, although a standby is asked in between', async () => {
+    const [primary, standby] = [rig(), rig()];
+    standby.service.failWith = 'NOT_PRIMARY';
+    const urls = await Promise.all(
+      [primary, standby].map(({ server }) => server.listen({ host: '127.0.0.1', port: 0 })),
+    );
+    standby.service.primary = new URL(urls[0]!).origin;
+    const read = primary.service.read.bind(primary.service);
+    primary.service.read = async (query, consistency) => {
+      await systemClock.sleep(300);
+      return await read(query, consistency);
+    };
+    const client = new KvClient({ endpoints: urls, firstAttemptMs: 50, timeoutMs: 5_000 });
+    expect(await client.get('k')).toBeUndefined();
     await client.close();
   });
 

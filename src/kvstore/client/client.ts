@@ -16,17 +16,18 @@ import {
 } from '../../base/index.ts';
 import type { Pair } from '../command.ts';
 import type { BackupReport } from '../engine/types.ts';
-import { APPLIED_INDEX_HEADER, EXPIRES_AT_HEADER, KEY_PATH, LAG_BYTES_HEADER } from '../http/headers.ts';
-import { sessionNumber } from '../http/identity.ts';
+import { operationToBytes, type BulkExpiry, type BulkOperation } from '../http/bulk-bytes.ts';
+import { identityHeaders, sessionNumber, type IdempotencyKey } from '../http/identity.ts';
 import { fromJsonBytes, toJsonBytes } from '../http/json-bytes.ts';
 import { pairFromJson } from '../http/json-commands.ts';
 import { percentEncode } from '../http/percent.ts';
 import type { Consistency } from '../service.ts';
-import { Attempts, type AttemptOptions } from './attempts.ts';
-import { KvRefusedError, KvSessionLostError, KvTimeoutError } from './errors.ts';
+import { Attempts, type AttemptOptions, type Call } from './attempts.ts';
+import { Bulks, type Outcome } from './bulks.ts';
+import { KvAnswerError, KvRefusedError, KvSessionLostError, KvTimeoutError } from './errors.ts';
 import { Locator, type Resolve } from './locator.ts';
 import { ClientSession, type Ticket } from './session.ts';
-import { jsonOf, numberIn, Transport, type Incoming, type Outgoing } from './transport.ts';
+import { jsonOf, toldBy, Transport, type Incoming, type Outgoing } from './transport.ts';
 
 /** Longest that close waits for the end of its session, ms: the service forgets an unused session by itself. */
 const END_SESSION_MS = 1_000;
@@ -93,6 +94,7 @@ export interface ListReply {
 
 export class KvClient {
   readonly #transport: Transport = new Transport();
+  readonly #bulks: Bulks = new Bulks(this.#transport);
   readonly #attempts: Attempts;
   readonly #session: ClientSession;
   readonly #clock: Clock;
@@ -101,7 +103,6 @@ export class KvClient {
     this.#clock = options.clock ?? systemClock;
     this.#attempts = new Attempts(
       {
-        transport: this.#transport,
         locator: new Locator(options),
         clock: this.#clock,
         random: options.random ?? systemRandom,
@@ -109,7 +110,7 @@ export class KvClient {
       options,
     );
     this.#session = new ClientSession(async () => {
-      const reply = await this.#attempts.call({ outgoing: { method: 'POST', target: '/v1/sessions' } });
+      const reply = await this.#exchange({ method: 'POST', target: '/v1/sessions' }, { effect: 'none' });
       return sessionNumber(jsonOf(reply)['session']);
     });
   }
@@ -118,11 +119,8 @@ export class KvClient {
   async put(pairs: readonly NewPair[], options: WriteOptions = {}): Promise<void> {
     const [only] = pairs;
     if (pairs.length === 1 && only) {
-      const query = queryOf({ expiresAt: only.expiresAt, ttlMs: only.ttlMs });
-      await this.#mutate(
-        { method: 'PUT', target: keyTarget(only.key) + query, body: bytes(only.value) },
-        options,
-      );
+      const pair = { key: bytes(only.key), value: bytes(only.value), expiry: expiryOf(only) };
+      await this.#mutate((identity) => this.#inBulk({ kind: 'put', ...pair, identity }), options);
       return;
     }
     const items = pairs.map(({ key, value, ...expiry }) => ({
@@ -130,16 +128,18 @@ export class KvClient {
       ...toJsonBytes('value', bytes(value)),
       ...expiry,
     }));
-    await this.#mutate(
-      { method: 'POST', target: '/v1/batch', body: JSON.stringify({ pairs: items }) },
-      options,
-    );
+    const outgoing: Outgoing = {
+      method: 'POST',
+      target: '/v1/batch',
+      body: JSON.stringify({ pairs: items }),
+    };
+    await this.#mutate((identity) => this.#asRequest(outgoing, identityHeaders(identity)), options);
   }
 
   /** @returns whether the key was there */
   async delete(key: BytesLike, options: WriteOptions = {}): Promise<boolean> {
-    const reply = await this.#mutate({ method: 'DELETE', target: keyTarget(key) }, options);
-    return jsonOf(reply)['deleted'] === true;
+    const of = { kind: 'delete', key: bytes(key) } as const;
+    return isDone(await this.#mutate((identity) => this.#inBulk({ ...of, identity }), options));
   }
 
   /** Sets `value` if the key holds `expected` (undefined: if there is no such key). @returns whether it was set */
@@ -149,15 +149,14 @@ export class KvClient {
     value: BytesLike,
     options: WriteOptions & Expiry = {},
   ): Promise<boolean> {
-    const body = JSON.stringify({
-      ...toJsonBytes('key', bytes(key)),
-      ...(expected === undefined ? {} : toJsonBytes('expected', bytes(expected))),
-      ...toJsonBytes('value', bytes(value)),
-      expiresAt: options.expiresAt,
-      ttlMs: options.ttlMs,
-    });
-    const reply = await this.#mutate({ method: 'POST', target: '/v1/cas', body }, options);
-    return jsonOf(reply)['swapped'] === true;
+    const of = {
+      kind: 'cas',
+      key: bytes(key),
+      expected: expected === undefined ? undefined : bytes(expected),
+      value: bytes(value),
+      expiry: expiryOf(options),
+    } as const;
+    return isDone(await this.#mutate((identity) => this.#inBulk({ ...of, identity }), options));
   }
 
   /** The value, undefined when there is none. */
@@ -167,13 +166,13 @@ export class KvClient {
 
   /** The value with the position it was read at. */
   async read(key: BytesLike, options: ReadOptions = {}): Promise<ReadReply> {
-    const reply = await this.#get(keyTarget(key) + queryOf({ consistency: options.consistency }), options);
-    return {
-      value: reply.status === 404 ? undefined : reply.body,
-      expiresAt: numberIn(reply.headers, EXPIRES_AT_HEADER),
-      appliedIndex: numberIn(reply.headers, APPLIED_INDEX_HEADER),
-      lagBytes: numberIn(reply.headers, LAG_BYTES_HEADER),
-    };
+    const { consistency = 'linearizable', timeoutMs, signal } = options;
+    const ask = this.#inBulk({ kind: 'get', key: bytes(key), consistency });
+    const outcome = await this.#attempts.call({ ask, effect: 'none', timeoutMs, signal });
+    if (outcome.kind === 'done') throw new KvAnswerError('a read has the outcome of a write');
+    const { appliedIndex, lagBytes } = outcome;
+    const found = outcome.kind === 'value' ? outcome : { value: undefined, expiresAt: undefined };
+    return { value: found.value, expiresAt: found.expiresAt, appliedIndex, lagBytes };
   }
 
   /** One page of the pairs whose keys begin with `prefix`, in ascending order. */
@@ -204,7 +203,7 @@ export class KvClient {
     return await this.#administer('/v1/backup', url, options);
   }
 
-  /** Has the primary replace everything by the backup at `url`. @throws as backup */
+  /** Has the primary replace everything by the backup at `url`; never twice, not even when nobody knows whether it did. @throws as backup */
   async restore(url: string, options: CallOptions = {}): Promise<BackupReport> {
     return await this.#administer('/v1/restore', url, options);
   }
@@ -214,10 +213,10 @@ export class KvClient {
     const { clientId } = this.#session;
     try {
       if (clientId !== undefined)
-        await this.#attempts.call({
-          outgoing: { method: 'DELETE', target: `/v1/sessions/${clientId}` },
-          timeoutMs: END_SESSION_MS,
-        });
+        await this.#exchange(
+          { method: 'DELETE', target: `/v1/sessions/${clientId}` },
+          { effect: 'none', timeoutMs: END_SESSION_MS },
+        );
     } catch {
       // A session that is not ended is forgotten by the service when its place is needed.
     } finally {
@@ -228,22 +227,44 @@ export class KvClient {
   async #administer(target: string, url: string, { timeoutMs, signal }: CallOptions): Promise<BackupReport> {
     const patience = timeoutMs ?? ADMINISTER_TIMEOUT_MS;
     const outgoing: Outgoing = { method: 'POST', target, body: JSON.stringify({ url }) };
-    const reply = await this.#attempts.call({ outgoing, timeoutMs: patience, attemptMs: patience, signal });
+    const reply = await this.#exchange(outgoing, {
+      effect: 'once',
+      timeoutMs: patience,
+      attemptMs: patience,
+      signal,
+    });
     return jsonOf(reply) as unknown as BackupReport;
   }
 
   #get(target: string, { timeoutMs, signal }: CallOptions): Promise<Incoming> {
-    return this.#attempts.call({ outgoing: { method: 'GET', target }, timeoutMs, signal });
+    return this.#exchange({ method: 'GET', target }, { effect: 'none', timeoutMs, signal });
+  }
+
+  #exchange(outgoing: Outgoing, call: Omit<Call<Incoming>, 'ask'>): Promise<Incoming> {
+    return this.#attempts.call({ ...call, ask: this.#asRequest(outgoing) });
+  }
+
+  #asRequest(outgoing: Outgoing, headers: Readonly<Record<string, string>> = {}): Call<Incoming>['ask'] {
+    return async (url, signal) => toldBy(await this.#transport.send(url, outgoing, headers, signal));
+  }
+
+  #inBulk(operation: BulkOperation): Call<Outcome>['ask'] {
+    const kind = operation.kind === 'get' ? 'read' : 'write';
+    const encoded = operationToBytes(operation); // now: what cannot be sent is told to nobody else, and what changes later is not sent
+    return (url, signal) => this.#bulks.ask(url, kind, encoded, signal);
   }
 
   /** N1. */
-  async #mutate(outgoing: Outgoing, options: WriteOptions): Promise<Incoming> {
-    const { requestId, signal } = options;
+  async #mutate<T>(
+    askAs: (identity: IdempotencyKey) => Call<T>['ask'],
+    { requestId, signal, ...options }: WriteOptions,
+  ): Promise<T> {
     const timeoutMs = options.timeoutMs ?? this.#attempts.timeoutMs;
+    const effect = 'repeatable';
     if (requestId !== undefined)
       return await this.#attempts.call({
-        outgoing,
-        identity: { kind: 'request', requestId },
+        ask: askAs({ kind: 'request', requestId }),
+        effect,
         timeoutMs,
         signal,
       });
@@ -252,7 +273,7 @@ export class KvClient {
       const ticket = this.#session.ticketAtOnce() ?? (await this.#ticket(endsMs, timeoutMs, signal));
       const left = Math.max(0, endsMs - this.#clock.monotonicMs());
       try {
-        return await this.#attempts.call({ outgoing, identity: ticket.identity, timeoutMs: left, signal });
+        return await this.#attempts.call({ ask: askAs(ticket.identity), effect, timeoutMs: left, signal });
       } catch (error) {
         const unknown = error instanceof KvRefusedError && error.code === 'SESSION_UNKNOWN';
         if (unknown || error instanceof KvSessionLostError) this.#session.lost(ticket.identity.clientId);
@@ -286,8 +307,22 @@ function bytes(value: BytesLike): Uint8Array {
   return typeof value === 'string' ? utf8(value) : value;
 }
 
-function keyTarget(key: BytesLike): string {
-  return KEY_PATH + percentEncode(bytes(key));
+function expiryOf({ expiresAt, ttlMs }: Expiry): BulkExpiry {
+  if (expiresAt !== undefined && ttlMs !== undefined)
+    throw new KvRefusedError(400, 'INVALID_BODY', 'Give expiresAt or ttlMs, not both.');
+  if (ttlMs !== undefined) return { kind: 'after', ttlMs: moment('ttlMs', ttlMs) };
+  return expiresAt === undefined
+    ? { kind: 'never' }
+    : { kind: 'at', expiresAt: moment('expiresAt', expiresAt) };
+}
+
+function moment(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new KvRefusedError(400, 'INVALID_BODY', `${name} is not a whole number from 0 to 2^53-1.`);
+}
+
+function isDone(outcome: Outcome): boolean {
+  return outcome.kind === 'done' && outcome.result === 1;
 }
 
 /** `?name=value&…` of those that are given. */

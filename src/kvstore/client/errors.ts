@@ -21,9 +21,20 @@ export class KvRefusedError extends HoldfastError {
     this.status = status;
     this.details = details;
   }
+
+  /** The refusal in the JSON of an answer; whatever else answered, such as a proxy, is told by its status. */
+  static of(status: number, json: Readonly<Record<string, unknown>>): KvRefusedError {
+    const { code, message, ...details } = json;
+    return new KvRefusedError(
+      status,
+      typeof code === 'string' ? code : `HTTP_${status}`,
+      typeof message === 'string' ? message : `The server answered ${status}.`,
+      details,
+    );
+  }
 }
 
-/** No verdict within the deadline (F1). */
+/** No verdict within the deadline, or none at all on a call that must not be made twice (F1). */
 export class KvTimeoutError extends HoldfastError {
   /** True when a mutation may have been applied by one of the attempts. */
   readonly mayHaveHappened: boolean;
@@ -48,5 +59,21 @@ export class KvSessionLostError extends HoldfastError {
       'The service has forgotten this session since the first attempt, which may have been applied. Read before the mutation is made again.',
       { cause },
     );
+  }
+}
+
+/** An answer that makes no sense: whoever gave it is no key-value service, or one of another version. */
+export class KvAnswerError extends HoldfastError {
+  constructor(problem: string) {
+    super('KV_ANSWER', `The answer is not that of a key-value service: ${problem}.`, { fields: { problem } });
+  }
+}
+
+/** The caller has left before anything was sent. */
+export class NotSentError extends HoldfastError {
+  constructor(reason: unknown) {
+    super('NOT_SENT', 'Nothing was sent: the requests before it were not answered in time.', {
+      cause: reason,
+    });
   }
 }

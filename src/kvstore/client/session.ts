@@ -5,7 +5,7 @@
  * S2  respondedTo is the largest number up to which every mutation is over, so the service never forgets a result that is still waited for.
  * S3  A session that the service does not know any more is replaced, once for all the calls that used it.
  */
-import { raceAbort } from '../../base/index.ts';
+import { CommandSeries, raceAbort } from '../../base/index.ts';
 import { type IdempotencyKey } from '../http/identity.ts';
 
 /** A mutation's place in its session. */
@@ -17,27 +17,24 @@ export interface Ticket {
 
 class OpenSession {
   readonly clientId: bigint;
-  #lastSeries = 0n;
-  #respondedTo = 0n;
-  /** Mutations that are over while an older one is not. */
-  readonly #over = new Set<bigint>();
+  readonly #series = new CommandSeries(); // S1, S2
 
   constructor(clientId: bigint) {
     this.clientId = clientId;
   }
 
   ticket(): Ticket {
-    const series = ++this.#lastSeries; // S1
     const { clientId } = this;
+    const { respondedTo } = this.#series;
+    const series = this.#series.begin();
+    let isOver = false;
     return {
-      identity: { kind: 'session', clientId, series, respondedTo: this.#respondedTo },
-      done: () => this.#end(series),
+      identity: { kind: 'session', clientId, series, respondedTo },
+      done: () => {
+        if (!isOver) this.#series.complete(series);
+        isOver = true;
+      },
     };
-  }
-
-  #end(series: bigint): void {
-    if (series > this.#respondedTo) this.#over.add(series);
-    while (this.#over.delete(this.#respondedTo + 1n)) this.#respondedTo++; // S2
   }
 }
 

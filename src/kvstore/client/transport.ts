@@ -2,7 +2,9 @@
  * One exchange with one replica: bytes out, bytes in.
  */
 import { Agent } from 'undici';
-import { JSON_TYPE, OCTETS } from '../http/headers.ts';
+import { JSON_TYPE, OCTETS, PRIMARY_HEADER } from '../http/headers.ts';
+import type { Told } from './attempts.ts';
+import { KvRefusedError } from './errors.ts';
 
 export interface Outgoing {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -27,7 +29,12 @@ export interface IncomingStream {
 
 export class Transport {
   /** HTTP/1.1: Node's HTTP/2 sessions spin without end when requests are given up while their server is away. */
-  readonly #agent: Agent = new Agent({ pipelining: 1, allowH2: false });
+  readonly #agent: Agent = new Agent({
+    pipelining: 1,
+    allowH2: false,
+    headersTimeout: 0, // an exchange ends by its caller's signal: a backup may take longer to answer than any default
+    bodyTimeout: 0,
+  });
 
   /** @throws what undici throws, or the signal's reason */
   async send(
@@ -77,15 +84,20 @@ export class Transport {
   }
 }
 
+/** What a reply says: itself, or a refusal. */
+export function toldBy(reply: Incoming): Told<Incoming> {
+  if (reply.status < 300) return { kind: 'ok', value: reply };
+  const primary = reply.headers[PRIMARY_HEADER];
+  return {
+    kind: 'refused',
+    refusal: KvRefusedError.of(reply.status, jsonOf(reply)),
+    primary: typeof primary === 'string' ? primary : undefined,
+  };
+}
+
 /** The JSON object in a reply; empty for anything else, such as a proxy's page. */
 export function jsonOf(reply: Incoming): Readonly<Record<string, unknown>> {
   if (!String(reply.headers['content-type'] ?? '').startsWith('application/json')) return {};
   const json: unknown = JSON.parse(Buffer.from(reply.body).toString('utf8'));
   return typeof json === 'object' && json !== null ? (json as Readonly<Record<string, unknown>>) : {};
-}
-
-/** A header that is a whole number. */
-export function numberIn(headers: Incoming['headers'], name: string): number | undefined {
-  const text = headers[name];
-  return typeof text === 'string' && /^[0-9]+$/.test(text) ? Number(text) : undefined;
 }

@@ -163,16 +163,32 @@ export class BackupReader {
 
 /** @throws BackupError */
 function manifestIn(url: string, body: Uint8Array): Manifest {
-  let manifest: Partial<Manifest>;
+  let manifest: unknown;
   try {
-    manifest = JSON.parse(fromUtf8(body)) as Partial<Manifest>;
+    manifest = JSON.parse(fromUtf8(body));
   } catch (error) {
     throw new BackupError(url, 'has a manifest that is not JSON', error);
   }
-  const { version, changeNumber, pairs, bytes, parts } = manifest;
+  const { version, changeNumber, pairs, bytes, parts } = fieldsOf(manifest);
   if (version !== VERSION) throw new BackupError(url, `is of version ${String(version)}, not ${VERSION}`);
-  const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
   if (!isCount(changeNumber) || !isCount(pairs) || !isCount(bytes) || !Array.isArray(parts))
     throw new BackupError(url, 'has a manifest without its fields');
-  return { version, changeNumber, pairs, bytes, parts };
+  return { version, changeNumber, pairs, bytes, parts: parts.map((part) => partIn(url, part)) };
+}
+
+/** @throws BackupError */
+function partIn(url: string, part: unknown): PartEntry {
+  const { bytes, sha256 } = fieldsOf(part);
+  if (!isCount(bytes) || typeof sha256 !== 'string')
+    throw new BackupError(url, 'has a manifest whose parts lack their fields');
+  return { bytes, sha256 };
+}
+
+/** Of a thing that may be anything: what is no object has none. */
+function fieldsOf(thing: unknown): Readonly<Record<string, unknown>> {
+  return typeof thing === 'object' && thing !== null ? { ...thing } : {};
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

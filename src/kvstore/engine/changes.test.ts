@@ -22,7 +22,7 @@ test('it answers every number that it holds, completely, and says so of every ot
         let number = 5;
         for (const { gap, bytes } of steps) {
           number += gap;
-          log.add(number, number, written(`${number}`, bytes));
+          log.add(number, number, `h${number}`, written(`${number}`, bytes));
           model.push({ number, bytes: `${number}`.length + bytes });
           const total = (): number => model.reduce((sum, change) => sum + change.bytes, 0);
           while (model.length > most || total() > mostBytes) model.shift();
@@ -51,7 +51,7 @@ test('it answers every number that it holds, completely, and says so of every ot
 
 test('what led to the first change it sees is not known: whoever has nothing begins with a snapshot', () => {
   const log = new ChangeLog();
-  log.add(40, 1, []);
+  log.add(40, 1, 'h', []);
   expect(() => log.load(1, 9)).toThrow(expect.objectContaining({ oldestAvailable: 40 }));
   expect(log.load(40, 9)).toMatchObject([{ number: 40, previous: 39 }]);
 });

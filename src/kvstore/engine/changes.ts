@@ -3,9 +3,11 @@
  *
  * G1  It holds every change from `base` (exclusive) to `latest`; what is asked for below that is a GapError, never fewer changes than there were.
  * G2  It is bounded by changes and by bytes; the oldest go first. It lives in memory only: replay fills it again, a snapshot starts it anew.
+ * G3  Whoever says which history led to the number before `from` is told when it is not this one: a DivergedError, never changes of another history.
  */
 import { bytesOf } from '../key.ts';
-import { AheadError, GapError } from './errors.ts';
+import { AheadError, DivergedError, GapError } from './errors.ts';
+import { NO_HISTORY, type History } from './history.ts';
 import { KEPT_CHANGE_BYTES, KEPT_CHANGES } from './limits.ts';
 import { type Stored } from './table.ts';
 import { type ChangeRecord, type Operation } from './types.ts';
@@ -20,6 +22,7 @@ interface Kept {
   readonly number: number;
   readonly previous: number;
   readonly now: number;
+  readonly history: History;
   readonly operations: readonly KeyOperation[];
 }
 
@@ -32,6 +35,8 @@ export class ChangeLog {
   #bytes = 0;
   #base = 0;
   #latest = 0;
+  #baseHistory: History = NO_HISTORY;
+  #history: History = NO_HISTORY;
 
   constructor(most: number = KEPT_CHANGES, mostBytes: number = KEPT_CHANGE_BYTES) {
     this.#most = most;
@@ -43,36 +48,56 @@ export class ChangeLog {
     return this.#latest;
   }
 
+  /** Identity of the history up to and with the latest change. */
+  get history(): History {
+    return this.#history;
+  }
+
   /** Oldest `from` that is answered. */
   get oldest(): number {
     return this.#base + 1;
   }
 
-  /** Forgets all; the next change comes after `latest`. */
-  restart(latest: number): void {
+  /** Forgets all; the next change comes after `latest`, to which `history` led. */
+  restart(latest: number, history: History): void {
     this.#kept = [];
     this.#first = 0;
     this.#bytes = 0;
     this.#base = latest;
     this.#latest = latest;
+    this.#baseHistory = history;
+    this.#history = history;
   }
 
   /** `number` is beyond the latest. Without any before, the changes that led here are not known. */
-  add(number: number, now: number, operations: readonly KeyOperation[]): void {
-    if (this.#latest === 0) this.restart(number - 1);
-    this.#kept.push({ number, previous: this.#latest, now, operations });
+  add(number: number, now: number, history: History, operations: readonly KeyOperation[]): void {
+    if (this.#latest === 0) this.restart(number - 1, this.#history);
+    this.#kept.push({ number, previous: this.#latest, now, history, operations });
     this.#latest = number;
+    this.#history = history;
     this.#bytes += bytesIn(operations);
     while (this.#kept.length - this.#first > this.#most || this.#bytes > this.#mostBytes)
       this.#forgetOldest();
   }
 
-  /** @throws GapError, AheadError (I5, G1) */
-  load(from: number, max: number): readonly ChangeRecord[] {
+  /**
+   * @param history what led to `from` - 1, where that is to be checked (G3)
+   * @throws GapError, AheadError (I5, G1), DivergedError
+   */
+  load(from: number, max: number, history?: History): readonly ChangeRecord[] {
     if (from > this.#latest + 1) throw new AheadError(from, this.#latest);
     if (from <= this.#base) throw new GapError(from, this.oldest);
+    if (history !== undefined && history !== this.#historyAt(from - 1))
+      throw new DivergedError(from - 1, history);
     const start = this.#indexOf(from);
     return this.#kept.slice(start, start + max).map(recordOf);
+  }
+
+  /** Undefined: there is no such change. */
+  #historyAt(number: number): History | undefined {
+    if (number === this.#base) return this.#baseHistory;
+    const found = this.#kept[this.#indexOf(number)];
+    return found?.number === number ? found.history : undefined;
   }
 
   /** Index of the first kept change with a number >= `from`. */
@@ -91,6 +116,7 @@ export class ChangeLog {
     const oldest = this.#kept[this.#first]!;
     this.#bytes -= bytesIn(oldest.operations);
     this.#base = oldest.number;
+    this.#baseHistory = oldest.history;
     this.#first++;
     if (this.#first * 2 < this.#kept.length) {
       this.#kept[this.#first - 1] = FORGOTTEN; // lets go of its values
@@ -101,7 +127,7 @@ export class ChangeLog {
   }
 }
 
-const FORGOTTEN: Kept = { number: 0, previous: 0, now: 0, operations: [] };
+const FORGOTTEN: Kept = { number: 0, previous: 0, now: 0, history: NO_HISTORY, operations: [] };
 
 function bytesIn(operations: readonly KeyOperation[]): number {
   let bytes = 0;
@@ -109,8 +135,8 @@ function bytesIn(operations: readonly KeyOperation[]): number {
   return bytes;
 }
 
-function recordOf({ number, previous, now, operations }: Kept): ChangeRecord {
-  return { number, previous, now, operations: operations.map(operationOf) };
+function recordOf({ number, previous, now, history, operations }: Kept): ChangeRecord {
+  return { number, previous, now, history, operations: operations.map(operationOf) };
 }
 
 function operationOf({ key, stored }: KeyOperation): Operation {

@@ -29,19 +29,21 @@ export interface Pin {
 
 /** An engine that is open, for whoever drives it without a log of its own: a read replica. */
 export interface Engine extends ChangeApplier {
-  /** @throws KvError INVALID_QUERY, GapError, AheadError */
+  /** @throws KvError INVALID_QUERY, GapError, AheadError, DivergedError */
   lookup<Q extends Query>(query: Q): QueryAnswer<Q>;
   /** Replaces everything by a snapshot of another engine. @throws KvFormatError, the signal's reason; then it is as it was */
   load(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;
   stateHash(): string;
+  /** Why it takes nothing more, until it is opened again; what it shows goes on. */
+  readonly failure: Error | undefined;
   close(): void | Promise<void>;
 }
 
 /** @throws KvFormatError on a command that this version cannot read: the shard halts rather than guess */
 export function applyEntries(state: KvState, entries: readonly Entry[]): readonly AppliedEntry[] {
   return entries.map((entry) => {
-    const { digest, ...stamped } = decodeWithDigest(entry.cmd);
-    return { ...entry, result: { value: state.apply(entry.index, stamped), data: digest } };
+    const { digest, mark, ...stamped } = decodeWithDigest(entry.cmd);
+    return { ...entry, result: { value: state.apply(entry.index, stamped, mark), data: digest } };
   });
 }
 

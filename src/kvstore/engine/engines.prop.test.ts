@@ -4,13 +4,14 @@
  */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { fromUtf8, unreachable, utf8 } from '../../base/index.ts';
-import { decodeCommand, encodeCommand, type AnyCommand } from '../command.ts';
+import { fromUtf8, unreachable } from '../../base/index.ts';
+import { decodeCommand } from '../command.ts';
 import { GapError } from './errors.ts';
 import { MemoryEngine } from './memory-engine.ts';
 import { RESULT_BUSY } from './state.ts';
 import { chunksOf, ENGINES, snapshotOf, type Driver } from './testing/driver.ts';
-import { cas, contentsOf, del, pair, put, withDriver } from './testing/world.ts';
+import { encodedCommand as bytes } from './testing/commands.ts';
+import { contentsOf, withDriver } from './testing/world.ts';
 
 type Pairs = Map<string, { readonly value: string; readonly expiresAt: number }>;
 
@@ -83,37 +84,6 @@ type Act =
   | { readonly do: 'apply'; readonly commands: readonly Uint8Array[] }
   | { readonly do: 'checkpoint' | 'restart' | 'snapshot' };
 
-const key = fc.constantFrom('a', 'b', 'c', 'ba', 'bb');
-const value = fc.constantFrom('', 'x', 'y', 'a longer value');
-const expiresAt = fc.option(fc.integer({ min: 1, max: 60 }), { nil: undefined });
-const id = utf8('r');
-const command: fc.Arbitrary<AnyCommand> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc
-      .array(fc.tuple(key, value, expiresAt), { minLength: 1, maxLength: 4 })
-      .map((pairs) =>
-        put(...pairs.map(([k, v, e]): [string, string, number?] => (e === undefined ? [k, v] : [k, v, e]))),
-      ),
-  },
-  { weight: 3, arbitrary: key.map(del) },
-  {
-    weight: 5,
-    arbitrary: fc
-      .tuple(key, fc.option(value, { nil: undefined }), value, expiresAt)
-      .map(([k, from, to, e]) => cas(k, from, to, e)),
-  },
-  { weight: 1, arbitrary: fc.constant<AnyCommand>({ kind: 'begin-replace', id }) },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(fc.nat(1), key, value)
-      .map(([part, k, v]): AnyCommand => ({ kind: 'replace-part', id, part, pairs: [pair(k, v)] })),
-  },
-  { weight: 2, arbitrary: fc.nat(2).map((pairs): AnyCommand => ({ kind: 'commit-replace', id, pairs })) },
-  { weight: 1, arbitrary: fc.constant<AnyCommand>({ kind: 'abort-replace', id }) },
-);
-const bytes = fc.tuple(command, fc.integer({ min: 0, max: 50 })).map(([c, now]) => encodeCommand(c, now));
 const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 6,

@@ -40,6 +40,17 @@ export class AheadError extends HoldfastError {
   }
 }
 
+/** Whoever asks has had other changes under the same numbers. */
+export class DivergedError extends HoldfastError {
+  constructor(number: number, history: string) {
+    super(
+      'KV_CHANGES_DIVERGED',
+      `Change ${number} with the identity ${history} is not one of this store, which was set back and written on, or is another one. Load a snapshot.`,
+      { fields: { number, history } },
+    );
+  }
+}
+
 /** A call after close. */
 export class ClosedError extends HoldfastError {
   constructor() {

@@ -5,7 +5,7 @@ import { equalBytes, unreachable } from '../../base/index.ts';
 import { type Pair } from '../command.ts';
 import { KvError } from '../errors.ts';
 import { bytesOf, keyOf } from '../key.ts';
-import { MAX_PAGE_BYTES } from '../limits.ts';
+import { MAX_MULTI_GET_BYTES, MAX_PAGE_BYTES } from '../limits.ts';
 import { snapshotChunks } from './snapshot.ts';
 import { pairOf, type KvState } from './state.ts';
 import { isLive, type Stored, type Table, type TableView } from './table.ts';
@@ -28,7 +28,7 @@ interface Range {
 
 /**
  * @param wallMs the reader's clock; a time before that of the latest command counts as the latter
- * @throws KvError INVALID_QUERY, GapError, AheadError
+ * @throws KvError INVALID_QUERY, GapError, AheadError, DivergedError
  */
 export function lookup(state: KvState, engine: EngineStats['engine'], query: Query, wallMs: number): Answer {
   const table = state.tables.current;
@@ -44,10 +44,7 @@ export function lookup(state: KvState, engine: EngineStats['engine'], query: Que
         return stored && bytesOf(stored.value);
       });
     case 'pairs':
-      return query.keys.map((key) => {
-        const stored = find(key);
-        return stored && pairOf(keyOf(key), stored);
-      });
+      return pairsOf(query.keys, find);
     case 'page':
       return pageOf(table, query.page, at);
     case 'iterate':
@@ -55,12 +52,29 @@ export function lookup(state: KvState, engine: EngineStats['engine'], query: Que
     case 'snapshot':
       return streamOf(state);
     case 'changes':
-      return state.changes.load(query.from, query.max);
+      return state.changes.load(query.from, query.max, query.history);
     case 'stats':
       return statsOf(state, engine);
     default:
       return unreachable(query);
   }
+}
+
+/** Pairs position by position, as far as their values have MAX_MULTI_GET_BYTES together; one value in any case. */
+function pairsOf(
+  keys: readonly Uint8Array[],
+  find: (key: Uint8Array) => Stored | undefined,
+): readonly (Pair | undefined)[] {
+  const pairs: (Pair | undefined)[] = [];
+  let bytes = 0;
+  for (const key of keys) {
+    const stored = find(key);
+    const length = stored?.value.length ?? 0;
+    if (bytes > 0 && bytes + length > MAX_MULTI_GET_BYTES) break;
+    bytes += length;
+    pairs.push(stored && pairOf(keyOf(key), stored));
+  }
+  return pairs;
 }
 
 /** Pairs in ascending order of bytes; ends at `limit` pairs or MAX_PAGE_BYTES, whichever comes first, but never without progress. */
@@ -133,11 +147,11 @@ class PairIteration implements Iteration {
 
 function streamOf(state: KvState): SnapshotStream {
   const view = state.tables.current.view();
-  const { change, now } = state.attributes;
+  const attributes = { ...state.attributes, replacement: undefined };
   return {
-    changeNumber: change,
+    changeNumber: attributes.change,
     pairs: view.size,
-    chunks: toTheEnd(snapshotChunks({ change, now, replacement: undefined }, view, undefined), view),
+    chunks: toTheEnd(snapshotChunks(attributes, view, undefined), view),
     close: () => view.close(),
   };
 }
@@ -156,6 +170,7 @@ function statsOf({ tables, attributes, changes }: KvState, engine: EngineStats['
     keys: tables.current.size,
     dataBytes: tables.current.dataBytes,
     changeNumber: attributes.change,
+    history: changes.history,
     now: attributes.now,
     oldestChange: changes.oldest,
     replacing: attributes.replacement !== undefined,

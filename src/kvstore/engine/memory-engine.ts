@@ -10,6 +10,7 @@ import {
 } from '../../statemachine/index.ts';
 import { KvFormatError } from '../errors.ts';
 import { applyChanges, applyEntries, pinOf, writePin, type Engine, type Pin } from './engine.ts';
+import { type History } from './history.ts';
 import { lookup } from './lookup.ts';
 import { MemoryTableLoad, MemoryTables } from './memory-table.ts';
 import { readSnapshot } from './snapshot.ts';
@@ -23,6 +24,7 @@ export interface MemoryEngineOptions {
 
 export class MemoryEngine implements ConcurrentStateMachine<Query, Answer, Pin>, Engine {
   readonly kind = 'concurrent';
+  readonly failure = undefined;
   readonly #clock: Clock | undefined;
   #state: KvState = new KvState(new MemoryTables());
 
@@ -66,6 +68,10 @@ export class MemoryEngine implements ConcurrentStateMachine<Query, Answer, Pin>,
 
   latestAppliedChangeNumber(): number {
     return this.#state.changes.latest;
+  }
+
+  appliedHistory(): History {
+    return this.#state.changes.history;
   }
 
   saveChanges(changes: readonly ChangeRecord[]): Promise<SavedChanges> {

@@ -23,18 +23,22 @@ export function expiryOf(text: string): { readonly expiresAt: number; readonly k
   };
 }
 
+/** What a table is made of. */
+interface Loaded {
+  readonly pairs: OrderedMap<Stored>;
+  readonly expiries: OrderedMap<Stored>;
+  readonly dataBytes: number;
+}
+
 export class MemoryTable implements Table {
   readonly #pairs: OrderedMap<Stored>;
-  readonly #expiries: OrderedMap<Stored> = new OrderedMap();
-  #dataBytes = 0;
+  readonly #expiries: OrderedMap<Stored>;
+  #dataBytes: number;
 
-  constructor(pairs: OrderedMap<Stored> = new OrderedMap()) {
-    this.#pairs = pairs;
-    if (pairs.size === 0) return;
-    for (const [key, stored] of pairs.entries()) {
-      this.#dataBytes += key.length + stored.value.length;
-      if (stored.expiresAt !== 0) this.#expiries.set(expiryKey(key, stored.expiresAt), stored);
-    }
+  constructor(loaded?: Loaded) {
+    this.#pairs = loaded?.pairs ?? new OrderedMap();
+    this.#expiries = loaded?.expiries ?? new OrderedMap();
+    this.#dataBytes = loaded?.dataBytes ?? 0;
   }
 
   get size(): number {
@@ -138,15 +142,25 @@ export class MemoryTables implements Tables {
   }
 }
 
-/** Fills a table with pairs that come in ascending order. */
+/** Fills a table with pairs that come in ascending order, and never looks at one again. */
 export class MemoryTableLoad {
   readonly #load: SortedLoad<Stored> = new SortedLoad();
+  /** M1 */
+  readonly #expiries: OrderedMap<Stored> = new OrderedMap();
+  #dataBytes = 0;
 
   add(keys: readonly string[], stored: readonly Stored[]): void {
-    for (let n = 0; n < keys.length; n++) this.#load.add(keys[n]!, stored[n]!);
+    for (let n = 0; n < keys.length; n++) {
+      const key = keys[n]!;
+      const pair = stored[n]!;
+      this.#load.add(key, pair);
+      this.#dataBytes += key.length + pair.value.length;
+      if (pair.expiresAt !== 0) this.#expiries.set(expiryKey(key, pair.expiresAt), pair);
+    }
   }
 
   finish(): MemoryTable {
-    return new MemoryTable(this.#load.finish());
+    const pairs = this.#load.finish();
+    return new MemoryTable({ pairs, expiries: this.#expiries, dataBytes: this.#dataBytes });
   }
 }

@@ -1,11 +1,12 @@
 /**
  * The bytes of a snapshot: what a new replica loads instead of the whole history.
  *
- *   u8 version = 2 | frame: header | frames: pairs … | frames: staged pairs … | frame of length 0
+ *   u8 version = 3 | frame: header | frames: pairs … | frames: staged pairs … | frame of length 0
  *   frame:  u32 big endian length | u32 big endian CRC-32C of the body, continued from the frame before | body
- *   header: number change | number now | number pairs | u8 0, or u8 1 | id block | number next part | number at | number staged pairs
+ *   header: number change | history block | number now | number pairs | u8 0, or u8 1 | id block | number next part | number at | number staged pairs
  *   pairs:  key block, value block, number expiry (0 never), again and again
  *
+ *   version 2: as version 3, without the history block
  *   version 1: u8 1 | varint pairs | frames … | frame of length 0; a frame is u32 length and pairs without expiry
  *
  * P1  Frames hold whole pairs in ascending key order, so that both sides work in bounded memory and between frames the writer may wait.
@@ -13,17 +14,20 @@
  *     lacks a pair is refused.
  * P3  What is read out of a frame is whole: nothing is handed on before its checksum is known to be right.
  */
-import { crc32c } from '../../base/index.ts';
+import { crc32c, fromHex, toHex } from '../../base/index.ts';
 import { KvFormatError } from '../errors.ts';
 import { bytesOf, keyOf } from '../key.ts';
 import { MAX_KEY_BYTES, MAX_REPLACE_ID_BYTES, MAX_VALUE_BYTES, MIN_KEY_BYTES } from '../limits.ts';
 import { WireReader, WireWriter } from '../wire.ts';
-import { FrameWriter, MAX_FRAME_BYTES } from './snapshot-frame.ts';
+import { HISTORY_BYTES, NO_HISTORY, type History } from './history.ts';
+import { FRAME_HEAD_BYTES, FrameWriter, MAX_FRAME_BYTES } from './snapshot-frame.ts';
 import { type Attributes, type Replacement } from './state.ts';
 import { type Stored, type TableView } from './table.ts';
 
 const VERSION_1 = 1;
-const VERSION = 2;
+const VERSION_2 = 2;
+const VERSION = 3;
+const VERSIONS: readonly number[] = [VERSION_1, VERSION_2, VERSION];
 const WHAT = 'snapshot';
 
 /** Pairs that follow those before them in ascending order: `keys[n]` holds `stored[n]`. */
@@ -45,45 +49,34 @@ export function* snapshotChunks(
   view: TableView,
   staged: TableView | undefined,
 ): Generator<Uint8Array> {
-  let crc = 0;
-  const framed = (body: Uint8Array): Uint8Array => {
-    crc = crc32c(body, crc);
-    const whole = new Uint8Array(FRAME_HEAD_BYTES + body.length);
-    const numbers = new DataView(whole.buffer);
-    numbers.setUint32(0, body.length);
-    numbers.setUint32(4, crc);
-    whole.set(body, FRAME_HEAD_BYTES);
-    return whole;
-  };
+  const frames = new FrameWriter();
   yield Uint8Array.of(VERSION);
-  yield framed(headerOf(attributes, view, staged));
-  for (const body of bodiesOf(view)) yield framed(body);
-  if (staged) for (const body of bodiesOf(staged)) yield framed(body);
-  yield framed(new Uint8Array());
+  yield frames.takeOf(headerOf(attributes, view, staged));
+  yield* framesOf(frames, view);
+  if (staged) yield* framesOf(frames, staged);
+  yield frames.take(); // the empty one
 }
 
-const FRAME_HEAD_BYTES = 8;
 const FRAME_1_HEAD_BYTES = 4;
 
 function headerOf(
-  { change, now, replacement }: Attributes,
+  { change, history = NO_HISTORY, now, replacement }: Attributes,
   view: TableView,
   staged: TableView | undefined,
 ): Uint8Array {
-  const out = new WireWriter().varint(change).varint(now).varint(view.size);
+  const out = new WireWriter().varint(change).block(fromHex(history)).varint(now).varint(view.size);
   if (!replacement) return out.byte(0).finish();
   const { id, nextPart, at } = replacement;
   out.byte(1).block(bytesOf(id)).varint(nextPart).varint(at);
   return out.varint(staged?.size ?? 0).finish();
 }
 
-function* bodiesOf(view: TableView): Generator<Uint8Array> {
-  const body = new FrameWriter();
+function* framesOf(frames: FrameWriter, view: TableView): Generator<Uint8Array> {
   for (const [key, stored] of view.entries()) {
-    body.add(key, stored);
-    if (body.isFull) yield body.take();
+    frames.add(key, stored);
+    if (frames.isFull) yield frames.take();
   }
-  if (!body.isEmpty) yield body.take();
+  if (!frames.isEmpty) yield frames.take();
 }
 
 /**
@@ -114,6 +107,11 @@ interface Announced {
 
 class SnapshotReader {
   #rest: Uint8Array = new Uint8Array();
+  /** What comes behind it: joined when what is next is whole, so that no byte is copied again with every chunk. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** Bytes without which nothing more is whole. */
+  #needed = 0;
   #version: number | undefined;
   #announced: Announced | undefined;
   #read = 0;
@@ -122,14 +120,33 @@ class SnapshotReader {
   #lastKey = '';
 
   add(chunk: Uint8Array): void {
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+  }
+
+  #join(): void {
+    const [first] = this.#waiting;
+    const isOne = this.#rest.length === 0 && this.#waiting.length === 1;
+    this.#rest = isOne ? first! : Buffer.concat([this.#rest, ...this.#waiting]);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#needed = 0;
+  }
+
+  /** Whether so many bytes are there. */
+  #has(bytes: number): boolean {
+    if (this.#rest.length >= bytes) return true;
+    this.#needed = bytes;
+    return false;
   }
 
   /** What is whole by now. @throws KvFormatError */
   next(): SnapshotStart | PairRun | undefined {
+    if (this.#rest.length + this.#waitingBytes < this.#needed) return undefined;
+    if (this.#waiting.length > 0) this.#join();
     this.#version ??= this.#take(1)?.[0];
     if (this.#version === undefined || this.#ended) return undefined;
-    if (this.#version !== VERSION && this.#version !== VERSION_1) throw bad(`version ${this.#version}`);
+    if (!VERSIONS.includes(this.#version)) throw bad(`version ${this.#version}`);
     if (!this.#announced) {
       this.#announced = this.#version === VERSION_1 ? this.#start1() : this.#start();
       return this.#announced && { kind: 'start', attributes: this.#announced.attributes };
@@ -143,7 +160,8 @@ class SnapshotReader {
   /** @throws KvFormatError unless all of it was there and nothing else */
   finish(): void {
     if (!this.#ended) throw bad('it ends too early');
-    if (this.#rest.length > 0) throw bad(`${this.#rest.length} bytes too many`);
+    const left = this.#rest.length + this.#waitingBytes;
+    if (left > 0) throw bad(`${left} bytes too many`);
     const { pairs, staged } = this.#announced!;
     if (this.#read !== pairs + staged)
       throw bad(`it has ${this.#read} pairs where ${pairs + staged} are announced`);
@@ -154,6 +172,8 @@ class SnapshotReader {
     if (!body) return undefined;
     const input = new WireReader(body, WHAT);
     const change = input.number();
+    let history: History | undefined;
+    if (this.#version !== VERSION_2) history = toHex(input.block(HISTORY_BYTES, HISTORY_BYTES));
     const now = input.number();
     const pairs = input.number();
     const under = input.byte();
@@ -166,26 +186,26 @@ class SnapshotReader {
       staged = input.number();
     }
     input.end();
-    return { attributes: { change, now, replacement }, pairs, staged, version: VERSION };
+    return { attributes: { change, history, now, replacement }, pairs, staged, version: VERSION };
   }
 
   #start1(): Announced | undefined {
     const end = this.#rest.findIndex((byte) => byte < 0x80) + 1;
-    if (end === 0 && this.#rest.length < MAX_COUNT_BYTES) return undefined;
+    if (end === 0 && !this.#has(Math.min(MAX_COUNT_BYTES, this.#rest.length + 1))) return undefined;
     const input = new WireReader(this.#take(end === 0 ? this.#rest.length : end)!, WHAT);
     const pairs = input.varint();
-    const attributes = { change: 0, now: 0, replacement: undefined };
+    const attributes = { change: 0, history: undefined, now: 0, replacement: undefined };
     return { attributes, pairs, staged: 0, version: VERSION_1 };
   }
 
   /** The body of the next frame, once all of it is there. */
   #frame(): Uint8Array | undefined {
     const head = this.#version === VERSION_1 ? FRAME_1_HEAD_BYTES : FRAME_HEAD_BYTES;
-    if (this.#rest.length < head) return undefined;
+    if (!this.#has(head)) return undefined;
     const numbers = new DataView(this.#rest.buffer, this.#rest.byteOffset, head);
     const length = numbers.getUint32(0);
     if (length > MAX_FRAME_BYTES) throw bad(`a frame of ${length} bytes`);
-    if (this.#rest.length < head + length) return undefined;
+    if (!this.#has(head + length)) return undefined;
     const body = this.#take(head + length)!.subarray(head);
     if (this.#version === VERSION_1) return body;
     this.#crc = crc32c(body, this.#crc);
@@ -194,7 +214,7 @@ class SnapshotReader {
   }
 
   #take(length: number): Uint8Array | undefined {
-    if (this.#rest.length < length) return undefined;
+    if (!this.#has(length)) return undefined;
     const taken = this.#rest.subarray(0, length);
     this.#rest = this.#rest.subarray(length);
     return taken;

@@ -11,10 +11,17 @@
  */
 import { createHash } from 'node:crypto';
 import { unreachable } from '../../base/index.ts';
-import { type AnyCommand, type Pair, type ReplaceStep, type StampedCommand } from '../command.ts';
+import {
+  type AnyCommand,
+  type CommandMark,
+  type Pair,
+  type ReplaceStep,
+  type StampedCommand,
+} from '../command.ts';
 import { bytesOf, keyOf } from '../key.ts';
 import { ChangeLog, type KeyOperation } from './changes.ts';
-import { GapError } from './errors.ts';
+import { DivergedError, GapError } from './errors.ts';
+import { historyAfter, historyFrom, NO_HISTORY, type History } from './history.ts';
 import { PURGE_LEAST, REPLACE_PATIENCE_MS } from './limits.ts';
 import { isLive, type Stored, type Table, type Tables } from './table.ts';
 import { type ChangeRecord } from './types.ts';
@@ -35,12 +42,19 @@ export interface Replacement {
 export interface Attributes {
   /** Number of the latest change; 0: not known. */
   readonly change: number;
+  /** What led to it; undefined: it was written before there were identities (history.ts N3). */
+  readonly history: History | undefined;
   /** S2, ms since 1970. */
   readonly now: number;
   readonly replacement: Replacement | undefined;
 }
 
-export const NO_ATTRIBUTES: Attributes = { change: 0, now: 0, replacement: undefined };
+export const NO_ATTRIBUTES: Attributes = {
+  change: 0,
+  history: NO_HISTORY,
+  now: 0,
+  replacement: undefined,
+};
 
 export class KvState {
   readonly tables: Tables;
@@ -55,43 +69,51 @@ export class KvState {
     this.tables = tables;
     this.#now = attributes.now;
     this.#replacement = attributes.replacement;
-    this.changes.restart(attributes.change);
+    const { change, history } = attributes;
+    this.changes.restart(change, history ?? NO_HISTORY);
+    if (history === undefined) this.changes.restart(change, historyFrom(this.hash()));
   }
 
   get attributes(): Attributes {
-    return { change: this.changes.latest, now: this.#now, replacement: this.#replacement };
+    const { latest, history } = this.changes;
+    return { change: latest, history, now: this.#now, replacement: this.#replacement };
   }
 
   /**
    * Applies the command of log index `number`. Answers how many pairs were written (put), or whether the key was there (delete), or matched (cas), or the
-   * step was taken (of a replacement), as 1 or 0; or RESULT_BUSY.
+   * step was taken (of a replacement), as 1 or 0; or RESULT_BUSY. `mark` is the command's.
    */
-  apply(number: number, { now = 0, command }: StampedCommand): number {
+  apply(number: number, { now = 0, command }: StampedCommand, mark: CommandMark): number {
     this.#now = Math.max(this.#now, now); // S2
     if (this.#replacement && this.#now - this.#replacement.at > REPLACE_PATIENCE_MS) this.#giveUp();
     this.#operations = [];
     const result = this.#run(command);
     this.#purge(command.kind === 'put' ? command.pairs.length : 1);
-    if (command.kind === 'commit-replace' && result === 1) this.changes.restart(number); // no record could hold it
-    else this.changes.add(number, this.#now, this.#operations);
+    const history = historyAfter(this.changes.history, number, mark);
+    if (command.kind === 'commit-replace' && result === 1) this.changes.restart(number, history); // no record could hold it
+    else this.changes.add(number, this.#now, history, this.#operations);
     return result;
   }
 
-  /** Does what a command did elsewhere. A change that is in already is passed over. @throws GapError when one before it is missing */
-  applyChange({ number, previous, now, operations }: ChangeRecord): void {
-    const latest = this.changes.latest;
+  /**
+   * Does what a command did elsewhere. A change that is in already is passed over.
+   * @throws GapError when one before it is missing, DivergedError when it does not come after the latest
+   */
+  applyChange({ number, previous, now, history, operations }: ChangeRecord): void {
+    const { latest } = this.changes;
     if (number <= latest) return;
     if (previous > latest) throw new GapError(latest + 1, number);
+    if (previous < latest) throw new DivergedError(latest, this.changes.history);
     this.#now = Math.max(this.#now, now);
     this.#operations = [];
     for (const operation of operations) {
       const key = keyOf(operation.key);
       this.#write(key, operation.kind === 'put' ? storedOf(operation.value, operation.expiresAt) : undefined);
     }
-    this.changes.add(number, this.#now, this.#operations);
+    this.changes.add(number, this.#now, history, this.#operations);
   }
 
-  /** SHA-256 over everything that the state is, hex: equal exactly when the contents, the times and the change numbers are. Takes time in proportion to the data. */
+  /** SHA-256 over everything that the state is, hex: equal exactly when the contents, the times, the change numbers and their histories are. Takes time in proportion to the data. */
   hash(): string {
     const hash = createHash('sha256').update(JSON.stringify(this.attributes));
     const numbers = new DataView(new ArrayBuffer(16));

@@ -8,7 +8,7 @@ import { concatBytes, fromUtf8, utf8 } from '../../base/index.ts';
 import { type ObjectStore } from '../../store/index.ts';
 import { FaultyStore, MemoryStore } from '../../store/testing/index.ts';
 import { seededRandom } from '../../base/testing/index.ts';
-import { MAX_BATCH_PAIRS } from '../limits.ts';
+import { MAX_BATCH_PAIRS, MAX_MULTI_GET_BYTES, MAX_VALUE_BYTES } from '../limits.ts';
 import { AheadError, BackupError, BusyError, ClosedError, GapError } from './errors.ts';
 import { ENGINES, type Driver } from './testing/driver.ts';
 import { pair, textOf, withDriver } from './testing/world.ts';
@@ -67,6 +67,21 @@ describe.each(ENGINES)('the store over the %s engine', (name) => {
         pair('a', '1'),
       ]);
       expect(await store.getEach([utf8('missing'), utf8('a')])).toEqual([undefined, utf8('1')]);
+    });
+  });
+
+  test('one read holds no more values than an answer may; all are got all the same', async () => {
+    await withDriver(name, async (driver) => {
+      const store = driver.store();
+      const keys = names('k', 10).map(utf8);
+      const value = new Uint8Array(MAX_VALUE_BYTES);
+      for (const key of keys) await store.put({ key, value });
+      const most = MAX_MULTI_GET_BYTES / MAX_VALUE_BYTES;
+      expect(driver.engine.lookup({ kind: 'pairs', keys })).toHaveLength(most);
+      const found = await store.get(...keys, utf8('missing'));
+      expect(found.map((one) => [fromUtf8(one.key), one.value.length])).toEqual(
+        names('k', 10).map((key) => [key, MAX_VALUE_BYTES]),
+      );
     });
   });
 
@@ -357,6 +372,25 @@ describe.each(ENGINES)('backups of the %s engine', (name) => {
     });
   });
 
+  test('a restore whose beginning is not answered leaves no store that refuses writes', async () => {
+    await withBackup(async (driver, plain, dir) => {
+      await fill(plain, 'a', 3);
+      const url = `file://${dir}/backups`;
+      await plain.backupTo(url);
+      const gone = new Error('the caller has gone');
+      const store = driver.store({
+        propose: async (cmd, signal) => {
+          const result = await driver.propose(cmd); // it is in the log, whoever waits for it
+          if (signal) throw gone;
+          return result;
+        },
+      });
+      await expect(store.restoreFrom(url, new AbortController().signal)).rejects.toBe(gone);
+      expect(await plain.stats()).toMatchObject({ replacing: false, keys: 3 });
+      await plain.put(pair('goes', 'on'));
+    });
+  });
+
   test('a damaged or incomplete backup changes nothing', async () => {
     const place = new MemoryStore();
     await withDriver(name, async (driver) => {
@@ -372,7 +406,15 @@ describe.each(ENGINES)('backups of the %s engine', (name) => {
       await expect(store.restoreFrom('memory:')).rejects.toThrow('has lost part 0');
       await place.create('kv-backup/part-000000', changed);
       await expect(store.restoreFrom('memory:')).rejects.toThrow('is damaged in part 0');
-      for (const body of ['{', '{"version":2}', '{"version":1,"parts":[]}']) {
+      const counts = '"version":1,"changeNumber":1,"pairs":1,"bytes":1';
+      for (const body of [
+        '{',
+        'null',
+        '{"version":2}',
+        '{"version":1,"parts":[]}',
+        `{${counts},"parts":[null]}`,
+        `{${counts},"parts":[{"bytes":1}]}`,
+      ]) {
         await place.delete('kv-backup/manifest.json');
         await place.create('kv-backup/manifest.json', utf8(body));
         await expect(store.restoreFrom('memory:')).rejects.toBeInstanceOf(BackupError);

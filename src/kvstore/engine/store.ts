@@ -3,7 +3,7 @@
  *
  * R1  One backup, restore or putSnapshot at a time (I6). What replaces the contents also holds the replicated flag that makes writes busy (state.ts S6), so
  *     two stores over one log exclude each other as well.
- * R2  A replacement that fails is taken back; if that fails too, it is given up after REPLACE_PATIENCE_MS.
+ * R2  A replacement that fails, from its first command on, is taken back by its id; if that fails too, it is given up after REPLACE_PATIENCE_MS.
  */
 import { type Clock, type Random } from '../../base/index.ts';
 import { type Result } from '../../statemachine/index.ts';
@@ -12,6 +12,7 @@ import { checkCommand, checkKey, encodeCommand, type AnyCommand, type Pair } fro
 import { MAX_BATCH_BYTES, MAX_BATCH_PAIRS } from '../limits.ts';
 import { BackupReader, writeBackup } from './backup.ts';
 import { BusyError, ClosedError } from './errors.ts';
+import { type History } from './history.ts';
 import { PARTS_UNDER_WAY } from './limits.ts';
 import { readSnapshot, type PairRun } from './snapshot.ts';
 import { pairOf, RESULT_BUSY } from './state.ts';
@@ -66,8 +67,10 @@ export class Store implements KvStore, Backupable, ChangePropagator, Stat {
   }
 
   async get(...keys: readonly Uint8Array[]): Promise<readonly Pair[]> {
-    const pairs = await this.#read({ kind: 'pairs', keys: keys.map(checkKey) });
-    return pairs.filter((pair) => pair !== undefined);
+    const found: (Pair | undefined)[] = [];
+    for (keys.forEach(checkKey); found.length < keys.length;)
+      found.push(...(await this.#read({ kind: 'pairs', keys: keys.slice(found.length) })));
+    return found.filter((pair) => pair !== undefined);
   }
 
   async getEach(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
@@ -125,8 +128,8 @@ export class Store implements KvStore, Backupable, ChangePropagator, Stat {
     return (await this.stats()).changeNumber;
   }
 
-  async loadChanges(from: number, max: number): Promise<readonly ChangeRecord[]> {
-    return await this.#read({ kind: 'changes', from, max });
+  async loadChanges(from: number, max: number, history?: History): Promise<readonly ChangeRecord[]> {
+    return await this.#read({ kind: 'changes', from, max, history });
   }
 
   async stats(): Promise<EngineStats> {
@@ -166,12 +169,13 @@ export class Store implements KvStore, Backupable, ChangePropagator, Stat {
   /** @throws BusyError, KvFormatError, what reading and writing throw; the contents are as they were then (R2) */
   async #replaceBy(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
     const id = this.#ports.random.bytes(ID_BYTES);
-    if ((await this.#write({ kind: 'begin-replace', id }, signal)) !== 1) throw new BusyError(RESTORE);
     try {
+      if ((await this.#write({ kind: 'begin-replace', id }, signal)) !== 1) throw new BusyError(RESTORE);
       const pairs = await this.#feed(id, chunks, signal);
       await this.#step({ kind: 'commit-replace', id, pairs }, signal);
     } catch (error) {
-      await this.#write({ kind: 'abort-replace', id }).catch(() => undefined); // R2; the caller is told what failed first
+      // R2: also when the beginning was not answered, because it may be in the log; of another replacement nothing is taken back. The caller is told what failed first.
+      await this.#write({ kind: 'abort-replace', id }).catch(() => undefined);
       throw error;
     }
   }

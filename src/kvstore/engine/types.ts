@@ -10,6 +10,7 @@
  * I7  close is idempotent; later calls are told ClosedError.
  */
 import { type Pair } from '../command.ts';
+import { type History } from './history.ts';
 
 /** What a write that needs a match is asked for. */
 export interface CompareAndSet {
@@ -92,6 +93,8 @@ export interface ChangeRecord {
   readonly previous: number;
   /** The command's time, ms since 1970. */
   readonly now: number;
+  /** Identity of all changes up to and with this one. */
+  readonly history: History;
   /** In this order; expired keys that the command removed come last. */
   readonly operations: readonly Operation[];
 }
@@ -101,9 +104,10 @@ export interface ChangePropagator {
   latestCommittedChangeNumber(): Promise<number>;
   /**
    * The changes with numbers from `from` on, at most `max` of them; none when `from` is the latest + 1.
-   * @throws GapError when some of them are not kept any more, AheadError when `from` is beyond the latest + 1
+   * @param history what the caller's own changes up to `from` - 1 are; absent: not checked
+   * @throws GapError when some of them are not kept any more, AheadError when `from` is beyond the latest + 1, DivergedError when the caller has had others
    */
-  loadChanges(from: number, max: number): Promise<readonly ChangeRecord[]>;
+  loadChanges(from: number, max: number, history?: History): Promise<readonly ChangeRecord[]>;
 }
 
 /** What saving changes came to. All up to `appliedUpTo` are in; with an error, no other is. */
@@ -115,7 +119,9 @@ export interface SavedChanges {
 /** Seed: ChangeApplier. */
 export interface ChangeApplier {
   latestAppliedChangeNumber(): number;
-  /** Applies them in order, each as a whole, up to the first that fails; those that are in already are passed over. A gap is a GapError in the answer. */
+  /** Identity of the changes up to that one. */
+  appliedHistory(): History;
+  /** Applies them in order, each as a whole, up to the first that fails; those that are in already are passed over. A gap is a GapError in the answer, a change of another history a DivergedError. */
   saveChanges(changes: readonly ChangeRecord[]): Promise<SavedChanges>;
 }
 
@@ -127,6 +133,8 @@ export interface EngineStats {
   /** Bytes of their keys and values. */
   readonly dataBytes: number;
   readonly changeNumber: number;
+  /** Identity of the changes up to that one. */
+  readonly history: History;
   /** The time of the latest command, ms since 1970. */
   readonly now: number;
   /** Oldest `from` that loadChanges answers. */
@@ -157,11 +165,17 @@ export interface Page {
 /** What a machine can be asked. */
 export type Query =
   | { readonly kind: 'get'; readonly keys: readonly Uint8Array[] }
+  /** Answered position by position; keys whose values pass MAX_MULTI_GET_BYTES together are left out at the end. */
   | { readonly kind: 'pairs'; readonly keys: readonly Uint8Array[] }
   | { readonly kind: 'page'; readonly page: PageQuery }
   | { readonly kind: 'iterate'; readonly options: IterateOptions }
   | { readonly kind: 'snapshot' }
-  | { readonly kind: 'changes'; readonly from: number; readonly max: number }
+  | {
+      readonly kind: 'changes';
+      readonly from: number;
+      readonly max: number;
+      readonly history?: History | undefined;
+    }
   | { readonly kind: 'stats' };
 
 /** Values position by position, undefined where there is no such key. Callers must not change them. */

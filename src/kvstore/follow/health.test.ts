@@ -5,7 +5,14 @@ import { describe, expect, test } from '@jest/globals';
 import { healthOf, type HealthFacts } from './health.ts';
 
 const limits = { maxLag: 10, maxAgeMs: 5_000 };
-const good: HealthFacts = { closed: false, lag: 8, ageMs: 0, ahead: false };
+const good: HealthFacts = {
+  closed: false,
+  failed: false,
+  lag: 8,
+  ageMs: 0,
+  ahead: false,
+  diverged: false,
+};
 
 describe('whether a read replica should be asked', () => {
   test.each<[string, Partial<HealthFacts>, string | undefined]>([
@@ -19,6 +26,8 @@ describe('whether a read replica should be asked', () => {
     ['exactly as old as allowed', { ageMs: 5_000 }, undefined],
     ['a little older', { ageMs: 5_000.5 }, 'answer-too-old'],
     ['ahead, with all else in order', { ahead: true, lag: 0 }, 'ahead'],
+    ['another history, with all else in order', { diverged: true, lag: 0 }, 'diverged'],
+    ['files that take nothing more, with all else in order', { failed: true, lag: 0 }, 'failed'],
     ['ahead and closed', { ahead: true, closed: true }, 'closed'],
     ['old and far behind: the age is said', { ageMs: 9_000, lag: 99 }, 'answer-too-old'],
   ])('%s', (_, facts, reason) => {

@@ -42,6 +42,8 @@ export interface FollowOptions {
 }
 
 export class ReadReplica {
+  /** Settles when its own files take nothing more: it shows what it has, and only a new life goes on. Never rejects. */
+  readonly failed: Promise<Error>;
   readonly #options: FollowOptions;
   readonly #replicator: Replicator;
   readonly #service: FollowingService;
@@ -60,6 +62,7 @@ export class ReadReplica {
         maxAgeMs: options.health?.maxAgeMs ?? pollIntervalMs * MAX_AGE_POLLS,
       },
     });
+    this.failed = this.#replicator.failed;
     this.#service = new FollowingService(options.engine, this.#replicator);
   }
 
@@ -125,6 +128,11 @@ function addGauges(metrics: Metrics, replicator: Replicator): void {
       const { ageMs } = replicator.figures();
       return ageMs === undefined ? UNKNOWN : ageMs / 1000;
     },
+  });
+  metrics.gauge({
+    name: 'holdfast_kv_replica_divergences',
+    help: 'Times that a source had had other changes under the same numbers: it was set back, or is another store.',
+    read: () => replicator.figures().divergences,
   });
   metrics.gauge({
     name: 'holdfast_kv_replica_healthy',

@@ -1,12 +1,13 @@
 /**
  * One source over HTTP: the changes from a number on, and the whole contents.
  *
- * W1  An answer is a value: changes, gap, ahead, too-large. Everything else, a refusal of the source or of the network, is an error: the next source is asked.
+ * W1  An answer is a value: changes, gap, diverged, ahead, too-large. Everything else, a refusal of the source or of the network, is an error: the next source is asked.
  * W2  Every exchange has a deadline; a snapshot's has one for each of its chunks instead, because its length is not known.
  */
 import { deadline, DeadlineError, HoldfastError, isAbortOf, type Clock } from '../../base/index.ts';
-import { refusalOf } from '../client/attempts.ts';
-import { type Incoming, type IncomingStream, type Transport } from '../client/transport.ts';
+import { KvRefusedError } from '../client/errors.ts';
+import { jsonOf, type Incoming, type IncomingStream, type Transport } from '../client/transport.ts';
+import { type History } from '../engine/history.ts';
 import { changesFromBytes } from '../http/change-bytes.ts';
 import { OCTETS } from '../http/headers.ts';
 import { type Fetched } from './types.ts';
@@ -35,11 +36,18 @@ export class Source {
     this.#clock = clock;
   }
 
-  /** @throws KvRefusedError, SourceAnswerError, what the network throws, or the signal's reason (W1) */
-  async changes(source: URL, from: number, max: number, signal: AbortSignal): Promise<Fetched> {
+  /**
+   * The changes that come after change number `after`, to which `history` led.
+   * @throws KvRefusedError, SourceAnswerError, what the network throws, or the signal's reason (W1)
+   */
+  async changes(
+    source: URL,
+    { after, history, max }: { readonly after: number; readonly history: History; readonly max: number },
+    signal: AbortSignal,
+  ): Promise<Fetched> {
     const limit = deadline(this.#clock, CHANGES_TIMEOUT_MS, 'the answer with changes', signal);
     try {
-      const target = `/v1/changes?from=${from}&max=${max}`;
+      const target = `/v1/changes?from=${after + 1}&max=${max}&history=${history}`;
       return fetched(
         source,
         await this.#transport.send(source, { method: 'GET', target }, { accept: OCTETS }, limit.signal),
@@ -64,7 +72,7 @@ export class Source {
     let timer = watch();
     try {
       const reply = await this.#transport.open(source, { method: 'GET', target: '/v1/snapshot' }, end);
-      if (reply.status !== 200) throw refusalOf(await whole(reply));
+      if (reply.status !== 200) throw KvRefusedError.of(reply.status, jsonOf(await whole(reply)));
       for await (const chunk of reply.body) {
         timer.cancel();
         yield chunk;
@@ -80,11 +88,13 @@ export class Source {
 /** W1. */
 function fetched(source: URL, reply: Incoming): Fetched {
   if (reply.status === 200) return changesIn(source, reply);
-  const refusal = refusalOf(reply);
+  const refusal = KvRefusedError.of(reply.status, jsonOf(reply));
   const { latest } = refusal.details;
   switch (refusal.code) {
     case 'CHANGES_GAP':
       return { kind: 'gap' };
+    case 'CHANGES_DIVERGED':
+      return { kind: 'diverged' };
     case 'CHANGES_AHEAD':
       return { kind: 'ahead', latest: typeof latest === 'number' ? latest : undefined };
     case 'TOO_LARGE':

@@ -15,6 +15,8 @@ export type Fetched =
     }
   /** What was asked for is not kept any more: load a snapshot. */
   | { readonly kind: 'gap' }
+  /** The source has had other changes under the same numbers: load a snapshot. */
+  | { readonly kind: 'diverged' }
   /** The source has fewer changes than this replica. */
   | { readonly kind: 'ahead'; readonly latest: number | undefined }
   /** The answer would have been, or was, too much for the way. */
@@ -23,9 +25,11 @@ export type Fetched =
 /** What a read replica is doing. */
 export type FollowState =
   | { readonly kind: 'starting' }
-  /** The whole contents are on their way. */
-  | { readonly kind: 'loading'; readonly source: URL }
+  /** The whole contents are on their way. `diverged`: until they are here, this replica shows changes that the source does not have. */
+  | { readonly kind: 'loading'; readonly source: URL; readonly diverged: boolean }
   | { readonly kind: 'following'; readonly source: URL }
   /** It shows changes that the source does not have, and says so. */
   | { readonly kind: 'ahead'; readonly source: URL }
+  /** Its own files take nothing more. */
+  | { readonly kind: 'failed' }
   | { readonly kind: 'closed' };

@@ -71,7 +71,9 @@ async function answered(
   if (typeof url !== 'string' || url === '' || url.length > MAX_BACKUP_URL_LENGTH)
     throw new KvError('INVALID_BODY', `url is text of 1 to ${MAX_BACKUP_URL_LENGTH} characters.`);
   const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort(new KvError('INTERNAL', 'The client has gone away.')));
+  const leave = (): void => gone.abort(new KvError('INTERNAL', 'The client has gone away.'));
+  if (reply.raw.destroyed) leave(); // while the body was on its way
+  reply.raw.once('close', leave);
   const report = await work(url, gone.signal);
   return reply.header('content-type', JSON_TYPE).send(JSON.stringify(report));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { toHex } from '../../base/index.ts';
 import { type ChangeRecord, type Operation } from '../engine/types.ts';
 import { changesFromBytes, changesToBytes, type ChangesReply } from './change-bytes.ts';
 
@@ -18,6 +19,7 @@ const change: fc.Arbitrary<ChangeRecord> = fc.record({
   number,
   previous: number,
   now: number,
+  history: fc.uint8Array({ minLength: 16, maxLength: 16 }).map(toHex),
   operations: fc.array(operation, { maxLength: 4 }),
 });
 const reply: fc.Arbitrary<ChangesReply> = fc.record({
@@ -40,6 +42,7 @@ describe('changes as bytes', () => {
           number: 7,
           previous: 5,
           now: 1_750_000_000_000,
+          history: '0123456789abcdef'.repeat(2),
           operations: [
             { kind: 'put', key: Uint8Array.of(1, 2), value: Uint8Array.of(3), expiresAt: 9 },
             { kind: 'delete', key: Uint8Array.of(0) },

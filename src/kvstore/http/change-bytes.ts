@@ -1,13 +1,14 @@
 /**
  * Changes as bytes: what a read replica asks /v1/changes for (Accept: application/octet-stream). People and scripts get JSON.
  *
- *   u8 version = 1 | u8 role | number latest | varint changes | changes … | u32 big endian CRC-32C of all before it
- *   change:    number number | number previous | number now | varint operations | operations …
+ *   u8 version = 2 | u8 role | number latest | varint changes | changes … | u32 big endian CRC-32C of all before it
+ *   change:    number number | number previous | number now | history block | varint operations | operations …
  *   operation: u8 0 delete: key block | u8 1 put: key block, value block, number expiry (0 never)
  *
  * V1  Decoding what was encoded gives the same. What no server writes is refused whole: a replica applies nothing that it does not understand.
  */
-import { crc32c, viewOf } from '../../base/index.ts';
+import { crc32c, fromHex, toHex, viewOf } from '../../base/index.ts';
+import { HISTORY_BYTES } from '../engine/history.ts';
 import { type ChangeRecord, type Operation } from '../engine/types.ts';
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES, MIN_KEY_BYTES } from '../limits.ts';
 import { type ReplicaRole } from '../service.ts';
@@ -20,7 +21,7 @@ export interface ChangesReply {
   readonly changes: readonly ChangeRecord[];
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const ROLES: readonly ReplicaRole[] = ['primary', 'standby', 'replica'];
 const DELETE = 0;
 const PUT = 1;
@@ -28,8 +29,8 @@ const CRC_BYTES = 4;
 
 export function changesToBytes({ role, latest, changes }: ChangesReply): Uint8Array {
   const out = new WireWriter().byte(VERSION).byte(ROLES.indexOf(role)).varint(latest).varint(changes.length);
-  for (const { number, previous, now, operations } of changes) {
-    out.varint(number).varint(previous).varint(now).varint(operations.length);
+  for (const { number, previous, now, history, operations } of changes) {
+    out.varint(number).varint(previous).varint(now).block(fromHex(history)).varint(operations.length);
     for (const operation of operations) {
       if (operation.kind === 'delete') out.byte(DELETE).block(operation.key);
       else out.byte(PUT).block(operation.key).block(operation.value).varint(operation.expiresAt);
@@ -60,10 +61,11 @@ export function changesFromBytes(bytes: Uint8Array): ChangesReply {
 }
 
 function changeIn(input: WireReader): ChangeRecord {
-  const record = { number: input.number(), previous: input.number(), now: input.number() };
+  const numbers = { number: input.number(), previous: input.number(), now: input.number() };
+  const history = toHex(input.block(HISTORY_BYTES, HISTORY_BYTES));
   const operations: Operation[] = [];
   for (let left = input.varint(); left > 0; left--) operations.push(operationIn(input));
-  return { ...record, operations };
+  return { ...numbers, history, operations };
 }
 
 function operationIn(input: WireReader): Operation {

@@ -1,7 +1,8 @@
 /**
  * The routes of a read replica and of an observer: changes by number, the whole contents as a stream, figures.
  *
- * G1  Changes come from the number asked for on, without one left out; where that cannot be said, the answer is CHANGES_GAP (load a snapshot) or CHANGES_AHEAD.
+ * G1  Changes come from the number asked for on, without one left out; where that cannot be said, the answer is CHANGES_GAP or CHANGES_DIVERGED (load a
+ *     snapshot), or CHANGES_AHEAD.
  * G2  A snapshot is one point in time and says its number first; what is cut on the way is seen by its reader (engine/snapshot.ts).
  * G3  All three are answered by any replica from what it has applied.
  */
@@ -21,7 +22,7 @@ import { changeToJson } from './json-changes.ts';
 import { DEFAULT_CHANGES, MAX_CHANGES, MAX_CHANGES_BYTES, MAX_SNAPSHOT_STREAMS } from './limits.ts';
 import { type Route } from './route.ts';
 import { changesAnswer, statsAnswer } from './schemas.ts';
-import { integerIn, parametersIn } from './target.ts';
+import { historyIn, integerIn, parametersIn } from './target.ts';
 
 const changes: Route = {
   method: 'GET',
@@ -29,13 +30,18 @@ const changes: Route = {
   operationId: 'changes',
   summary: 'Read changes by number',
   description:
-    'The changes from a number on, in order; none when it is the next one to come. CHANGES_GAP: they are not kept any more, load /v1/snapshot and go on from its number.',
+    'The changes from a number on, in order; none when it is the next one to come. CHANGES_GAP: they are not kept any more, load /v1/snapshot and go on from its number. CHANGES_DIVERGED: the same, because this store has had other changes up to that number than those that `history` says.',
   query: {
     from: {
       type: 'integer',
       description: 'Number of the first change wanted: one more than the last one applied.',
     },
     max: { type: 'integer', description: 'Most changes in the answer.' },
+    history: {
+      type: 'bytes',
+      description:
+        'The history of the last change applied, as the answer with it said. With it, changes that come after others than those are refused.',
+    },
   },
   headers: {},
   answer: {
@@ -45,13 +51,14 @@ const changes: Route = {
     description: 'The changes.',
     asBytes: 'As bytes with a checksum for whoever accepts nothing else (src/kvstore/http/change-bytes.ts).',
   },
-  errors: ['CHANGES_GAP', 'CHANGES_AHEAD', 'NOT_PRIMARY', 'READ_NOT_CONFIRMED', 'BUSY'],
+  errors: ['CHANGES_GAP', 'CHANGES_AHEAD', 'CHANGES_DIVERGED', 'NOT_PRIMARY', 'READ_NOT_CONFIRMED', 'BUSY'],
   handle: async ({ service, deadlines }, request, reply) => {
     const parameters = parametersIn(request.originalUrl, changes.query);
     const from = integerIn(parameters, 'from', 1, Number.MAX_SAFE_INTEGER);
     if (from === undefined) throw new KvError('INVALID_QUERY', 'from is missing; the first change is 1.');
     const max = integerIn(parameters, 'max', 1, MAX_CHANGES) ?? DEFAULT_CHANGES;
-    const { answer } = await deadlines.read.within(service.read({ kind: 'changes', from, max }, 'stale'));
+    const query = { kind: 'changes', from, max, history: historyIn(parameters, 'history') } as const;
+    const { answer } = await deadlines.read.within(service.read(query, 'stale'));
     checkSize(answer);
     const stats = await deadlines.read.within(service.read({ kind: 'stats' }, 'stale')); // after them: latest is never below the last of them
     const found = { role: service.role(), latest: stats.answer.changeNumber, changes: answer };

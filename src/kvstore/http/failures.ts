@@ -4,9 +4,17 @@
  * E1  What is not known here is a fault of ours: INTERNAL, of which the client is told nothing and the log everything.
  */
 import { ServiceError } from '../../service/index.ts';
-import { AheadError, BackupError, BusyError, ClosedError, GapError } from '../engine/errors.ts';
+import {
+  AheadError,
+  BackupError,
+  BusyError,
+  ClosedError,
+  DivergedError,
+  GapError,
+} from '../engine/errors.ts';
 import { StoreError, StoreUrlError } from '../../store/index.ts';
 import { KvError, KvFormatError } from '../errors.ts';
+import type { JsonObject } from './json-bytes.ts';
 
 /** What the framework adds to errors of its own. */
 interface Failure extends Error {
@@ -17,6 +25,20 @@ interface Failure extends Error {
 export function toKvError(error: Failure): KvError {
   if (error instanceof KvError) return error;
   return serviceError(error) ?? engineError(error) ?? frameworkError(error);
+}
+
+/** What a client is told of an error: its status, the primary's URL where it is known, and the JSON of the answer. */
+export function toldOf(error: KvError): {
+  readonly status: number;
+  readonly primary: string | undefined;
+  readonly body: JsonObject;
+} {
+  const { primary, ...details } = error.details;
+  return {
+    status: error.status,
+    primary: typeof primary === 'string' ? primary : undefined,
+    body: { code: error.code, message: error.message, ...details },
+  };
 }
 
 function serviceError(error: Error): KvError | undefined {
@@ -35,6 +57,7 @@ function engineError(error: Error): KvError | undefined {
     return new KvError('CHANGES_GAP', message, { cause: error, details: { oldest: error.oldestAvailable } });
   if (error instanceof AheadError)
     return new KvError('CHANGES_AHEAD', message, { cause: error, details: { latest: error.latest } });
+  if (error instanceof DivergedError) return new KvError('CHANGES_DIVERGED', message, { cause: error });
   return undefined;
 }
 

@@ -33,15 +33,24 @@ export function identityOf(headers: Headers): IdempotencyKey {
     return requestId === undefined ? NONE : { kind: 'request', requestId: checkedRequestId(requestId) };
   if (requestId !== undefined)
     throw new KvError('INVALID_SESSION', 'Send a request id or a session, not both.');
-  const series = numberIn(headers, SERIES_HEADER, MOST_SERIES);
+  const series = numberIn(headers, SERIES_HEADER);
   const respondedTo =
-    headers[RESPONDED_TO_HEADER] === undefined ? 0n : numberIn(headers, RESPONDED_TO_HEADER, MOST_SERIES);
-  if (series === 0n || respondedTo >= series)
+    headers[RESPONDED_TO_HEADER] === undefined ? 0n : numberIn(headers, RESPONDED_TO_HEADER);
+  return checkIdentity({ kind: 'session', clientId: sessionNumber(session), series, respondedTo });
+}
+
+/** Checks an identity that came from a client in whatever form. @throws KvError INVALID_REQUEST_ID, INVALID_SESSION */
+export function checkIdentity(key: IdempotencyKey): IdempotencyKey {
+  if (key.kind === 'request') checkedRequestId(key.requestId);
+  if (key.kind !== 'session') return key;
+  const { clientId, series, respondedTo } = key;
+  if (clientId === 0n) throw noSession();
+  if (series === 0n || series > MOST_SERIES || respondedTo >= series)
     throw new KvError(
       'INVALID_SESSION',
-      'Series begin at 1, and Holdfast-Responded-To is below the series that carries it.',
+      `Series are numbers from 1 to ${MOST_SERIES}, and Holdfast-Responded-To is below the series that carries it.`,
     );
-  return { kind: 'session', clientId: sessionNumber(session), series, respondedTo };
+  return key;
 }
 
 /** The headers that say the same. */
@@ -58,15 +67,18 @@ export function identityHeaders(key: IdempotencyKey): Record<string, string> {
 /** The number of a session, from a header or a path. @throws KvError INVALID_SESSION */
 export function sessionNumber(text: unknown): bigint {
   const number = unsigned(text);
-  if (number === undefined || number === 0n)
-    throw new KvError('INVALID_SESSION', 'A session is the number that POST /v1/sessions gave.');
+  if (number === undefined || number === 0n) throw noSession();
   return number;
 }
 
-function numberIn(headers: Headers, name: string, most: bigint): bigint {
+function noSession(): KvError {
+  return new KvError('INVALID_SESSION', 'A session is the number that POST /v1/sessions gave.');
+}
+
+function numberIn(headers: Headers, name: string): bigint {
   const number = unsigned(headers[name]);
-  if (number === undefined || number > most)
-    throw new KvError('INVALID_SESSION', `${name} is a decimal number up to ${most}.`);
+  if (number === undefined)
+    throw new KvError('INVALID_SESSION', `${name} is a decimal number up to ${MOST_SERIES}.`);
   return number;
 }
 

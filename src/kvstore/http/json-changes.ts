@@ -4,8 +4,8 @@
 import { type ChangeRecord, type Operation } from '../engine/types.ts';
 import { toJsonBytes, type JsonObject } from './json-bytes.ts';
 
-export function changeToJson({ number, previous, now, operations }: ChangeRecord): JsonObject {
-  return { number, previous, now, operations: operations.map(operationToJson) };
+export function changeToJson({ number, previous, now, history, operations }: ChangeRecord): JsonObject {
+  return { number, previous, now, history, operations: operations.map(operationToJson) };
 }
 
 function operationToJson(operation: Operation): JsonObject {

@@ -30,7 +30,7 @@ import { MAX_JSON_BODY_BYTES } from './limits.ts';
 import { jsonBody } from './json-body.ts';
 import { type QueryParameter, type Route, type RouteContext } from './route.ts';
 import { batchBody, casAnswer, casBody, deleteAnswer, putAnswer, readAnswer } from './schemas.ts';
-import { consistencyIn, integerIn, keyInTarget, parametersIn, queryIn } from './target.ts';
+import { consistencyIn, integerIn, keyInTarget, parametersIn, queryIn, type ListQuery } from './target.ts';
 
 const CONSISTENCY: Readonly<Record<string, QueryParameter>> = {
   consistency: {
@@ -202,7 +202,7 @@ const list: Route = {
     const result = await read(context, list, request, query);
     describe(reply, result);
     const { answer } = result;
-    return sendJson(reply, JSON.stringify(isPage(answer) ? pageJson(answer) : valuesJson(answer)));
+    return sendJson(reply, JSON.stringify(isPage(answer) ? pageJson(answer) : valuesJson(query, answer)));
   },
 };
 
@@ -260,10 +260,12 @@ function pageJson({ pairs, next }: Page): JsonObject {
   return { pairs: pairs.map(pairToJson), ...(next ? toJsonBytes('next', next) : {}) };
 }
 
-function valuesJson(answer: readonly (Pair | undefined)[]): JsonObject {
-  const bytes = answer.reduce((sum, pair) => sum + (pair?.value.length ?? 0), 0);
-  if (bytes > MAX_MULTI_GET_BYTES)
-    throw new KvError('TOO_LARGE', `The values have ${bytes} bytes together. Read fewer keys at once.`);
+function valuesJson(query: ListQuery, answer: readonly (Pair | undefined)[]): JsonObject {
+  if (query.kind === 'pairs' && answer.length < query.keys.length)
+    throw new KvError(
+      'TOO_LARGE',
+      `Only ${answer.length} of ${query.keys.length} values have room in an answer of at most ${MAX_MULTI_GET_BYTES} bytes. Read fewer keys at once.`,
+    );
   return {
     values: answer.map((pair) =>
       pair ? { ...toJsonBytes('value', pair.value), ...expiryToJson(pair.expiresAt) } : null,

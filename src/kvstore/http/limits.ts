@@ -17,3 +17,9 @@ export const MAX_SNAPSHOT_STREAMS = 4;
 
 /** Longest URL of a backup, characters. */
 export const MAX_BACKUP_URL_LENGTH = 2048;
+
+/** Most operations of one bulk: at 100 bytes each a tenth of what one journal slot takes, so that a bulk is one commit. */
+export const MAX_BULK_OPERATIONS = 1024;
+
+/** Body of one bulk, bytes: as much as a JSON body may have. One operation of the largest value fits in any case. */
+export const MAX_BULK_BYTES: number = 4 * 1024 * 1024;

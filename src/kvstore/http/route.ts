@@ -6,7 +6,7 @@
  */
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type ZodType } from 'zod';
-import { type Clock, type Random } from '../../base/index.ts';
+import { type Clock, type Logger, type Random } from '../../base/index.ts';
 import { type KvErrorCode } from '../errors.ts';
 import { type KvService } from '../service.ts';
 import { type Admission } from './admission.ts';
@@ -15,6 +15,9 @@ import { type Deadlines } from './deadlines.ts';
 /** What handlers work with. */
 export interface RouteContext {
   readonly service: KvService;
+  readonly log: Logger;
+  /** Counts operations that were answered without a request of their own. */
+  readonly answered: (method: Route['method'], status: number, times: number) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlines: { readonly write: Deadlines; readonly read: Deadlines };

@@ -60,12 +60,17 @@ export const valuesAnswer: ZodType = shape({
 });
 export const readAnswer: ZodType = z.union([pageAnswer, valuesAnswer]);
 
+const HISTORY = z
+  .string()
+  .describe('Identity of all changes up to this one: a chained digest, the same on every replica.');
+
 const change = shape({
   number: numberField('Number of the change: the log index of the command that made it.'),
   previous: numberField(
     'Number of the change before it; the log holds other things too, so numbers have gaps.',
   ),
   now: numberField('Time of the command, milliseconds since 1970.'),
+  history: HISTORY,
   operations: z.array(
     z.union([
       shape({ type: z.literal('put'), ...KEY, ...VALUE, ...EXPIRES_AT }),
@@ -87,6 +92,7 @@ export const statsAnswer: ZodType = shape({
   keys: numberField('Pairs held, expired ones that are not removed yet included.'),
   dataBytes: numberField('Bytes of their keys and values.'),
   changeNumber: numberField('The newest change applied.'),
+  history: HISTORY,
   now: numberField('Time of the newest change, milliseconds since 1970.'),
   oldestChange: numberField('The oldest number that /v1/changes can begin from.'),
   replacing: z.boolean().describe('The contents are being replaced; writes are refused with BUSY.'),
@@ -99,6 +105,7 @@ export const statsAnswer: ZodType = shape({
     reason: z.string().describe('Why it is not healthy.').optional(),
     batch: numberField('Changes asked for at once.'),
     snapshotsLoaded: numberField('Times the whole contents were loaded.'),
+    divergences: numberField('Times the source had had other changes under the same numbers.'),
   })
     .describe('Of a read replica only.')
     .optional(),
@@ -127,7 +134,7 @@ export const backupAnswer: ZodType = shape({
 export const errorAnswer: ZodType = shape({
   code: z.enum(Object.keys(KV_ERROR_STATUS) as [string, ...string[]]),
   message: z.string().describe('What is wrong and what to do, for a person.'),
-  oldest: numberField('With CHANGES_GONE: the oldest change that is still there.').optional(),
+  oldest: numberField('With CHANGES_GAP: the oldest change that is still there.').optional(),
   latest: numberField('With CHANGES_AHEAD: the newest change there is.').optional(),
 });
 

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { type LightMyRequestResponse } from 'fastify';
 import { systemClock, utf8 } from '../../base/index.ts';
 import { encodeCommand } from '../command.ts';
+import { NO_HISTORY } from '../engine/history.ts';
 import { KV_ERROR_STATUS, type KvErrorCode } from '../errors.ts';
 import { MAX_VALUE_BYTES } from '../limits.ts';
 import { checkRigs, rig } from '../testing/http-rig.ts';
@@ -215,19 +216,21 @@ describe('changes, snapshots and figures', () => {
     service.apply(put('a', 'one', 1000));
     service.apply(put('b', Uint8Array.of(255), 2000, 9000));
     service.apply(encodeCommand({ kind: 'delete', key: utf8('a') }, 3000));
+    const history = expect.stringMatching(/^[0-9a-f]{32}$/);
     const all = await server.inject('/v1/changes?from=1');
     expect(all.json()).toEqual({
       role: 'primary',
       latest: 3,
       changes: [
-        { number: 1, previous: 0, now: 1000, operations: [{ type: 'put', key: 'a', value: 'one' }] },
+        { number: 1, previous: 0, now: 1000, history, operations: [{ type: 'put', key: 'a', value: 'one' }] },
         {
           number: 2,
           previous: 1,
           now: 2000,
+          history,
           operations: [{ type: 'put', key: 'b', valueBase64: '/w==', expiresAt: 9000 }],
         },
-        { number: 3, previous: 2, now: 3000, operations: [{ type: 'delete', key: 'a' }] },
+        { number: 3, previous: 2, now: 3000, history, operations: [{ type: 'delete', key: 'a' }] },
       ],
     });
     const some = await server.inject('/v1/changes?from=2&max=1');
@@ -239,8 +242,30 @@ describe('changes, snapshots and figures', () => {
     });
     const ahead = await server.inject('/v1/changes?from=5');
     expect([ahead.statusCode, ahead.json()]).toMatchObject([409, { code: 'CHANGES_AHEAD', latest: 3 }]);
-    for (const query of ['', '?from=0', '?from=1&max=0', '?from=1&max=10001', '?from=x'])
+    for (const query of ['', '?from=0', '?from=1&max=0', '?from=1&max=10001', '?from=x', '?from=1&history=1'])
       expect((await server.inject(`/v1/changes${query}`)).statusCode).toBe(400);
+  });
+
+  test('changes come to those only who have had the ones before them, where they say which', async () => {
+    const [one, other] = [rig(), rig()];
+    for (const { service } of [one, other]) service.apply(put('a', 'the same', 1000));
+    one.service.apply(put('b', 'here', 2000));
+    other.service.apply(put('b', 'elsewhere', 2000));
+    for (const { service } of [one, other]) service.apply(put('c', 'the same', 3000));
+    const historyOf = async (from: number): Promise<string> => {
+      const reply = await other.server.inject(`/v1/changes?from=${from}&max=1`);
+      return reply.json<{ changes: [{ history: string }] }>().changes[0].history;
+    };
+    const { history: latest } = (await other.server.inject('/v1/stats')).json<{ history: string }>();
+    expect(latest).toBe(await historyOf(3));
+    const asked = async (from: number, history: string): Promise<[number, unknown]> => {
+      const reply = await one.server.inject(`/v1/changes?from=${from}&history=${history}`);
+      return [reply.statusCode, reply.json<{ code?: string }>().code];
+    };
+    expect(await asked(1, NO_HISTORY)).toEqual([200, undefined]);
+    expect(await asked(2, await historyOf(1))).toEqual([200, undefined]);
+    for (const from of [3, 4])
+      expect(await asked(from, await historyOf(from - 1))).toEqual([409, 'CHANGES_DIVERGED']);
   });
 
   test('a snapshot names its number, is whole, and is where a follower goes on whose changes are gone', async () => {

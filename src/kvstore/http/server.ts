@@ -18,7 +18,7 @@ import { KvError } from '../errors.ts';
 import { type KvService } from '../service.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { Deadlines } from './deadlines.ts';
-import { toKvError } from './failures.ts';
+import { toldOf, toKvError } from './failures.ts';
 import { JSON_TYPE, KEY_PATH, PRIMARY_HEADER } from './headers.ts';
 import { MAX_JSON_BODY_BYTES, MAX_SNAPSHOT_STREAMS } from './limits.ts';
 import { type Route, type RouteContext } from './route.ts';
@@ -72,8 +72,7 @@ export function makeServer(options: KvServerOptions): FastifyInstance {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body)); // H4
   addAdmission(server, options.admission);
-  addMetrics(server, options);
-  const context = contextOf(options);
+  const context = contextOf(options, addMetrics(server, options));
   for (const route of ROUTES) addRoute(server, route, context);
   return server;
 }
@@ -87,10 +86,15 @@ function addRoute(server: FastifyInstance, route: Route, context: RouteContext):
   });
 }
 
-function contextOf({ service, clock, random, requestDeadlineMs }: KvServerOptions): RouteContext {
+function contextOf(
+  { service, log, clock, random, requestDeadlineMs }: KvServerOptions,
+  answered: RouteContext['answered'],
+): RouteContext {
   let document: Promise<string> | undefined;
   return {
     service,
+    log,
+    answered,
     clock,
     random,
     deadlines: {
@@ -111,10 +115,9 @@ function sendError(error: KvError, reply: FastifyReply, log: Logger, request: Fa
   if (error.code === 'INTERNAL')
     log.error('A request failed by a fault of ours.', { method: request.method, error });
   if (RETRYABLE.has(error.status)) reply.header('Retry-After', RETRY_AFTER_SECONDS);
-  const { primary, ...details } = error.details;
-  if (typeof primary === 'string') reply.header(PRIMARY_HEADER, primary);
-  const body = { code: error.code, message: error.message, ...details };
-  return reply.code(error.status).header('content-type', JSON_TYPE).send(JSON.stringify(body)); // H1
+  const { status, primary, body } = toldOf(error);
+  if (primary !== undefined) reply.header(PRIMARY_HEADER, primary);
+  return reply.code(status).header('content-type', JSON_TYPE).send(JSON.stringify(body)); // H1
 }
 
 function addAdmission(server: FastifyInstance, limits: AdmissionLimits): void {
@@ -139,10 +142,10 @@ function bodyBytesOf(request: FastifyRequest): number {
   return request.headers['transfer-encoding'] === undefined ? 0 : MAX_JSON_BODY_BYTES;
 }
 
-function addMetrics(server: FastifyInstance, { metrics }: KvServerOptions): void {
+function addMetrics(server: FastifyInstance, { metrics }: KvServerOptions): RouteContext['answered'] {
   const requests = metrics.counter({
     name: 'holdfast_kv_requests_total',
-    help: 'Requests answered, by method and status.',
+    help: 'Requests answered, by method and status; a bulk counts, and so does each of its operations.',
     labels: ['method', 'status'],
   });
   const seconds = metrics.histogram({
@@ -157,6 +160,7 @@ function addMetrics(server: FastifyInstance, { metrics }: KvServerOptions): void
     seconds.observe(reply.elapsedTime / 1000, { method });
     done();
   });
+  return (method, status, times) => requests.add(times, { method, status: String(status) });
 }
 
 /** Methods with a series of their own; anything else a client invents counts as one. */

@@ -6,6 +6,7 @@
  */
 import { KvError } from '../errors.ts';
 import { checkKey } from '../command.ts';
+import { HISTORY_BYTES, isHistory, type History } from '../engine/history.ts';
 import { DEFAULT_PAGE_PAIRS, MAX_BATCH_PAIRS, MAX_KEY_BYTES, MAX_PAGE_PAIRS } from '../limits.ts';
 import { type Consistency, type Query } from '../service.ts';
 import { KEY_PATH } from './headers.ts';
@@ -15,7 +16,7 @@ import { type QueryParameter } from './route.ts';
 export type Parameters = ReadonlyMap<string, readonly Uint8Array[]>;
 
 /** What GET /v1/kv asks. */
-type ListQuery = Extract<Query, { readonly kind: 'pairs' | 'page' }>;
+export type ListQuery = Extract<Query, { readonly kind: 'pairs' | 'page' }>;
 
 const NONE: Parameters = new Map();
 
@@ -75,6 +76,13 @@ export function integerIn(
   if (value < least || value > most)
     throw new KvError('INVALID_QUERY', `${name} is a number from ${least} to ${most}.`);
   return value;
+}
+
+/** The identity of a history, undefined when it is not given. @throws KvError INVALID_QUERY */
+export function historyIn(parameters: Parameters, name: string): History | undefined {
+  const text = textOf(parameters, name);
+  if (text === undefined || isHistory(text)) return text;
+  throw new KvError('INVALID_QUERY', `${name} is ${2 * HISTORY_BYTES} hexadecimal digits.`);
 }
 
 /** linearizable unless stale is asked for. @throws KvError INVALID_QUERY */

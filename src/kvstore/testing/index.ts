@@ -5,4 +5,5 @@ export { MemoryEngine } from '../engine/memory-engine.ts';
 export { type Answer as KvAnswer, type Query as KvQuery } from '../engine/types.ts';
 export { Master } from './master.ts';
 export { ReplicaProcess } from './process.ts';
-export { until } from './replica-rig.ts';
+export { closeReplicas, startReplica, until, type ReplicaRig } from './replica-rig.ts';
+export { bulkOf, operationToBytes, outcomesFromBytes, type BulkOperation } from '../http/bulk-bytes.ts';

@@ -31,6 +31,16 @@ export class Master {
     return master;
   }
 
+  /** Runs it with a master, which ends afterwards. */
+  static async during<T>(work: (master: Master) => Promise<T>): Promise<T> {
+    const master = await Master.start();
+    try {
+      return await work(master);
+    } finally {
+      await master.stop();
+    }
+  }
+
   get url(): URL {
     return new URL(`http://127.0.0.1:${this.#port}`);
   }

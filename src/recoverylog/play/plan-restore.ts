@@ -1,7 +1,7 @@
 /**
  * What is known of the logs of a restore, asked of their stores, and the plan from it (restore-plan.ts). Reads nothing of their content.
  */
-import { estimateHead, findPlan, type Journal } from '../../journal/index.ts';
+import { surveyJournal, type Journal, type Plan } from '../../journal/index.ts';
 import { OtherLogNeededError } from '../errors.ts';
 import type { FsmHints } from '../format/hints.ts';
 import {
@@ -49,16 +49,24 @@ export async function planRestore(
   return await planWith(await openLogs(journal, parts, openLog), parts, signal);
 }
 
+/** A restore's plan, and those of the logs that it was made by. */
+export interface SurveyedRestore extends RestorePlan {
+  /** Log -> its plan; undefined for one that was never compacted. */
+  readonly plans: ReadonlyMap<string, Plan | undefined>;
+}
+
 /** The plan for logs that are open. @throws HistoryLostError, JournalDeletedError, StoreError, the signal's reason */
 export async function planWith(
   journals: ReadonlyMap<string, Journal>,
   parts: readonly WantedPart[],
   signal: AbortSignal | undefined,
-): Promise<RestorePlan> {
+): Promise<SurveyedRestore> {
   const known = new Map<string, KnownLog>();
+  const plans = new Map<string, Plan | undefined>();
   for (const [name, log] of journals) {
-    const [plan, head] = await Promise.all([findPlan(log, signal), estimateHead(log, signal)]);
+    const { plan, head } = await surveyJournal(log, signal);
+    plans.set(name, plan);
     known.set(name, { head: Math.max(head, plan?.index.end ?? 0), index: plan?.index });
   }
-  return restorePlan(parts, known);
+  return { ...restorePlan(parts, known), plans };
 }

@@ -73,6 +73,23 @@ describe('a log that is played', () => {
       }),
     ));
 
+  test('is listed from its beginning once: what the plan has seen is where the reader starts', () =>
+    withTempDir((dir) =>
+      withTempDir(async (copy) => {
+        const log = newLog();
+        await someHistory(log, dir);
+        const list = log.store.list.bind(log.store);
+        const begins: (string | undefined)[] = [];
+        log.store.list = (prefix, call) => {
+          begins.push(call?.startAfter);
+          return list(prefix, call);
+        };
+        await play(log, copy);
+        expect(begins.filter((startAfter) => startAfter === undefined)).toHaveLength(1);
+        expect(await treeOf(copy)).toEqual(await treeOf(dir));
+      }),
+    ));
+
   test('into a directory with leftovers leaves none of them', () =>
     withTempDir((dir) =>
       withTempDir(async (copy) => {

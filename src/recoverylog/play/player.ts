@@ -214,6 +214,7 @@ export class Player {
       this.#headOffset = plan.parts.at(-1)!.head;
       this.#progress.plan(plan.bytes, this.#headOffset);
       this.#reader.expectHead(this.#headOffset);
+      this.#reader.startFrom(plan.plans.get(this.#options.journal.name));
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof HistoryLostError && error.reason === 'pruned') throw error; // what is pruned stays so

@@ -5,7 +5,7 @@
 import { createMetrics, silentLogger, systemRandom } from '../../base/index.ts';
 import type { Session } from '../../journal/index.ts';
 import { Player } from '../../recoverylog/index.ts';
-import type { TestLog } from '../../recoverylog/testing/index.ts';
+import type { PlainLog } from '../../recoverylog/testing/index.ts';
 import type { ServiceApplication } from '../application.ts';
 
 let authors = 7000;
@@ -31,7 +31,7 @@ export class ServiceProcess<Query, Answer> {
 
   /** Starts as a standby; resolves when it has played the log to its end. */
   static async start<Query, Answer>(
-    log: TestLog,
+    log: PlainLog,
     dir: string,
     application: ServiceApplication<Query, Answer>,
   ): Promise<ServiceProcess<Query, Answer>> {

@@ -1,7 +1,7 @@
 /**
  * An exported snapshot as the state of a log: of a new one, or of one that has newer state, which it replaces (F4.30); what clients were answered holds on.
  */
-import { rm } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { utf8 } from '../../base/index.ts';
@@ -39,7 +39,13 @@ async function promote(
 }
 
 /** Takes a log over without a runtime, imports, and lets it go. */
-async function imported(log: PlainLog, dir: string, exported: string, term: number): Promise<void> {
+async function imported(
+  log: PlainLog,
+  dir: string,
+  exported: string,
+  term: number,
+  beforeOpen?: (path: string) => Promise<void>,
+): Promise<void> {
   const importer = await TestReplica.start(log, join(dir, `importer-${term}`), new ListMachine());
   try {
     const { fs } = (importer.taken = await importer.player.handoff({
@@ -47,6 +53,13 @@ async function imported(log: PlainLog, dir: string, exported: string, term: numb
       term,
       session: { flushIntervalMs: 1 },
     }));
+    if (beforeOpen) {
+      const open = fs.open.bind(fs);
+      fs.open = async (path, options) => {
+        await beforeOpen(path);
+        return await open(path, options);
+      };
+    }
     await importSnapshot(exported, { fs, term });
   } finally {
     await importer.crash();
@@ -157,6 +170,28 @@ test('what is not whole is not imported, and nothing is written', () =>
         async (start) => {
           const runtime = await (await start()).promote(2);
           expect(runtime.appliedIndex).toBe(1);
+        },
+        log,
+      );
+    },
+  ));
+
+test('a file that is changed between the look at it and its copy is not imported: what is opened next has what was before', () =>
+  withExported(
+    () => new FiledList(),
+    async (exported, dir) => {
+      const log = newLog();
+      const change = async (path: string): Promise<void> => {
+        if (path.endsWith('external-file-1')) await appendFile(join(exported, 'external-file-1'), 'more');
+      };
+      await expect(imported(log, dir, exported, 1, change)).rejects.toMatchObject({
+        code: 'SNAPSHOT_DAMAGED',
+      });
+      await withReplicasOf(
+        () => new FiledList(),
+        async (start) => {
+          const runtime = await promote(await start(), 2);
+          expect([runtime.appliedIndex, await runtime.lookup()]).toEqual([1, []]);
         },
         log,
       );

@@ -1,7 +1,7 @@
 /**
  * import: an exported snapshot becomes the state of a log, whatever state the log had (seeds.md F4.30).
  *
- * J1  All of it is checked before anything is written (read-export H2).
+ * J1  All of it is checked before anything is written (read-export H2), and what is written is checked to be that.
  * J2  It is put into place as a snapshot of the log is: files, then `next`, then the rename (current-file E1). A crash on the way leaves the state
  *     there was, or, in a new log, none.
  * J3  It is marked as forced: whoever opens the state restores it, also over newer state in the files of an on-disk machine.
@@ -15,8 +15,9 @@ import { encodeSnapshotHeader, type OpenedSnapshot } from '../envelope.ts';
 import { CURRENT, NEXT } from '../paths.ts';
 import { logIndex, logTerm } from '../types.ts';
 import { digestOf } from './collect.ts';
+import { SnapshotDamagedError } from './errors.ts';
 import { linkedFiles, linkPath } from './linked-files.ts';
-import { encodeManifest, type Manifest } from './manifest.ts';
+import { encodeManifest, type Manifest, type ManifestFile } from './manifest.ts';
 import { withExport } from './read-export.ts';
 
 /** Bytes that may be on their way to the log at once: the journal's buffer stays small. */
@@ -43,7 +44,8 @@ export async function importSnapshot(
     async (exported, snapshot) => {
       const manifest: Manifest = { ...exported, term }; // J4
       const { kind, index, files } = manifest;
-      for (const { file } of files) await copyFile(fs, join(dir, file), linkPath(manifest, file), signal);
+      for (const file of files)
+        await copyFile(fs, file, join(dir, file.file), linkPath(manifest, file.file), signal);
       const named = files.length === 0 ? EMPTY_BYTES : encodeManifest({ kind, index, term, files });
       await writeState(fs, manifest, named, snapshot, signal);
       await fs.rename(NEXT, CURRENT); // J2
@@ -56,13 +58,21 @@ export async function importSnapshot(
   );
 }
 
-/** @throws RecordedFsError EEXIST when this was imported already, in this very term */
-async function copyFile(fs: RecordedFs, from: string, to: string, signal: AbortSignal): Promise<void> {
+/** @throws RecordedFsError EEXIST when this was imported already, in this very term; SnapshotDamagedError when it is not the file that was checked (J1) */
+async function copyFile(
+  fs: RecordedFs,
+  { id, bytes, sha256 }: ManifestFile,
+  from: string,
+  to: string,
+  signal: AbortSignal,
+): Promise<void> {
   const source = await openPlainFile(from, 'r');
   try {
     const copy = await fs.open(to, { create: true, exclusive: true });
     try {
-      await digestOf(source, signal, gently(copy));
+      const copied = await digestOf(source, signal, gently(copy));
+      if (copied.bytes !== bytes || copied.sha256 !== sha256)
+        throw new SnapshotDamagedError(`its file ${id} was changed while it was imported`, 0);
     } finally {
       await copy.close();
     }

@@ -31,6 +31,9 @@ import { fileError } from './file-errors.ts';
 import { checkRoot, Publisher, syncDirectory } from './publish.ts';
 import { walk } from './walk.ts';
 
+/** Files of a LIST that are looked at together: one after another, a thousand of them took a tenth of a second. */
+const LOOKED_AT_ONCE = 64;
+
 export interface FileStoreOptions {
   readonly random: Random;
   readonly log: Logger;
@@ -99,11 +102,18 @@ export class FileStore implements ObjectStore {
       const limit = checkList(prefix, call);
       await checkRoot(this.#root);
       const objects: ObjectInfo[] = [];
+      let keys: string[] = [];
+      const look = async (): Promise<void> => {
+        const infos = await Promise.all(keys.map((key) => this.#info(key)));
+        objects.push(...infos.filter((info) => info !== undefined)); // else: deleted while we looked
+        keys = [];
+      };
       for await (const key of walk(this.#root, prefix, call?.startAfter)) {
+        if (objects.length + keys.length === limit) await look();
         if (objects.length === limit) return { objects, truncated: true };
-        const info = await this.#info(key);
-        if (info) objects.push(info); // else: deleted while we looked
+        if (keys.push(key) === LOOKED_AT_ONCE) await look();
       }
+      await look();
       return { objects, truncated: false };
     });
   }

@@ -8,7 +8,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../../base/index.ts';
-import { compareKeys, keyProblem, RESERVED_SEGMENT } from '../keys.ts';
+import { compareKeys, keyProblem, RESERVED_SEGMENT, sortKeys } from '../keys.ts';
 
 /** Keys below `root` that begin with `prefix` and come after `startAfter`, ascending. */
 export async function* walk(root: string, prefix: string, startAfter = ''): AsyncGenerator<string, void> {
@@ -46,5 +46,5 @@ async function sortedEntries(path: string): Promise<string[]> {
     if (entry.isDirectory()) names.push(`${entry.name}/`);
     else if (entry.isFile() && keyProblem(entry.name) === undefined) names.push(entry.name);
   }
-  return names.sort(compareKeys);
+  return sortKeys(names);
 }

@@ -9,9 +9,10 @@
  */
 import { hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
-import type { Clock } from '../../base/index.ts';
+import { raceAbort, type Clock } from '../../base/index.ts';
 import type { ConnectionChoice, SendOptions } from './fresh-connections.ts';
 
 export interface DirectOptions {
@@ -77,7 +78,7 @@ export class DirectRequests {
       'if-none-match': '*',
     };
     const answer = await this.#send('PUT', key, {}, headers, bytes, send);
-    await drained(answer.body); // or the next request finds the connection taken
+    await finished(answer.body.resume()); // or the next request finds the connection taken
     return answer.headers['x-amz-request-id'];
   }
 
@@ -85,12 +86,12 @@ export class DirectRequests {
   async get(key: string, range: string | undefined, send: SendOptions): Promise<DirectAnswer> {
     const headers: Record<string, string> = range === undefined ? {} : { range };
     const { headers: told, body } = await this.#send('GET', key, GET_QUERY, headers, undefined, send);
-    const { 'content-length': length, 'last-modified': modified } = told;
+    const { 'content-length': length, 'last-modified': modified = '' } = told;
     return {
       Body: body,
       ContentLength: length === undefined ? undefined : Number(length),
       ContentRange: told['content-range'],
-      LastModified: modified === undefined ? undefined : new Date(modified),
+      LastModified: Number.isNaN(Date.parse(modified)) ? undefined : new Date(modified), // what is no date is not told
     };
   }
 
@@ -116,8 +117,9 @@ export class DirectRequests {
       body,
     };
     const signingDate = new Date(clock.wallMs() + this.#skewMs);
-    const signed = await this.#signer.sign(request, { signingDate });
-    send.abortSignal.throwIfAborted();
+    const { abortSignal } = send;
+    const signed = await raceAbort(this.#signer.sign(request, { signingDate }), abortSignal); // a chain may wait for a service that is away
+    abortSignal.throwIfAborted();
     const { response } = await connections.handle(signed as Parameters<ConnectionChoice['handle']>[0], send);
     const sent = response as Sent;
     if (sent.statusCode >= 200 && sent.statusCode < 300) return sent;
@@ -129,7 +131,10 @@ export class DirectRequests {
     const now = this.#options.clock.wallMs();
     const theirs = Date.parse(headers['date'] ?? '');
     if (Math.abs(theirs - now - this.#skewMs) >= SKEW_MS) this.#skewMs = theirs - now;
-    const document = await textOf(body);
+    const document = await textOf(body).catch((cut: unknown) => {
+      if (statusCode !== 412) throw cut;
+      return ''; // says it all; who refuses without reading a body closes the connection under his answer
+    });
     const word = (name: string): string | undefined =>
       new RegExp(`<${name}>([^<]*)</${name}>`).exec(document)?.[1];
     const code = /<Error[\s>]/.test(document) ? word('Code') : undefined;
@@ -150,16 +155,6 @@ function encodedKey(key: string): string {
   return encodeURIComponent(key)
     .replaceAll('%2F', '/')
     .replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-/** @throws what broke the body */
-function drained(body: Readable): Promise<void> {
-  return new Promise((resolve, reject) => {
-    body.once('end', resolve);
-    body.once('error', reject);
-    body.once('close', () => reject(new Error('the answer ended too early'))); // no news after its end
-    body.resume();
-  });
 }
 
 /** @throws what broke the body */

@@ -67,7 +67,7 @@ export function readHead(sql: SqlReader): Head | undefined {
   if (typeof body !== 'string') return undefined;
   const { version, ...head } = JSON.parse(body) as Head & { readonly version: unknown };
   if (version !== HEAD_VERSION) throw new KvFormatError('head of the database', `version ${String(version)}`);
-  return { ...head, replacement: head.replacement, staged: head.staged };
+  return { ...head, history: head.history, replacement: head.replacement, staged: head.staged };
 }
 
 export function writeHead(sql: SqlWriter, head: Head): void {

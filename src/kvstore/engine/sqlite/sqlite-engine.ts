@@ -5,6 +5,8 @@
  *     nothing (saving.ts). What a crash takes back, the log has.
  * E2  Reads see the writes that are not committed (sqlite-table.ts).
  * E3  Pairs that nobody needs are removed behind a commit; when that fails, the next commit does.
+ * E4  An engine whose commit failed shows what it has and takes nothing more, which it could only keep in memory. What the disk has is whole: whoever opens
+ *     it again goes on from there.
  */
 import { assert, ensureError, type Clock } from '../../../base/index.ts';
 import {
@@ -18,6 +20,7 @@ import {
 } from '../../../statemachine/index.ts';
 import { RecordedSqlite, type RecordedFs } from '../../../recoverylog/index.ts';
 import { applyChanges, applyEntries, pinOf, writePin, type Engine, type Pin } from '../engine.ts';
+import { type History } from '../history.ts';
 import { lookup } from '../lookup.ts';
 import { KvState, NO_ATTRIBUTES, type Attributes } from '../state.ts';
 import { type Answer, type ChangeRecord, type Query, type QueryAnswer, type SavedChanges } from '../types.ts';
@@ -53,7 +56,8 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
   #opened: Opened | undefined;
   /** E3 */
   #tidying: Promise<void> | undefined;
-  #tidyFailure: Error | undefined;
+  /** Of a commit, or behind one (E3, E4). */
+  #failure: Error | undefined;
 
   constructor(options: SqliteEngineOptions = {}) {
     this.#options = options;
@@ -73,6 +77,11 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
     return await this.#open(await database(fs));
   }
 
+  /** E4 */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   /** Pairs held, expired ones included; 0 before open. */
   get keys(): number {
     return this.#opened?.tables.current.size ?? 0;
@@ -84,19 +93,23 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
   }
 
   update(entries: readonly Entry[]): readonly AppliedEntry[] {
-    return applyEntries(this.#use().state, entries);
+    return applyEntries(this.#sound().state, entries);
   }
 
-  /** E1 @throws what the database says; the engine is of no use then */
+  /** E1 @throws what the database says; the engine takes nothing more then (E4) */
   async commit(mark: DiskMark): Promise<void> {
-    const { tables, saver, state } = this.#use();
-    if (this.#tidyFailure) throw this.#tidyFailure;
+    const { tables, saver, state } = this.#sound();
     const saved = tables.beginSave();
     const head = headOf(tables, state, mark); // nothing is awaited between: both are of one moment
-    await saver.save(saved, (sql, folds) => {
-      writeHead(sql, { ...head, folds });
-      writeRows(sql, mark);
-    });
+    try {
+      await saver.save(saved, (sql, folds) => {
+        writeHead(sql, { ...head, folds });
+        writeRows(sql, mark);
+      });
+    } catch (error) {
+      this.#failure = ensureError(error);
+      throw error;
+    }
     tables.endSave();
     this.#tidying ??= this.#tidy(tables);
   }
@@ -134,9 +147,13 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
     return this.#use().state.changes.latest;
   }
 
+  appliedHistory(): History {
+    return this.#use().state.changes.history;
+  }
+
   /** As the others, and what was applied is on the disk when it resolves. @throws what the database says */
   async saveChanges(changes: readonly ChangeRecord[]): Promise<SavedChanges> {
-    const saved = applyChanges(this.#use().state, changes);
+    const saved = applyChanges(this.#sound().state, changes);
     await this.commit(markOf(saved.appliedUpTo));
     return saved;
   }
@@ -174,7 +191,7 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
     signal: AbortSignal,
     mark: (loaded: Loaded) => DiskMark,
   ): Promise<void> {
-    const { db, tables, saver } = this.#use();
+    const { db, tables, saver } = this.#sound();
     const generations = { current: tables.newGeneration(), staged: tables.newGeneration() };
     let head: Head;
     try {
@@ -201,9 +218,15 @@ export class SqliteEngine implements OnDiskStateMachine<Query, Answer, Pin>, Eng
     try {
       await tables.removeSome(REMOVED_ROWS);
     } catch (error) {
-      this.#tidyFailure = ensureError(error);
+      this.#failure = ensureError(error);
     }
     this.#tidying = undefined;
+  }
+
+  /** E4 @throws what a commit failed of */
+  #sound(): Opened {
+    if (this.#failure) throw this.#failure;
+    return this.#use();
   }
 
   #use(): Opened {
@@ -227,8 +250,8 @@ function openedOn(db: SqlDatabase, head: Head | undefined): Opened {
   };
 }
 
-function stateOf(tables: SqliteTables, { change, now, replacement }: Attributes): KvState {
-  return new KvState(tables, { change, now, replacement });
+function stateOf(tables: SqliteTables, { change, history, now, replacement }: Attributes): KvState {
+  return new KvState(tables, { change, history, now, replacement });
 }
 
 function headOf(

@@ -4,19 +4,25 @@
  * Q1  Transactions begin and end here, never in a statement: what was said to be one is one.
  * Q2  A call that fails leaves no transaction open.
  * Q3  A text is one statement where rows or parameters are concerned; a second one is refused, not passed over.
- * Q4  Statements are kept prepared, the last STATEMENTS of them.
+ * Q4  Statements are kept prepared (statements.ts).
  * Q5  Statements of others (`guarded`) reach neither tables of the holder nor settings of the connection (guard.ts), however they were prepared.
+ * Q6  Statements of others do not end the transaction of the holder, whatever they meet: one whose program could (program.ts) is refused.
+ * Q7  A transaction of the holder that SQLite has given up by itself is an end of its own kind: nothing goes on as if it were there.
  */
 import type { Database, PreparedStatement } from '@sqlite.org/sqlite-wasm';
 import { ensureError, type Clock, type Random } from '../../../base/index.ts';
-import { SqliteError, SqliteRefusedError, SqliteTooLargeError } from './errors.ts';
+import { ChangeCounts } from './counts.ts';
+import {
+  SqliteError,
+  SqliteRefusedError,
+  SqliteTooLargeError,
+  SqliteTransactionLostError,
+} from './errors.ts';
 import type { DatabaseFiles } from './files.ts';
 import { HOLDERS_PREFIX, isAllowed } from './guard.ts';
 import type { Sqlite } from './load.ts';
+import { Statements } from './statements.ts';
 import { addVfs, type Vfs } from './vfs.ts';
-
-/** More different statements than a program writes by hand; each holds a few KiB. */
-const STATEMENTS = 128;
 
 /** What the library puts before SQLite's own words. */
 const LIBRARY_PREFIX = /^SQLITE_\w+: sqlite3 result code \d+: /;
@@ -50,7 +56,8 @@ export class Connection {
   readonly #files: DatabaseFiles;
   readonly #vfs: Vfs;
   readonly #db: Database;
-  readonly #statements = new Map<string, PreparedStatement>();
+  readonly #statements: Statements;
+  readonly #counts: ChangeCounts;
   /** Whether this class itself begins or ends a transaction right now (Q1). */
   #deciding = false;
   /** Whether statements are those of others right now (Q5). */
@@ -72,12 +79,21 @@ export class Connection {
       this.#vfs.remove();
       throw error;
     }
+    this.#statements = new Statements(sqlite, this.#db, (sql, call) => this.#telling(sql, call));
+    this.#counts = new ChangeCounts(sqlite, this.#db);
     const { capi } = sqlite;
     // VACUUM begins one of its own; a BEGIN of the caller is found when it is left open.
-    const allows = (_: number, action: number, what: string | 0, other: string | 0): number => {
+    const allows = (
+      _: number,
+      action: number,
+      what: string | 0,
+      other: string | 0,
+      database: string | 0,
+    ): number => {
       const ends = action === capi.SQLITE_TRANSACTION && what !== 'BEGIN';
       if (ends && !this.#deciding) return capi.SQLITE_DENY; // Q1
-      return this.#guarding && !isAllowed(capi, action, what || '', other || '') // Q5
+      return this.#guarding &&
+        !isAllowed(capi, action, { first: what || '', second: other || '', database: database || '' }) // Q5
         ? capi.SQLITE_DENY
         : capi.SQLITE_OK;
     };
@@ -111,12 +127,7 @@ export class Connection {
       return call();
     };
     try {
-      const result = work({
-        all: (sql, parameters) => inside(() => this.#rows(sql, parameters)),
-        get: (sql, parameters) => inside(() => this.#rows(sql, parameters, 1))[0],
-        run: (sql, parameters) => inside(() => this.#run(sql, parameters)),
-        exec: (sql) => inside(() => this.#exec(sql)),
-      });
+      const result = work(this.#sql(inside));
       if (result instanceof Promise)
         throw new SqliteRefusedError('a transaction cannot wait', 'do what waits before or after it');
       inside(() => this.#decide('COMMIT'));
@@ -132,9 +143,12 @@ export class Connection {
 
   /** Runs `work`, which only looks. @throws what `work` throws, SqliteError, SqliteRefusedError */
   read<T>(work: (sql: SqlReader) => T, guarded = false): T {
+    const { capi } = this.#sqlite;
     const looking = (sql: string): string => {
-      if (this.#sqlite.capi.sqlite3_stmt_readonly(this.#prepare(sql))) return sql;
-      throw new SqliteRefusedError('a statement that changes something', 'use transaction()');
+      const statement = this.#statements.one(sql, guarded);
+      // SQLite counts those that begin, mark or end something among those that only read: they give no rows.
+      if (capi.sqlite3_stmt_readonly(statement) && capi.sqlite3_column_count(statement) > 0) return sql;
+      throw new SqliteRefusedError('a statement that does not only look', 'use transaction()');
     };
     const rows = (sql: string, parameters?: SqlParameters, most?: number): Row[] =>
       this.#guarded(guarded, () => this.#rows(looking(sql), parameters, most));
@@ -161,30 +175,27 @@ export class Connection {
     }
   }
 
-  /** Runs `work` inside the transaction of `begin`; what it did is undone when it throws. @throws what `work` throws, SqliteError, SqliteRefusedError */
+  /**
+   * Runs `work` inside the transaction of `begin`; what it did is undone when it throws.
+   * @throws what `work` throws, SqliteError, SqliteRefusedError, SqliteTransactionLostError (Q7)
+   */
   within<T>(work: (sql: Sql) => T, guarded: boolean): T {
-    this.#savepoint('SAVEPOINT');
+    this.#statements.begin();
+    this.#counts.begin();
+    this.#surviving(() => this.#savepoint('SAVEPOINT'));
     let open = true;
     const inside = <R>(call: () => R): R => {
       if (!open) throw new SqliteRefusedError('the update is over', 'use what it was given only inside it');
-      return this.#guarded(guarded, call);
+      return this.#surviving(() => this.#guarded(guarded, call));
     };
     try {
-      const result = work({
-        all: (sql, parameters) => inside(() => this.#rows(sql, parameters)),
-        get: (sql, parameters) => inside(() => this.#rows(sql, parameters, 1))[0],
-        run: (sql, parameters) => inside(() => this.#run(sql, parameters)),
-        exec: (sql) => inside(() => this.#exec(sql)),
-      });
+      const result = work(this.#sql(inside));
       if (result instanceof Promise)
         throw new SqliteRefusedError('an update cannot wait', 'do what waits before or after it');
-      this.#savepoint('RELEASE');
+      this.#surviving(() => this.#savepoint('RELEASE'));
       return result;
     } catch (error) {
-      if (this.#files.failure === undefined && this.#inTransaction()) {
-        this.#savepoint('ROLLBACK TO');
-        this.#savepoint('RELEASE');
-      }
+      this.#undo();
       throw error;
     } finally {
       open = false;
@@ -192,9 +203,10 @@ export class Connection {
     }
   }
 
-  /** Whether a transaction is open. */
-  get isInTransaction(): boolean {
-    return this.#inTransaction();
+  /** Checks that the transaction of `begin` is open. @throws the failure of the files, SqliteTransactionLostError (Q7) */
+  checkTransaction(cause?: unknown): void {
+    if (this.#files.failure) throw this.#files.failure;
+    if (!this.#inTransaction()) throw new SqliteTransactionLostError(cause);
   }
 
   /** Gives SQL a function, or another one in place of its own. */
@@ -204,6 +216,11 @@ export class Connection {
       arity: parameters,
       xFunc: (_context, argument) => act(argument) as never,
     });
+  }
+
+  /** Makes SQL count by `within` (counts.ts). */
+  countByUpdate(): void {
+    this.#counts.tellSql();
   }
 
   /** A setting and what SQLite made of it. */
@@ -221,22 +238,26 @@ export class Connection {
   /** Statements that were begun are given up. Files are closed whatever happens. */
   close(): void {
     try {
-      for (const statement of this.#statements.values()) statement.finalize();
-      this.#statements.clear();
+      this.#statements.close();
       this.#db.close();
     } finally {
       this.#vfs.remove();
     }
   }
 
+  /** What a transaction's work is given; `inside` makes each call of it. */
+  #sql(inside: <R>(call: () => R) => R): Sql {
+    return {
+      all: (sql, parameters) => inside(() => this.#rows(sql, parameters)),
+      get: (sql, parameters) => inside(() => this.#rows(sql, parameters, 1))[0],
+      run: (sql, parameters) => inside(() => this.#run(sql, parameters)),
+      exec: (sql) => inside(() => this.#exec(sql)),
+    };
+  }
+
   #run(sql: string, parameters?: SqlParameters): { changes: number; lastInsertRowid: bigint } {
     this.#each(sql, parameters, () => true);
-    const { capi } = this.#sqlite;
-    const db = this.#db.pointer!;
-    return {
-      changes: Number(capi.sqlite3_changes64(db)),
-      lastInsertRowid: capi.sqlite3_last_insert_rowid(db),
-    };
+    return { changes: Number(this.#counts.last), lastInsertRowid: this.#counts.rowid };
   }
 
   #rows(sql: string, parameters?: SqlParameters, most = Number.POSITIVE_INFINITY): Row[] {
@@ -251,7 +272,7 @@ export class Connection {
     parameters: SqlParameters | undefined,
     take: (statement: PreparedStatement) => boolean,
   ): void {
-    const statement = this.#prepare(sql);
+    const statement = this.#statements.one(sql, this.#guarding); // Q3, Q4, Q6
     this.#telling(sql, () => {
       try {
         // The library refuses even an empty list for a statement without parameters.
@@ -264,31 +285,12 @@ export class Connection {
   }
 
   #exec(sql: string): void {
-    this.#telling(sql, () => this.#db.exec(sql));
-  }
-
-  /** Q3, Q4 */
-  #prepare(sql: string): PreparedStatement {
-    const key = this.#guarding ? `guarded ${sql}` : sql; // Q5
-    const kept = this.#statements.get(key);
-    if (kept) {
-      this.#statements.delete(key);
-      this.#statements.set(key, kept); // the last one used
-      return kept;
-    }
-    const statement = this.#telling(sql, () => this.#db.prepare(sql));
-    const rest = sql.slice((this.#sqlite.capi.sqlite3_sql(statement) ?? sql).length);
-    if (/[^\s;]/.test(rest)) {
-      statement.finalize();
-      throw new SqliteRefusedError('more than one statement', 'use exec for several');
-    }
-    this.#statements.set(key, statement);
-    const [oldest] = this.#statements;
-    if (oldest && this.#statements.size > STATEMENTS) {
-      this.#statements.delete(oldest[0]);
-      oldest[1].finalize();
-    }
-    return statement;
+    if (!this.#guarding) return void this.#telling(sql, () => this.#db.exec(sql));
+    this.#statements.each(sql, (statement) =>
+      this.#telling(sql, () => {
+        while (statement.step());
+      }),
+    ); // Q6
   }
 
   #inTransaction(): boolean {
@@ -315,6 +317,25 @@ export class Connection {
       return call();
     } finally {
       this.#guarding = false;
+    }
+  }
+
+  /** What was done since the savepoint; when there is no transaction any more, nothing is left of that. */
+  #undo(): void {
+    if (this.#files.failure !== undefined || !this.#inTransaction()) return;
+    this.#savepoint('ROLLBACK TO');
+    this.#savepoint('RELEASE');
+    this.#statements.undone();
+  }
+
+  /** Makes a call in the transaction of the holder, which is open before and after. @throws what `call` throws, SqliteTransactionLostError (Q7) */
+  #surviving<R>(call: () => R): R {
+    this.checkTransaction();
+    try {
+      return call();
+    } catch (error) {
+      if (!(error instanceof SqliteTooLargeError)) this.checkTransaction(error);
+      throw error;
     }
   }
 

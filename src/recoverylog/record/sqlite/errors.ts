@@ -30,3 +30,17 @@ export class SqliteTooLargeError extends HoldfastError {
     );
   }
 }
+
+/**
+ * A transaction that SQLite has rolled back by itself while its holder relies on it: after some failures of memory or disk, or a conflict that is to do
+ * so. What was not committed is gone, and the connection is of no use any more.
+ */
+export class SqliteTransactionLostError extends HoldfastError {
+  constructor(cause?: unknown) {
+    super(
+      'SQLITE_TRANSACTION_LOST',
+      'SQLite has given the open transaction up, and with it all that was not committed. Open the database again, and do that again.',
+      { cause },
+    );
+  }
+}

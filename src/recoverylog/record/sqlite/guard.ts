@@ -2,7 +2,8 @@
  * What statements of others may touch in a database that is held (held.ts): anything in its content but what the holder keeps for itself. Pure.
  *
  * U1  Names that begin with HOLDERS_PREFIX are the holder's: nobody else changes such a table, or makes one. Looking is free.
- * U2  Nobody else changes the connection: no other databases, no settings that the content does not carry. A replica that is opened anew has neither.
+ * U2  Nobody else changes the connection: no other databases, nothing temporary, no settings that the content does not carry. A replica that is opened anew
+ *     has none of them.
  * U3  A savepoint of the holder's name is the holder's.
  */
 import type { Sqlite } from './load.ts';
@@ -29,8 +30,22 @@ const PRAGMAS: ReadonlySet<string> = new Set([
   'user_version',
 ]);
 
-/** Whether a statement of others may do `action` to what the two names tell (SQLite's authorizer: their meaning depends on the action). */
-export function isAllowed(capi: Sqlite['capi'], action: number, first: string, second: string): boolean {
+/** What SQLite's authorizer is told of an action; the names' meaning depends on it. */
+interface Touched {
+  readonly first: string;
+  readonly second: string;
+  readonly database: string;
+}
+
+/** Whatever is made in it begins with a row of its schema (U2). */
+const TEMPORARY = 'temp';
+
+/** Whether a statement of others may do `action`. */
+export function isAllowed(
+  capi: Sqlite['capi'],
+  action: number,
+  { first, second, database }: Touched,
+): boolean {
   switch (action) {
     case capi.SQLITE_READ:
     case capi.SQLITE_SELECT:
@@ -42,6 +57,8 @@ export function isAllowed(capi: Sqlite['capi'], action: number, first: string, s
       return false;
     case capi.SQLITE_PRAGMA:
       return PRAGMAS.has(first.toLowerCase());
+    case capi.SQLITE_INSERT:
+      return database !== TEMPORARY && !isHolders(first);
     default:
       return !isHolders(first) && !isHolders(second);
   }

@@ -133,6 +133,50 @@ describe('updates of a held database', () => {
       expect(draw).toEqual({ a: 0x0101010101010101n, b: '0202' });
     }));
 
+  test('are told of their own changes, not of what the connection has seen before', () =>
+    holding(async (held) => {
+      begin(held);
+      const counts = 'SELECT changes() AS last, total_changes() AS whole, last_insert_rowid() AS rowid';
+      const none = { last: 0, whole: 0, rowid: 0 };
+      const told = (): unknown => held.update((sql) => sql.get(counts));
+      expect(told()).toEqual(none);
+      held.update((sql) => {
+        expect(sql.run('INSERT INTO t VALUES (7, 1), (8, 1)')).toEqual({ changes: 2, lastInsertRowid: 8n });
+        sql.run('DELETE FROM t WHERE n = 7');
+        expect(sql.get(counts)).toEqual({ last: 1, whole: 3, rowid: 8 });
+        expect(sql.run('DELETE FROM t WHERE n = 7').changes).toBe(0);
+        expect(sql.get(counts)).toEqual({ last: 0, whole: 3, rowid: 8 });
+      });
+      expect(told()).toEqual(none);
+      expect(held.update((sql) => sql.run('CREATE TABLE other (n)'))).toEqual({
+        changes: 0,
+        lastInsertRowid: 0n,
+      });
+      held.update((sql) => {
+        sql.exec('CREATE TABLE log (n); INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)');
+        sql.exec('CREATE TRIGGER x AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (changes()); END');
+      });
+      const logged = (): unknown =>
+        held.update((sql) => {
+          sql.run('UPDATE t SET body = 0 WHERE n = 1');
+          return sql.all('SELECT n FROM log').map(({ n }) => n);
+        });
+      expect(logged()).toEqual([0]);
+      expect(logged()).toEqual([0, 0]);
+    }));
+
+  test('change the names and shapes of tables as they like', () =>
+    holding(async (held) => {
+      begin(held);
+      put(held, 1);
+      const steps =
+        'ALTER TABLE t RENAME TO u; ALTER TABLE u ADD COLUMN more; ALTER TABLE u RENAME COLUMN n TO m';
+      held.update((sql) => sql.exec(steps));
+      expect(held.read((sql) => sql.all('SELECT m, more FROM u'))).toEqual([{ m: 1, more: null }]);
+      held.update((sql) => sql.exec('ALTER TABLE u DROP COLUMN more; DROP TABLE u'));
+      held.commit();
+    }));
+
   test('are the holder’s alone: other changes of the database are refused', () =>
     holding(async (held, shard) => {
       begin(held);
@@ -166,10 +210,19 @@ test.each([
   "ATTACH 'other.db' AS other",
   'PRAGMA writable_schema = 1',
   'PRAGMA foreign_keys = 1',
+  'CREATE TEMP TABLE mine (n)',
+  'CREATE TABLE temp.mine (n)',
+  'CREATE TEMP VIEW mine AS SELECT 1',
+  'CREATE TEMP TRIGGER mine AFTER INSERT ON t BEGIN SELECT 1; END',
+  'CREATE VIRTUAL TABLE temp.mine USING fts5(a)',
   'RELEASE _holdfast',
   'ROLLBACK',
   'COMMIT',
   'BEGIN',
+  'INSERT OR ROLLBACK INTO t VALUES (1, 1), (1, 1)',
+  'insert or /* */ rollback into t values (1, 1), (1, 1)',
+  'CREATE TABLE u (n INTEGER PRIMARY KEY ON CONFLICT ROLLBACK); INSERT INTO u VALUES (1), (1)',
+  "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END; INSERT INTO t VALUES (9, 9)",
 ])('others cannot do what the holder relies on: %s', (sql) =>
   holding(async (held) => {
     begin(held);
@@ -184,6 +237,73 @@ test.each([
     held.commit();
   }),
 );
+
+test('a transaction that SQLite gives up by itself is an end of its own kind, so that nobody takes it for a refused statement', () =>
+  holding(async (held) => {
+    begin(held);
+    put(held, 1);
+    const giveUp = (): unknown =>
+      held.own((sql) => sql.run('INSERT OR ROLLBACK INTO t VALUES (1, 1), (1, 1)'));
+    expect(codeOf(giveUp)).toBe('SQLITE_TRANSACTION_LOST');
+    expect(codeOf(() => put(held, 2))).toBe('SQLITE_TRANSACTION_LOST');
+    expect(codeOf(() => rows(held))).toBe('SQLITE_TRANSACTION_LOST');
+    expect(codeOf(() => held.commit())).toBe('SQLITE_TRANSACTION_LOST');
+  }));
+
+test('what a statement may do is judged by the schema that it runs under, however often it ran before', () =>
+  holding(async (held) => {
+    begin(held);
+    const insert = 'INSERT INTO t VALUES (?, NULL)';
+    const put = (n: number): unknown => held.update((sql) => sql.run(insert, [n]));
+    const trigger = "CREATE TRIGGER x BEFORE INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'no'); END -- the end";
+    put(1);
+    held.update((sql) => sql.exec(`; ${trigger}; -- there is no more`));
+    expect(codeOf(() => put(2))).toBe('SQLITE_REFUSED');
+    const withoutIt = (): unknown =>
+      held.update((sql) => {
+        sql.run('DROP TRIGGER x');
+        sql.run(insert, [3]);
+        throw new RangeError('no');
+      });
+    expect(withoutIt).toThrow(RangeError);
+    expect(codeOf(() => put(4))).toBe('SQLITE_REFUSED'); // the trigger is back
+    held.update((sql) => sql.run('DROP TRIGGER x'));
+    put(5);
+    held.update((sql) => {
+      sql.run('SAVEPOINT mine');
+      sql.run('SAVEPOINT other');
+      sql.run(trigger);
+      sql.run('ROLLBACK TO other');
+      sql.run(insert, [6]);
+      sql.run(trigger);
+      expect(codeOf(() => sql.run(insert, [7]))).toBe('SQLITE_REFUSED');
+      sql.run('ROLLBACK TO mine');
+      sql.run(insert, [8]);
+    });
+    held.commit();
+    expect(rows(held)).toEqual([1, 5, 8]);
+  }));
+
+test('looking marks no place to go back to, and does not go back to one', () =>
+  holding(async (held) => {
+    begin(held);
+    held.update((sql) => sql.exec('SAVEPOINT mine; RELEASE mine'));
+    const look = (text: string): string => codeOf(() => held.read((sql) => sql.all(text)));
+    expect(look('SAVEPOINT mine')).toBe('SQLITE_REFUSED');
+    put(held, 1);
+    expect(look('ROLLBACK TO mine')).toBe('SQLITE_REFUSED');
+    expect(look('RELEASE mine')).toBe('SQLITE_REFUSED');
+    expect(rows(held)).toEqual([1]);
+    held.commit();
+  }));
+
+test('the word ROLLBACK in texts, names and comments is nothing to refuse', () =>
+  holding(async (held) => {
+    begin(held);
+    const text = `SELECT 'OR ROLLBACK' AS "a or rollback", '''' AS [or rollback] -- or rollback\n /* or rollback */`;
+    const row = { 'a or rollback': 'OR ROLLBACK', 'or rollback': "'" };
+    expect(held.update((sql) => sql.all(text))).toEqual([row]);
+  }));
 
 test('a statement that the holder has used is no way in for others, but looking is free', () =>
   holding(async (held) => {

@@ -6,12 +6,11 @@
  * L2  Nothing of it is in the database's file before `commit` (cache_spill is off): until then the file says what the last commit left. What changes
  *     waits in memory, so the holder commits before it is much.
  * L3  Nothing here waits for the log: what a commit has changed is durable with the next barrier, and what was recorded later is durable no earlier.
- * L4  SQL's time and randomness are what the holder gives, so that the same updates give the same content everywhere.
+ * L4  SQL's time and randomness are what the holder gives, and what it counts is of one update, so that the same updates give the same content everywhere.
  */
 import { assert, type Random } from '../../../base/index.ts';
 import type { Recorder } from '../recorder.ts';
 import type { Connection, Sql, SqlReader } from './connection.ts';
-import { SqliteRefusedError } from './errors.ts';
 import type { DatabaseFiles } from './files.ts';
 import { PinnedFile } from './pinned-file.ts';
 
@@ -42,6 +41,7 @@ export class HeldSqlite {
   constructor(parts: HeldParts) {
     this.#parts = parts;
     parts.connection.exec('PRAGMA cache_spill = OFF'); // L2
+    parts.connection.countByUpdate(); // L4
     this.#pageBytes = Number(parts.connection.pragma('page_size'));
     this.#begin();
   }
@@ -53,7 +53,7 @@ export class HeldSqlite {
 
   /**
    * Runs `work` of others (guard.ts): it sees all earlier updates, and is undone when it throws.
-   * @throws what `work` throws, SqliteError, SqliteRefusedError, SqliteTooLargeError, RecorderBrokenError
+   * @throws what `work` throws, SqliteError, SqliteRefusedError, SqliteTooLargeError, SqliteTransactionLostError, RecorderBrokenError
    */
   update<T>(work: (sql: Sql) => T): T {
     return this.#within(work, true);
@@ -66,18 +66,18 @@ export class HeldSqlite {
 
   /** Runs `work` of others, which only looks. @throws as update */
   read<T>(work: (sql: SqlReader) => T): T {
-    return this.#parts.connection.read(work, true);
+    return this.#looking(work, true);
   }
 
   /** As read, for the holder's own statements: they may read SQLite's settings too. */
   look<T>(work: (sql: SqlReader) => T): T {
-    return this.#parts.connection.read(work);
+    return this.#looking(work, false);
   }
 
-  /** Makes all updates since the last commit part of the database's file, all or none (L3). @throws SqliteError, SqliteTooLargeError, RecorderBrokenError */
+  /** Makes all updates since the last commit part of the database's file, all or none (L3). @throws SqliteError, SqliteTooLargeError, SqliteTransactionLostError, RecorderBrokenError */
   commit(): void {
     const { connection, files, maxTransactionBytes } = this.#parts;
-    this.#check();
+    connection.checkTransaction();
     for (const pinned of this.#pinned) pinned.saveFromChange();
     files.allow(COMMIT_FACTOR * maxTransactionBytes);
     connection.commit();
@@ -134,20 +134,16 @@ export class HeldSqlite {
     return Number(this.#parts.connection.pragma('page_count'));
   }
 
-  #within<T>(work: (sql: Sql) => T, guarded: boolean): T {
-    const { connection, files, maxTransactionBytes } = this.#parts;
-    this.#check();
-    files.allow(maxTransactionBytes);
-    return connection.within(work, guarded);
+  /** What is lost was seen before: a look that does not find it any more goes back in time. */
+  #looking<T>(work: (sql: SqlReader) => T, guarded: boolean): T {
+    this.#parts.connection.checkTransaction();
+    return this.#parts.connection.read(work, guarded);
   }
 
-  /** SQLite gives a transaction up by itself after some failures: what it had is gone then, and nothing may be built on it. */
-  #check(): void {
-    if (this.#parts.files.failure) throw this.#parts.files.failure;
-    if (!this.#parts.connection.isInTransaction)
-      throw new SqliteRefusedError(
-        'SQLite has given the open transaction up',
-        'open the database again; what was not committed is to be done again',
-      );
+  #within<T>(work: (sql: Sql) => T, guarded: boolean): T {
+    const { connection, files, maxTransactionBytes } = this.#parts;
+    connection.checkTransaction();
+    files.allow(maxTransactionBytes);
+    return connection.within(work, guarded);
   }
 }

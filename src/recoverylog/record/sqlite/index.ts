@@ -6,7 +6,12 @@
  */
 export type { Row, Sql, SqlParameters, SqlReader, SqlValue } from './connection.ts';
 export { openSqliteCopy, type SqliteCopy, type SqliteCopyOptions } from './copy.ts';
-export { SqliteError, SqliteRefusedError, SqliteTooLargeError } from './errors.ts';
+export {
+  SqliteError,
+  SqliteRefusedError,
+  SqliteTooLargeError,
+  SqliteTransactionLostError,
+} from './errors.ts';
 export { HOLDERS_PREFIX } from './guard.ts';
 export type { HeldSqlite } from './held.ts';
 export type { PinnedFile } from './pinned-file.ts';

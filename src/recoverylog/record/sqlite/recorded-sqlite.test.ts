@@ -180,7 +180,8 @@ describe('a transaction', () => {
     withTable(async ({ db }) => {
       const kept = await db.transaction((sql) => sql);
       expect(() => kept.run('DELETE FROM t')).toThrow(/is over/);
-      await expect(db.query('DELETE FROM t')).rejects.toMatchObject({ code: 'SQLITE_REFUSED' });
+      for (const sql of ['DELETE FROM t', 'BEGIN', 'SAVEPOINT a', "ATTACH 'other.db' AS other"])
+        await expect(db.query(sql)).rejects.toMatchObject({ code: 'SQLITE_REFUSED' });
       for (const sql of ['BEGIN', 'BEGIN; DELETE FROM t', 'SAVEPOINT a', 'COMMIT'])
         await expect(db.exec(sql)).rejects.toMatchObject({ code: 'SQLITE_REFUSED' });
       await db.run("INSERT INTO t (text) VALUES ('free again')");

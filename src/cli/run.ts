@@ -4,7 +4,7 @@
  * 1. An error is one line that says what to do: on standard error, or with --json as one object on standard output.
  * 2. The exit code is that of the deepest cause that has one: what went wrong, not what was being done.
  */
-import { EXIT } from '../../api/index.ts';
+import { EXIT } from '../api/index.ts';
 import {
   createLogger,
   ensureError,
@@ -15,9 +15,9 @@ import {
   type Clock,
   type Logger,
   type Random,
-} from '../../base/index.ts';
-import { findJournal, type Journal } from '../../journal/index.ts';
-import { openStore, StoreError, type ObjectStore } from '../../store/index.ts';
+} from '../base/index.ts';
+import { findJournal, type Journal } from '../journal/index.ts';
+import { openStore, StoreError, type ObjectStore } from '../store/index.ts';
 import { Output, OutputClosedError } from './output.ts';
 
 /** Ended by SIGINT or SIGTERM before it was done: 128 + 2, as shells have it. */
@@ -68,6 +68,12 @@ const EXIT_OF: Readonly<Record<string, number>> = {
   NOTHING_TO_FORK: EXIT.configuration,
   SNAPSHOT_VERSION: EXIT.configuration,
   STATE_ENVELOPE: EXIT.configuration,
+  STATE_MISSING: EXIT.configuration,
+  STATE_KIND: EXIT.configuration,
+  MACHINE_UNUSABLE: EXIT.configuration,
+  SNAPSHOT_EXISTS: EXIT.configuration,
+  STATE_DAMAGED: EXIT.dataLoss,
+  STATE_BEHIND: EXIT.dataLoss,
   SOURCE_CHANGED: EXIT.configuration,
   INVALID_KEY: EXIT.configuration,
   INVALID_QUERY: EXIT.configuration,

@@ -4,7 +4,7 @@
  * 1. Goes to standard error: standard output is for results.
  * 2. A failure to draw is nobody's problem.
  */
-import type { Clock } from '../../base/index.ts';
+import type { Clock } from '../base/index.ts';
 import { formatBytes, formatDuration } from './format.ts';
 
 /** Where it is drawn; standard error in life. */

@@ -3,7 +3,7 @@
  */
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { VirtualClock } from '../../base/testing/index.ts';
+import { VirtualClock } from '../base/testing/index.ts';
 import { formatBytes, formatCount, formatDuration, formatUsd } from './format.ts';
 import { Output } from './output.ts';
 import { Progress, type ProgressStream } from './progress.ts';

@@ -5,7 +5,7 @@
  * O2  A reader that has gone (EPIPE) ends the command quietly, as `| head` expects. Any other failure is told: a full disk must not look like an end.
  */
 import type { Writable } from 'node:stream';
-import { errorCode, HoldfastError } from '../../base/index.ts';
+import { errorCode, HoldfastError } from '../base/index.ts';
 
 /** Whoever read the output has gone (O2). */
 export class OutputClosedError extends HoldfastError {
