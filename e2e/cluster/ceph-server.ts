@@ -160,7 +160,7 @@ function handle(site: Site, keys: Keys, disk: Child): CephServer {
     ...keys,
     bucket: BUCKET,
     url: `s3://${BUCKET}?${query.toString()}`,
-    pauseDisk: () => freeze(disk),
+    pauseDisk: () => freeze(-disk.pid),
     resumeDisk: () => void disk.signalGroup('SIGCONT'),
     stop: () => lifeline.end(),
   };

@@ -103,15 +103,17 @@ export async function waitReady(
 }
 
 /** A stop reaches a process when its main thread is scheduled; on a busy machine that takes milliseconds. */
-const STOP_LIMIT_MS = 2_000;
+const STOP_LIMIT_MS = 10_000;
 
 /**
- * SIGSTOP to the whole group; returns when no thread of the process runs any more. Until then a server with many threads still answers,
- * and what was meant to be silence is not. (Elsewhere than on Linux nobody can be asked, and it returns at once.)
+ * SIGSTOP to the process, or to its whole group when it is named as one by a negative number; returns when no thread of the
+ * process runs any more. Until then a server with many threads still answers, and what was meant to be silence is not.
+ * (Elsewhere than on Linux nobody can be asked, and it returns at once.)
  */
-export function freeze(child: Child): void {
-  child.signalGroup('SIGSTOP');
-  const tasks = `/proc/${child.pid}/task`;
+export function freeze(target: number): void {
+  sendSignal(target, 'SIGSTOP');
+  const pid = Math.abs(target);
+  const tasks = `/proc/${pid}/task`;
   const stopped = (task: string): boolean => {
     try {
       return /\) [TtZX] /.test(readFileSync(`${tasks}/${task}/stat`, 'latin1'));
@@ -125,7 +127,7 @@ export function freeze(child: Child): void {
     if (Date.now() > deadline)
       throw new HarnessError(
         'NOT_FROZEN',
-        `process ${child.pid} still runs ${STOP_LIMIT_MS} ms after SIGSTOP`,
+        `process ${pid} still runs ${STOP_LIMIT_MS} ms after SIGSTOP`,
       );
     Atomics.wait(pause, 0, 0, 1); // a millisecond: what comes after must find it frozen
   }

@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Child, type Exit, startChild } from './child.ts';
+import { type Child, type Exit, freeze, startChild } from './child.ts';
 import { type Prepared, waitingFor } from './container-setup.ts';
 import { messageOf } from './errors.ts';
 import {
@@ -143,9 +143,11 @@ export class ContainerRunner {
     if (this.#child?.isAlive() === true) this.#endProcess(this.#child, graceMs);
   }
 
-  /** Sends to the container's whole process group. */
+  /** Sends to the container's whole process group; a stop has been obeyed when this returns. */
   signal(signal: NodeJS.Signals): void {
-    if (this.#child?.isAlive() === true) this.#child.signalGroup(signal);
+    if (this.#child?.isAlive() !== true) return;
+    if (signal === 'SIGSTOP') freeze(-this.#child.pid);
+    else this.#child.signalGroup(signal);
   }
 
   /** The machine is gone: nothing is reported. Resolves when the process is. */
@@ -189,7 +191,7 @@ export class ContainerRunner {
       return end;
     }
     this.#child = child;
-    if (node.isFrozen()) child.signalGroup('SIGSTOP');
+    if (node.isFrozen()) freeze(-child.pid);
     const life = new AbortController();
     this.#set({ running: { startedAt } }, containerID);
     const probing = this.#probe(child, prepared, life.signal);

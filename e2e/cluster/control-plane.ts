@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerBinaries } from '../tools/servers.ts';
 import { ApiClient } from './api-client.ts';
-import { type Child, sendSignal, startChild, tail, waitReady } from './child.ts';
+import { type Child, freeze, sendSignal, startChild, tail, waitReady } from './child.ts';
 import { HarnessError, messageOf } from './errors.ts';
 import type { Lifeline } from './lifeline.ts';
 import { freePort } from './ports.ts';
@@ -187,7 +187,9 @@ function programSwitch(program: Program, options: ControlPlaneOptions): ServerSw
     await child?.exited;
   };
   return {
-    pause: () => void child?.signalGroup('SIGSTOP'),
+    pause() {
+      if (child !== undefined) freeze(-child.pid);
+    },
     resume: () => void child?.signalGroup('SIGCONT'),
     kill,
     async restart() {
@@ -216,7 +218,7 @@ function apiServerSwitch(script: string, api: ApiClient, options: ControlPlaneOp
   const name = 'kube-apiserver';
   const kill = (): Promise<void> => killStandIn(name, options);
   return {
-    pause: () => void sendSignal(standInPid(name, options), 'SIGSTOP'),
+    pause: () => freeze(standInPid(name, options)),
     resume: () => void sendSignal(standInPid(name, options), 'SIGCONT'),
     kill,
     async restart() {

@@ -178,10 +178,10 @@ describe('a frozen node', () => {
     socket.on('data', (chunk) => (heard += String(chunk)));
     socket.on('close', () => (closed = true));
     nodeA.freeze();
-    const stale = await renewTime(nodeA.name);
     socket.write('late');
     expect(nodeA.state).toBe('frozen');
     expect(await reach(pods.b, pods.a)).toBe(SILENCE);
+    const stale = await renewTime(nodeA.name); // what was on its way when it froze has arrived by now
     await until(async () => (await nodeReady(nodeA.name)) === 'Unknown');
     expect(await renewTime(nodeA.name)).toBe(stale);
     expect({ heard, closed }).toEqual({ heard: '', closed: false });

@@ -191,7 +191,7 @@ function handle(parts: Parts): S3Server {
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_REGION: REGION,
     }),
-    pause: () => freeze(running()),
+    pause: () => freeze(-running().pid),
     resume: () => void running().signalGroup('SIGCONT'),
     kill,
     async restart() {
