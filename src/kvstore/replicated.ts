@@ -6,6 +6,7 @@
  */
 import { equalBytes, type Clock, type Random } from '../base/index.ts';
 import { type Service } from '../service/index.ts';
+import { type Result } from '../statemachine/index.ts';
 import { openStore } from '../store/index.ts';
 import { commandDigest, encodeCommand, type Command } from './command.ts';
 import { RESULT_BUSY } from './engine/state.ts';
@@ -13,7 +14,14 @@ import { Store } from './engine/store.ts';
 import { type Answer, type BackupReport, type Query, type QueryAnswer } from './engine/types.ts';
 import { KvError } from './errors.ts';
 import { type IdempotencyKey } from './http/identity.ts';
-import { type Consistency, type KvService, type ReadResult, type ReplicaRole } from './service.ts';
+import {
+  type Consistency,
+  type KvService,
+  type ReadResult,
+  type ReplicaRole,
+  type Write,
+  type WriteTold,
+} from './service.ts';
 
 interface Ports {
   readonly clock: Clock;
@@ -49,18 +57,23 @@ export class ReplicatedKv implements KvService {
 
   async write(command: Command, identity: IdempotencyKey): Promise<number> {
     const cmd = encodeCommand(command, this.#clock.wallMs());
-    const { value, data } = await this.#service.propose(cmd, proposalOf(identity));
-    if (identity.kind !== 'none' && !equalBytes(data, commandDigest(cmd)))
-      throw new KvError(
-        'REQUEST_ID_REUSED',
-        'This request id, or series, belongs to an earlier request with other content. Nothing was done; use a new one.',
-      ); // A1
-    if (value === RESULT_BUSY)
-      throw new KvError(
-        'BUSY',
-        'The contents are being replaced; nothing was done. Try again later, with a new request id or series.',
-      ); // A2
-    return value;
+    const answer = outcomeOf(cmd, identity, await this.#service.propose(cmd, proposalOf(identity)));
+    if (typeof answer !== 'number') throw answer;
+    return answer;
+  }
+
+  async writeAll(writes: readonly Write[], told: WriteTold): Promise<void> {
+    const nowMs = this.#clock.wallMs();
+    const commands = writes.map(({ command, identity }) => ({
+      cmd: encodeCommand(command, nowMs),
+      identity: proposalOf(identity),
+    }));
+    await this.#service.proposeAll(commands, (n, outcome) =>
+      told(
+        n,
+        outcome instanceof Error ? outcome : outcomeOf(commands[n]!.cmd, writes[n]!.identity, outcome),
+      ),
+    );
   }
 
   async read<Q extends Query>(query: Q, consistency: Consistency): Promise<ReadResult<QueryAnswer<Q>>> {
@@ -85,8 +98,25 @@ export class ReplicatedKv implements KvService {
   }
 }
 
+/** What a result means to whoever sent the command. */
+function outcomeOf(cmd: Uint8Array, { kind }: IdempotencyKey, { value, data }: Result): number | KvError {
+  if (kind !== 'none' && !equalBytes(data, commandDigest(cmd)))
+    return new KvError(
+      'REQUEST_ID_REUSED',
+      'This request id, or series, belongs to an earlier request with other content. Nothing was done; use a new one.',
+    ); // A1
+  if (value === RESULT_BUSY)
+    return new KvError(
+      'BUSY',
+      'The contents are being replaced; nothing was done. Try again later, with a new request id or series.',
+    ); // A2
+  return value;
+}
+
+const NO_IDENTITY = {};
+
 function proposalOf(identity: IdempotencyKey): Parameters<Service<Query, Answer>['propose']>[1] {
-  if (identity.kind === 'none') return {};
+  if (identity.kind === 'none') return NO_IDENTITY;
   if (identity.kind === 'request') return { requestId: identity.requestId };
   const { clientId, series, respondedTo } = identity;
   return { session: { clientId, series, respondedTo } };

@@ -12,6 +12,15 @@ export type { Consistency, Query, ReadResult };
 /** What a replica is to those who follow changes or look at figures. */
 export type ReplicaRole = 'primary' | 'standby' | 'replica';
 
+/** One of several writes. */
+export interface Write {
+  readonly command: Command;
+  readonly identity: IdempotencyKey;
+}
+
+/** Told of the `n`th of several writes what came of it. */
+export type WriteTold = (n: number, outcome: number | Error) => void;
+
 export interface KvService {
   role(): ReplicaRole;
   /**
@@ -19,6 +28,11 @@ export interface KvService {
    * @throws KvError NOT_PRIMARY, NOT_APPENDED, OUTCOME_UNKNOWN, REQUEST_ID_REUSED (K1), SESSION_UNKNOWN, SERIES_ANSWERED, BUSY
    */
   write(command: Command, identity: IdempotencyKey): Promise<number>;
+  /**
+   * The same of several commands: `told` is called once for each, with its result or the error that write would throw. Resolves when all are told.
+   * @throws as write, for a reason that is everybody's; those who were not told do not know then
+   */
+  writeAll(writes: readonly Write[], told: WriteTold): Promise<void>;
   /** @throws KvError NOT_PRIMARY, READ_NOT_CONFIRMED; what the engine's lookup throws */
   read<Q extends Query>(query: Q, consistency: Consistency): Promise<ReadResult<QueryAnswer<Q>>>;
   /** The number of a new client session. @throws as write */

@@ -12,7 +12,7 @@
 import { assert, ensureError, HoldfastError, isAbortOf, raceAbort } from '../base/index.ts';
 import type { SessionEnd } from '../journal/index.ts';
 import type { LiveDirectory } from '../recoverylog/index.ts';
-import type { Result, StateMachine } from '../statemachine/index.ts';
+import type { ProposedCommand, Result, StateMachine, Told } from '../statemachine/index.ts';
 import {
   answerTooLate,
   lookupFailure,
@@ -187,6 +187,12 @@ export class ServiceApplication<Query, Answer> implements Service<Query, Answer>
 
   propose(cmd: Uint8Array, identity: ProposalIdentity, signal?: AbortSignal): Promise<Result> {
     return this.#proposal((replica) => replica.propose(cmd, identity), signal);
+  }
+
+  proposeAll(commands: readonly ProposedCommand[], told: Told, signal?: AbortSignal): Promise<void> {
+    const translated: Told = (n, outcome) =>
+      told(n, outcome instanceof Error ? proposalFailure(outcome) : outcome);
+    return this.#proposal((replica) => replica.proposeAll(commands, translated), signal);
   }
 
   registerSession(signal?: AbortSignal): Promise<bigint> {

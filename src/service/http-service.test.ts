@@ -59,6 +59,7 @@ async function rig(propose: () => Promise<Result>): Promise<Rig> {
       asked.push({ identity, signal });
       return propose();
     },
+    proposeAll: () => Promise.reject(new Error('not asked here')),
     read: (query, consistency) =>
       Promise.resolve({ answer: `${query} ${consistency}`, appliedIndex: 1, lagBytes: 0 }),
     registerSession: () => Promise.resolve(1n),

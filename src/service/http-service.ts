@@ -116,6 +116,8 @@ function patient<Query, Answer>(service: Service<Query, Answer>, clock: Clock): 
   return {
     propose: (cmd, identity, signal) =>
       within('the write', (limit) => service.propose(cmd, identity, either(limit, signal))),
+    proposeAll: (commands, told, signal) =>
+      within('the writes', (limit) => service.proposeAll(commands, told, either(limit, signal))),
     read: (query, consistency, signal) =>
       within('the read', (limit) => service.read(query, consistency, either(limit, signal))),
     registerSession: (signal) =>

@@ -65,6 +65,7 @@ export class MachineReplicas<Query, Answer, View> implements ReplicaFactory<Quer
       lookup: (query) => runtime.lookup(query),
       stateHash: () => runtime.stateHash(),
       propose: (cmd, identity) => runtime.propose(cmd, identity),
+      proposeAll: (commands, told) => runtime.proposeAll(commands, told),
       registerSession: () => runtime.registerSession(),
       unregisterSession: (clientId) => runtime.unregisterSession(clientId),
       checkpoint: (signal) => runtime.checkpoint(signal),

@@ -4,7 +4,7 @@
  */
 import type { HoldfastError } from '../base/index.ts';
 import type { LiveDirectory, RecordedFs } from '../recoverylog/index.ts';
-import type { ProposeOptions, Result } from '../statemachine/index.ts';
+import type { ProposedCommand, ProposeOptions, Result, Told } from '../statemachine/index.ts';
 
 /** By what a repeated command is known to be the same: an id of its own, or its number in a session. Without either it is a new one each time. */
 export type ProposalIdentity = ProposeOptions;
@@ -28,6 +28,8 @@ export interface FollowedReplica<Query, Answer> extends ReplicaView<Query, Answe
 export interface PrimaryReplica<Query, Answer> extends ReplicaView<Query, Answer> {
   /** Resolves with the result once the command is durable and applied. */
   propose(cmd: Uint8Array, identity: ProposalIdentity): Promise<Result>;
+  /** The same of several commands, each with an outcome of its own; resolves when all are told and never rejects. */
+  proposeAll(commands: readonly ProposedCommand[], told: Told): Promise<void>;
   registerSession(): Promise<bigint>;
   unregisterSession(clientId: bigint): Promise<void>;
   checkpoint(signal?: AbortSignal): Promise<void>;

@@ -3,7 +3,7 @@
  * started with. application.ts implements it over any state machine.
  */
 import type { Clock, Logger, Metrics, Random } from '../base/index.ts';
-import type { Result } from '../statemachine/index.ts';
+import type { ProposedCommand, Result, Told } from '../statemachine/index.ts';
 import type { ProposalIdentity } from './replica.ts';
 
 /** linearizable: sees every write acknowledged before the read arrived, at the primary only. stale: whatever this replica has applied. */
@@ -32,6 +32,12 @@ export interface Service<Query, Answer> {
    * @throws ServiceError NOT_PRIMARY, INVALID_COMMAND, OVERLOADED, NOT_APPENDED, OUTCOME_UNKNOWN (errors.ts E1), SESSION_UNKNOWN, SERIES_ANSWERED
    */
   propose(cmd: Uint8Array, identity: ProposalIdentity, signal?: AbortSignal): Promise<Result>;
+  /**
+   * The same of several commands at once, for less than as many promises would cost: `told` is called once for each, with its result or the ServiceError that propose
+   * would throw, and the promise resolves when all are told. When it is rejected instead, for a reason that is everybody's, those who were not told do not know.
+   * @throws ServiceError NOT_PRIMARY before anything was done, the signal's reason
+   */
+  proposeAll(commands: readonly ProposedCommand[], told: Told, signal?: AbortSignal): Promise<void>;
   /** Begins a session, whose commands the client numbers 1, 2, 3 …; resolves with its number. @throws as propose */
   registerSession(signal?: AbortSignal): Promise<bigint>;
   /** Ends a session; resolves with whether there was such a one. @throws as propose */

@@ -51,7 +51,7 @@ export {
 export { stateMetrics, type StateMetrics } from './metrics.ts';
 export type { SnapshotCollector } from './ports.ts';
 export type { Place } from './position.ts';
-export type { ProposeOptions } from './proposals.ts';
+export type { ProposedCommand, ProposeOptions, Told } from './proposals.ts';
 export { Runtime, type RuntimeOptions } from './runtime.ts';
 export { MAX_CLIENT_ID, MAX_SERIES, type SessionCall } from './sessions.ts';
 export {

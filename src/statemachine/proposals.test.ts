@@ -13,9 +13,10 @@ import { ProposalQueue, requestIdOf } from './proposals.ts';
 const NONE = new Uint8Array(0);
 const full = expect.objectContaining({ code: 'PROPOSAL_QUEUE_FULL', outcome: 'rejected' });
 
-/** Adds, and does not wait for the answer that never comes here. */
+const NOBODY = { resolve: () => undefined, reject: () => undefined };
+
 function add(queue: ProposalQueue, cmd: Uint8Array): void {
-  void queue.add({ cmd, requestId: NONE });
+  queue.add({ cmd, requestId: NONE }, NOBODY);
 }
 
 describe('what waits for the log', () => {

@@ -2,6 +2,7 @@
  * proposals: what clients have asked for and the log does not have yet.
  *
  * P1  Bounded by number and bytes; what does not fit is refused at once and nothing of it is kept.
+ * P2  Commands that were proposed together are told one by one, by one function: a promise for each would cost more than to apply it.
  */
 import { utf8 } from '../base/index.ts';
 import { ProposalInvalidError, ProposalQueueFullError } from './errors.ts';
@@ -19,8 +20,69 @@ import type { Result } from './types.ts';
 
 const NO_ID = new Uint8Array(0);
 
+/** Told of one command what came of it, once. */
+export interface Reply {
+  resolve(result: Result): void;
+  reject(error: Error): void;
+}
+
 export interface Proposal extends Command {
-  readonly answer: PromiseWithResolvers<Result>;
+  readonly answer: Reply;
+}
+
+/** One of several commands that are proposed together. */
+export interface ProposedCommand {
+  readonly cmd: Uint8Array;
+  readonly identity: ProposeOptions;
+}
+
+/** Told of the `n`th of several commands what came of it, in whatever order they are answered. */
+export type Told = (n: number, outcome: Result | Error) => void;
+
+/** The answers to commands that are proposed together (P2). */
+export class Answers {
+  readonly #told: Told;
+  #missing: number;
+  readonly #all: PromiseWithResolvers<void> = Promise.withResolvers();
+
+  constructor(commands: number, told: Told) {
+    this.#told = told;
+    this.#missing = commands;
+    if (commands === 0) this.#all.resolve();
+  }
+
+  /** Resolves when all are told; never rejects. */
+  get all(): Promise<void> {
+    return this.#all.promise;
+  }
+
+  tell(n: number, outcome: Result | Error): void {
+    this.#missing--;
+    this.#told(n, outcome);
+    if (this.#missing === 0) this.#all.resolve();
+  }
+
+  to(n: number): Reply {
+    return new ReplyOf(this, n);
+  }
+}
+
+class ReplyOf implements Reply {
+  readonly #answers: Answers;
+  readonly #n: number;
+
+  constructor(answers: Answers, n: number) {
+    this.#answers = answers;
+    this.#n = n;
+  }
+
+  resolve(result: Result): void {
+    this.#answers.tell(this.#n, result);
+  }
+
+  reject(error: Error): void {
+    this.#answers.tell(this.#n, error);
+  }
 }
 
 /** How a command is applied at most once (C3): under an id of its own, as a numbered command of a session, or, without either, not at all. */
@@ -46,7 +108,8 @@ export function exactlyOnce({ requestId, session }: ProposeOptions): Omit<Comman
 
 /** A request id as bytes. @throws ProposalInvalidError */
 export function requestIdOf(text: string | undefined): Uint8Array {
-  const requestId = utf8(text ?? '');
+  if (text === undefined) return NO_ID;
+  const requestId = utf8(text);
   if (requestId.length > MAX_REQUEST_ID_BYTES)
     throw new ProposalInvalidError(
       `its request id has ${requestId.length} bytes, at most ${MAX_REQUEST_ID_BYTES} are taken`,
@@ -63,16 +126,13 @@ export class ProposalQueue {
   }
 
   /** @throws ProposalInvalidError, ProposalQueueFullError (P1) */
-  add(command: Command): Promise<Result> {
-    const { cmd } = command;
+  add({ cmd, requestId, session }: Command, answer: Reply): void {
     if (cmd.length > MAX_COMMAND_BYTES)
       throw new ProposalInvalidError(`it has ${cmd.length} bytes, at most ${MAX_COMMAND_BYTES} are taken`);
     if (this.#waiting.length >= MAX_WAITING_COMMANDS || this.#bytes + cmd.length > MAX_WAITING_BYTES)
       throw new ProposalQueueFullError(this.#waiting.length, this.#bytes);
-    const answer = Promise.withResolvers<Result>();
-    this.#waiting.push({ ...command, answer });
+    this.#waiting.push(session ? { cmd, requestId, session, answer } : { cmd, requestId, answer });
     this.#bytes += cmd.length;
-    return answer.promise;
   }
 
   /** The oldest proposals that make one entry. */

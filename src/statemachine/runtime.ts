@@ -46,7 +46,16 @@ import { stateMetrics, type StateMetrics } from './metrics.ts';
 import { openFollowed, saveWhole } from './opened-state.ts';
 import type { SnapshotCollector } from './ports.ts';
 import type { Place } from './position.ts';
-import { exactlyOnce, ProposalQueue, type Proposal, type ProposeOptions } from './proposals.ts';
+import {
+  Answers,
+  exactlyOnce,
+  ProposalQueue,
+  type Reply,
+  type Proposal,
+  type ProposedCommand,
+  type ProposeOptions,
+  type Told,
+} from './proposals.ts';
 import { NO_FILES } from './snapshot-file/no-files.ts';
 import { logIndex, logTerm, type MachineKind, type Result, type Term, type WriteChunk } from './types.ts';
 
@@ -197,11 +206,30 @@ export class Runtime<Query, Answer, View> {
    * @throws ProposalInvalidError, ProposalQueueFullError, ProposalFailedError, SessionRefusedError
    */
   async propose(cmd: Uint8Array, options: ProposeOptions = {}): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    this.#propose(cmd, options, { resolve, reject });
+    return await promise;
+  }
+
+  /** Proposes several commands, each of which has its own outcome, in this order. Resolves when all are told; never rejects. As propose. */
+  proposeAll(commands: readonly ProposedCommand[], told: Told): Promise<void> {
+    const answers = new Answers(commands.length, told);
+    for (const [n, { cmd, identity }] of commands.entries())
+      try {
+        this.#propose(cmd, identity, answers.to(n));
+      } catch (error) {
+        answers.tell(n, ensureError(error));
+      }
+    return answers.all;
+  }
+
+  /** @throws as propose, before it is told anything */
+  #propose(cmd: Uint8Array, options: ProposeOptions, answer: Reply): void {
     if (this.#phase.kind !== 'open') throw new ProposalFailedError('rejected', this.#ending());
-    const command: Command = { ...exactlyOnce(options), cmd };
-    const { requestId, session } = command;
+    const { requestId, session } = exactlyOnce(options);
     const known = session ? this.#state.resultOfCall(session) : this.#state.resultOf(requestId);
-    return known ?? (await this.#ask(command));
+    if (known) return answer.resolve(known);
+    this.#ask(session ? { requestId, session, cmd } : { requestId, cmd }, answer);
   }
 
   /**
@@ -225,8 +253,10 @@ export class Runtime<Query, Answer, View> {
   /** @returns why it had no effect, if it had none */
   async #sessionStep(kind: 'register' | 'unregister', clientId: bigint): Promise<Refusal | undefined> {
     if (this.#phase.kind !== 'open') throw new ProposalFailedError('rejected', this.#ending());
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    this.#ask({ requestId: NOTHING, cmd: NOTHING, session: { kind, clientId } }, { resolve, reject });
     try {
-      await this.#ask({ requestId: NOTHING, cmd: NOTHING, session: { kind, clientId } });
+      await promise;
       return undefined;
     } catch (error) {
       if (error instanceof SessionRefusedError) return error.refusal;
@@ -234,10 +264,10 @@ export class Runtime<Query, Answer, View> {
     }
   }
 
-  async #ask(command: Command): Promise<Result> {
-    const answer = this.#queue.add(command);
+  /** @throws ProposalInvalidError, ProposalQueueFullError */
+  #ask(command: Command, answer: Reply): void {
+    this.#queue.add(command, answer);
     this.#wake();
-    return await answer;
   }
 
   /**

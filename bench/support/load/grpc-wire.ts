@@ -5,6 +5,7 @@
  * W3  A unary call has succeeded when its answer has a message: a server sends one with a success only.
  * W4  What we send stays inside the window that the server has given: a slot has one small request under way, which the server has taken before it answers. It is
  *     counted, and an overdraft is an error. What the server sends is allowed for at the start, once for the whole run.
+ * W5  A stream that was answered may be reset as well: a server that answered before it saw the end of the request does so (RFC 9113 §8.1).
  */
 import { openSocket, type OpenWire, type WireEvents } from './wire.ts';
 
@@ -141,8 +142,12 @@ class Connection {
         if (stream === 0) this.#window += payload.readUInt32BE(0);
         return;
       case RST_STREAM:
+        if (!this.#calls.has(stream)) return; // W5
+        throw new Error(`the server gives up stream ${stream} (error ${payload.readUInt32BE(0)})`);
       case GOAWAY:
-        throw new Error(`the server gives up (frame ${type}): ${payload.toString('latin1')}`);
+        throw new Error(
+          `the server gives up (error ${payload.readUInt32BE(4)}): ${payload.toString('latin1', 8)}`,
+        );
       default: // whatever else there is changes nothing for us
     }
   }

@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fromUtf8 } from '../../base/index.ts';
-import { ChangeLog, type KeyOperation } from './changes.ts';
+import { ChangeLog } from './changes.ts';
 import { AheadError, GapError } from './errors.ts';
+import { type KeyOperation } from './kept-changes.ts';
 
 function written(key: string, bytes: number): KeyOperation[] {
   return [{ key, stored: { value: 'x'.repeat(bytes), expiresAt: 0 } }];

@@ -8,30 +8,14 @@
 import { bytesOf } from '../key.ts';
 import { AheadError, DivergedError, GapError } from './errors.ts';
 import { NO_HISTORY, type History } from './history.ts';
+import { KeptChanges, type KeyOperation } from './kept-changes.ts';
 import { KEPT_CHANGE_BYTES, KEPT_CHANGES } from './limits.ts';
-import { type Stored } from './table.ts';
 import { type ChangeRecord, type Operation } from './types.ts';
-
-/** A key and what it holds from then on; undefined: it is gone. */
-export interface KeyOperation {
-  readonly key: string;
-  readonly stored: Stored | undefined;
-}
-
-interface Kept {
-  readonly number: number;
-  readonly previous: number;
-  readonly now: number;
-  readonly history: History;
-  readonly operations: readonly KeyOperation[];
-}
 
 export class ChangeLog {
   readonly #most: number;
   readonly #mostBytes: number;
-  /** In order; those before #first are gone. */
-  #kept: Kept[] = [];
-  #first = 0;
+  #kept = new KeptChanges();
   #bytes = 0;
   #base = 0;
   #latest = 0;
@@ -60,8 +44,7 @@ export class ChangeLog {
 
   /** Forgets all; the next change comes after `latest`, to which `history` led. */
   restart(latest: number, history: History): void {
-    this.#kept = [];
-    this.#first = 0;
+    this.#kept = new KeptChanges();
     this.#bytes = 0;
     this.#base = latest;
     this.#latest = latest;
@@ -72,12 +55,11 @@ export class ChangeLog {
   /** `number` is beyond the latest. Without any before, the changes that led here are not known. */
   add(number: number, now: number, history: History, operations: readonly KeyOperation[]): void {
     if (this.#latest === 0) this.restart(number - 1, this.#history);
-    this.#kept.push({ number, previous: this.#latest, now, history, operations });
+    this.#kept.push(number, now, history, operations);
     this.#latest = number;
     this.#history = history;
     this.#bytes += bytesIn(operations);
-    while (this.#kept.length - this.#first > this.#most || this.#bytes > this.#mostBytes)
-      this.#forgetOldest();
+    while (this.#kept.length > this.#most || this.#bytes > this.#mostBytes) this.#forgetOldest();
   }
 
   /**
@@ -89,54 +71,42 @@ export class ChangeLog {
     if (from <= this.#base) throw new GapError(from, this.oldest);
     if (history !== undefined && history !== this.#historyAt(from - 1))
       throw new DivergedError(from - 1, history);
-    const start = this.#indexOf(from);
-    return this.#kept.slice(start, start + max).map(recordOf);
+    const start = this.#kept.indexOf(from);
+    const count = Math.min(max, this.#kept.length - start);
+    return Array.from({ length: count }, (_, n) => this.#recordAt(start + n));
   }
 
   /** Undefined: there is no such change. */
   #historyAt(number: number): History | undefined {
     if (number === this.#base) return this.#baseHistory;
-    const found = this.#kept[this.#indexOf(number)];
-    return found?.number === number ? found.history : undefined;
+    const at = this.#kept.indexOf(number);
+    const isThere = at < this.#kept.length && this.#kept.numberAt(at) === number;
+    return isThere ? this.#kept.historyAt(at) : undefined;
   }
 
-  /** Index of the first kept change with a number >= `from`. */
-  #indexOf(from: number): number {
-    let low = this.#first;
-    let high = this.#kept.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#kept[middle]!.number < from) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  #recordAt(n: number): ChangeRecord {
+    const kept = this.#kept;
+    return {
+      number: kept.numberAt(n),
+      previous: n === 0 ? this.#base : kept.numberAt(n - 1),
+      now: kept.nowAt(n),
+      history: kept.historyAt(n),
+      operations: kept.operationsAt(n).map(operationOf),
+    };
   }
 
   #forgetOldest(): void {
-    const oldest = this.#kept[this.#first]!;
-    this.#bytes -= bytesIn(oldest.operations);
-    this.#base = oldest.number;
-    this.#baseHistory = oldest.history;
-    this.#first++;
-    if (this.#first * 2 < this.#kept.length) {
-      this.#kept[this.#first - 1] = FORGOTTEN; // lets go of its values
-      return;
-    }
-    this.#kept = this.#kept.slice(this.#first); // as many moved as were forgotten since the last time: O(1) each
-    this.#first = 0;
+    this.#bytes -= bytesIn(this.#kept.operationsAt(0));
+    this.#base = this.#kept.numberAt(0);
+    this.#baseHistory = this.#kept.historyAt(0);
+    this.#kept.shift();
   }
 }
-
-const FORGOTTEN: Kept = { number: 0, previous: 0, now: 0, history: NO_HISTORY, operations: [] };
 
 function bytesIn(operations: readonly KeyOperation[]): number {
   let bytes = 0;
   for (const { key, stored } of operations) bytes += key.length + (stored?.value.length ?? 0);
   return bytes;
-}
-
-function recordOf({ number, previous, now, history, operations }: Kept): ChangeRecord {
-  return { number, previous, now, history, operations: operations.map(operationOf) };
 }
 
 function operationOf({ key, stored }: KeyOperation): Operation {

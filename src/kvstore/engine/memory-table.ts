@@ -57,18 +57,17 @@ export class MemoryTable implements Table {
     return this.#pairs.entries(start);
   }
 
-  write(key: string, before: Stored | undefined, after: Stored | undefined): void {
+  write(key: string, after: Stored | undefined): Stored | undefined {
+    const before = after ? this.#pairs.set(key, after) : this.#pairs.delete(key);
     if (before) {
       this.#dataBytes -= key.length + before.value.length;
       if (before.expiresAt !== 0) this.#expiries.delete(expiryKey(key, before.expiresAt));
     }
-    if (!after) {
-      this.#pairs.delete(key);
-      return;
+    if (after) {
+      this.#dataBytes += key.length + after.value.length;
+      if (after.expiresAt !== 0) this.#expiries.set(expiryKey(key, after.expiresAt), after);
     }
-    this.#dataBytes += key.length + after.value.length;
-    if (after.expiresAt !== 0) this.#expiries.set(expiryKey(key, after.expiresAt), after);
-    this.#pairs.set(key, after);
+    return before;
   }
 
   expired(until: number, limit: number): readonly string[] {

@@ -79,6 +79,8 @@ export class OrderedView<V extends object> {
 export class OrderedMap<V extends object> extends OrderedView<V> {
   #owner: Owner;
   readonly #order: number;
+  /** What the latest `set` has replaced. */
+  #before: V | undefined;
 
   /** @param order entries of a full node, at least 8 (below that T3 would allow an only child); tests use small ones to grow deep trees. */
   constructor(order: number = DEFAULT_ORDER) {
@@ -104,8 +106,10 @@ export class OrderedMap<V extends object> extends OrderedView<V> {
     return new OrderedView(this.root, this.count);
   }
 
-  set(key: string, value: V): void {
+  /** @returns what was there before */
+  set(key: string, value: V): V | undefined {
     this.root = this.#own(this.root);
+    this.#before = undefined;
     const split = this.#insert(this.root, key, value);
     if (split)
       this.root = {
@@ -114,16 +118,18 @@ export class OrderedMap<V extends object> extends OrderedView<V> {
         lows: ['', split.low],
         children: [this.root, split.right],
       };
+    return this.#before;
   }
 
-  /** Removes `key`; false when it was not there. */
-  delete(key: string): boolean {
-    if (this.get(key) === undefined) return false; // before any copying
+  /** Removes `key`. @returns what was there */
+  delete(key: string): V | undefined {
+    const before = this.get(key);
+    if (before === undefined) return undefined; // before any copying
     this.root = this.#own(this.root);
     this.#remove(this.root, key);
     if (!this.root.leaf && this.root.children.length === 1) this.root = this.root.children[0]!;
     this.count--;
-    return true;
+    return before;
   }
 
   #own(node: TreeNode<V>): TreeNode<V> {
@@ -143,6 +149,7 @@ export class OrderedMap<V extends object> extends OrderedView<V> {
     if (node.leaf) {
       const at = lowerBound(node.keys, key);
       if (node.keys[at] === key) {
+        this.#before = node.values[at];
         node.values[at] = value;
         return undefined;
       }

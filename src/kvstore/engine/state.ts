@@ -19,9 +19,10 @@ import {
   type StampedCommand,
 } from '../command.ts';
 import { bytesOf, keyOf } from '../key.ts';
-import { ChangeLog, type KeyOperation } from './changes.ts';
+import { ChangeLog } from './changes.ts';
 import { DivergedError, GapError } from './errors.ts';
 import { historyAfter, historyFrom, NO_HISTORY, type History } from './history.ts';
+import { type KeyOperation } from './kept-changes.ts';
 import { PURGE_LEAST, REPLACE_PATIENCE_MS } from './limits.ts';
 import { isLive, type Stored, type Table, type Tables } from './table.ts';
 import { type ChangeRecord } from './types.ts';
@@ -91,7 +92,7 @@ export class KvState {
     this.#purge(command.kind === 'put' ? command.pairs.length : 1);
     const history = historyAfter(this.changes.history, number, mark);
     if (command.kind === 'commit-replace' && result === 1) this.changes.restart(number, history); // no record could hold it
-    else this.changes.add(number, this.#now, history, this.#operations);
+    else this.changes.add(number, this.#now, history, this.#operations.slice()); // without room for more
     return result;
   }
 
@@ -110,7 +111,7 @@ export class KvState {
       const key = keyOf(operation.key);
       this.#write(key, operation.kind === 'put' ? storedOf(operation.value, operation.expiresAt) : undefined);
     }
-    this.changes.add(number, this.#now, history, this.#operations);
+    this.changes.add(number, this.#now, history, this.#operations.slice());
   }
 
   /** SHA-256 over everything that the state is, hex: equal exactly when the contents, the times, the change numbers and their histories are. Takes time in proportion to the data. */
@@ -210,9 +211,8 @@ export class KvState {
   }
 
   #write(key: string, stored: Stored | undefined, table: Table = this.tables.current): void {
-    const before = table.get(key);
+    const before = table.write(key, stored);
     if (before === undefined && stored === undefined) return;
-    table.write(key, before, stored);
     if (table === this.tables.current) this.#operations.push({ key, stored });
   }
 }

@@ -28,8 +28,8 @@ export interface Table {
   get(key: string): Stored | undefined;
   /** As of a view's; the loop must end before the next write. */
   entries(start?: string): Iterable<readonly [string, Stored]>;
-  /** Sets or, with `after` undefined, removes. `before` is what get says of the key now. */
-  write(key: string, before: Stored | undefined, after: Stored | undefined): void;
+  /** Sets or, with `after` undefined, removes. @returns what was there before */
+  write(key: string, after: Stored | undefined): Stored | undefined;
   /** The first `limit` keys that expire at or before `until`, by expiry and then by key. Whoever asks removes all of them next. */
   expired(until: number, limit: number): readonly string[];
   /** O(1), or nearly. */

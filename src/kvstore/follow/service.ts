@@ -31,6 +31,10 @@ export class FollowingService implements KvService {
     return this.#refuse('It takes no writes');
   }
 
+  writeAll(): Promise<never> {
+    return this.write();
+  }
+
   beginSession(): Promise<never> {
     return this.#refuse('It has no sessions');
   }

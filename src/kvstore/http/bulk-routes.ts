@@ -7,7 +7,7 @@
 import { ensureError } from '../../base/index.ts';
 import { checkCommand, checkKey, type Command } from '../command.ts';
 import { KvError, KvFormatError } from '../errors.ts';
-import type { Consistency } from '../service.ts';
+import type { Consistency, Write, WriteTold } from '../service.ts';
 import {
   operationsFromBytes,
   outcomesToBytes,
@@ -90,10 +90,12 @@ async function outcomesOf(
   const outcomes: BulkOutcome[] = [];
   outcomes.length = operations.length; // filled in as they come
   const gets: Readonly<Record<Consistency, number[]>> = { linearizable: [], stale: [] };
+  const mutations: Placed[] = [];
   const underWay: Promise<void>[] = [];
   for (const [n, operation] of operations.entries())
     if (operation.kind === 'get') gets[operation.consistency].push(n);
-    else underWay.push(write(context, operation).then((outcome) => void (outcomes[n] = outcome)));
+    else mutations.push({ n, operation });
+  if (mutations.length > 0) underWay.push(write(context, mutations, outcomes));
   for (const consistency of ['linearizable', 'stale'] as const)
     if (gets[consistency].length > 0)
       underWay.push(read(context, consistency, operations, gets[consistency], outcomes));
@@ -101,22 +103,48 @@ async function outcomesOf(
   return outcomes;
 }
 
-/** Never rejects. */
+type Mutation = Exclude<BulkOperation, { kind: 'get' }>;
+
+/** A mutation, and its place among the operations. */
+interface Placed {
+  readonly n: number;
+  readonly operation: Mutation;
+}
+
+/** Fills in the outcomes of mutations. Never rejects. */
 async function write(
   context: RouteContext,
-  operation: Exclude<BulkOperation, { kind: 'get' }>,
-): Promise<BulkOutcome> {
+  mutations: readonly Placed[],
+  outcomes: BulkOutcome[],
+): Promise<void> {
   const { service, clock, deadlines } = context;
+  const nowMs = clock.wallMs();
+  const places: number[] = [];
+  const writes: Write[] = [];
+  for (const { n, operation } of mutations)
+    try {
+      const identity = checkIdentity(operation.identity);
+      writes.push({ command: checkCommand(commandOf(operation, nowMs)), identity });
+      places.push(n);
+    } catch (error) {
+      outcomes[n] = refused(context, error);
+    }
+  let isOver = false;
+  const told: WriteTold = (i, outcome) => {
+    if (isOver) return; // the answer is on its way
+    outcomes[places[i]!] =
+      typeof outcome === 'number' ? { kind: 'done', result: outcome } : refused(context, outcome);
+  };
   try {
-    const identity = checkIdentity(operation.identity);
-    const command = checkCommand(commandOf(operation, clock.wallMs()));
-    return { kind: 'done', result: await deadlines.write.within(service.write(command, identity)) };
+    await deadlines.write.within(service.writeAll(writes, told));
   } catch (error) {
-    return refused(context, error);
+    isOver = true;
+    const outcome = refused(context, error);
+    for (const n of places) outcomes[n] ??= outcome;
   }
 }
 
-function commandOf(operation: Exclude<BulkOperation, { kind: 'get' }>, nowMs: number): Command {
+function commandOf(operation: Mutation, nowMs: number): Command {
   const { kind, key } = operation;
   if (kind === 'delete') return { kind, key };
   const { value } = operation;

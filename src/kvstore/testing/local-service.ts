@@ -1,14 +1,21 @@
 /**
  * The HTTP contract's counterpart in tests of the HTTP side alone: a real engine with no log beneath, which can be told to fail or to wait.
  */
-import { equalBytes, type Clock } from '../../base/index.ts';
+import { ensureError, equalBytes, type Clock } from '../../base/index.ts';
 import { logIndex, type Result } from '../../statemachine/index.ts';
 import { commandDigest, encodeCommand, type Command } from '../command.ts';
 import { MemoryEngine } from '../engine/memory-engine.ts';
 import { type BackupReport, type Query, type QueryAnswer } from '../engine/types.ts';
 import { KvError, type KvErrorCode } from '../errors.ts';
 import { type IdempotencyKey } from '../http/identity.ts';
-import { type Consistency, type KvService, type ReadResult, type ReplicaRole } from '../service.ts';
+import {
+  type Consistency,
+  type KvService,
+  type ReadResult,
+  type ReplicaRole,
+  type Write,
+  type WriteTold,
+} from '../service.ts';
 
 export class LocalService implements KvService {
   readonly engine: MemoryEngine;
@@ -62,6 +69,12 @@ export class LocalService implements KvService {
       throw new KvError('OUTCOME_UNKNOWN', 'lost');
     }
     return first.value;
+  }
+
+  async writeAll(writes: readonly Write[], told: WriteTold): Promise<void> {
+    const write = async ({ command, identity }: Write, n: number): Promise<void> =>
+      told(n, await this.write(command, identity).catch(ensureError));
+    await Promise.all(writes.map(write));
   }
 
   /** The log's part: the next index. */

@@ -52,6 +52,7 @@ export class Master {
       service: {
         role: () => this.service.role(),
         write: (command, identity) => this.service.write(command, identity),
+        writeAll: (writes, told) => this.service.writeAll(writes, told),
         read: (query, consistency) => this.service.read(query, consistency),
         beginSession: () => service.beginSession(),
         endSession: (session) => service.endSession(session),

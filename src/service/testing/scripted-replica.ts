@@ -1,14 +1,16 @@
 /**
  * Replicas whose every step a test decides, over a real machine: for interleavings that the real runtime reaches only by luck.
  */
-import type { HoldfastError } from '../../base/index.ts';
+import { ensureError, type HoldfastError } from '../../base/index.ts';
 import type { SessionEnd } from '../../journal/index.ts';
 import {
   logIndex,
   SessionRefusedError,
   type AppliedEntry,
   type Entry,
+  type ProposedCommand,
   type Result,
+  type Told,
 } from '../../statemachine/index.ts';
 import type { ServicePrimary } from '../application.ts';
 import type { FollowedReplica, PrimaryReplica, ProposalIdentity, ReplicaFactory } from '../replica.ts';
@@ -66,6 +68,12 @@ export class ScriptedReplica<Query, Answer>
     const settled = Promise.withResolvers<Result>();
     this.proposals.push({ cmd, identity, settled });
     return settled.promise;
+  }
+
+  async proposeAll(commands: readonly ProposedCommand[], told: Told): Promise<void> {
+    const propose = async ({ cmd, identity }: ProposedCommand, n: number): Promise<void> =>
+      told(n, await this.propose(cmd, identity).catch(ensureError));
+    await Promise.all(commands.map(propose));
   }
 
   registerSession(): Promise<bigint> {

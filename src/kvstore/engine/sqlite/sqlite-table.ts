@@ -70,18 +70,21 @@ export class SqliteTable implements Table {
     return entriesOf(this.#db, this.gen, () => this.#layers(), start);
   }
 
-  write(key: string, before: Stored | undefined, after: Stored | undefined): void {
+  write(key: string, after: Stored | undefined): Stored | undefined {
     const { pairs, expiries } = this.#fresh;
+    const before = this.get(key);
+    if (!before && !after) return undefined;
     if (before) {
       this.#size--;
       this.#dataBytes -= key.length + before.value.length;
       if (before.expiresAt !== 0) expiries.delete(expiryKey(key, before.expiresAt));
     }
     pairs.set(key, after ?? GONE);
-    if (!after) return;
+    if (!after) return before;
     this.#size++;
     this.#dataBytes += key.length + after.value.length;
     if (after.expiresAt !== 0) expiries.set(expiryKey(key, after.expiresAt), after);
+    return before;
   }
 
   expired(until: number, limit: number): readonly string[] {
