@@ -14,14 +14,15 @@ import type { S3Client } from '@aws-sdk/client-s3';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { raceAbort, type Clock } from '../../base/index.ts';
 import type { ConnectionChoice, SendOptions } from './fresh-connections.ts';
+import { SigningHash } from './signing-hash.ts';
 
 export interface DirectOptions {
   /** Origin of the store. */
   readonly endpoint: string;
   readonly bucket: string;
   readonly region: string;
-  /** The SDK's chain (Q3), and its SHA-256. */
-  readonly config: Pick<S3Client['config'], 'credentials' | 'sha256'>;
+  /** The SDK's chain (Q3). */
+  readonly config: Pick<S3Client['config'], 'credentials'>;
   readonly connections: ConnectionChoice;
   readonly clock: Clock;
 }
@@ -58,13 +59,13 @@ export class DirectRequests {
     this.#options = options;
     this.#url = new URL(options.endpoint);
     const { region, config } = options;
-    const { credentials, sha256 } = config;
+    const { credentials } = config;
     // S3 encodes a path once; the digest of the body is given with it.
     this.#signer = new SignatureV4({
       service: 's3',
       region,
       credentials,
-      sha256,
+      sha256: SigningHash,
       uriEscapePath: false,
       applyChecksum: false,
     });
