@@ -125,10 +125,7 @@ export function freeze(target: number): void {
   const deadline = Date.now() + STOP_LIMIT_MS;
   while (existsSync(tasks) && !readdirSync(tasks).every(stopped)) {
     if (Date.now() > deadline)
-      throw new HarnessError(
-        'NOT_FROZEN',
-        `process ${pid} still runs ${STOP_LIMIT_MS} ms after SIGSTOP`,
-      );
+      throw new HarnessError('NOT_FROZEN', `process ${pid} still runs ${STOP_LIMIT_MS} ms after SIGSTOP`);
     Atomics.wait(pause, 0, 0, 1); // a millisecond: what comes after must find it frozen
   }
 }

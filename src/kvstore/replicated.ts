@@ -69,10 +69,7 @@ export class ReplicatedKv implements KvService {
       identity: proposalOf(identity),
     }));
     await this.#service.proposeAll(commands, (n, outcome) =>
-      told(
-        n,
-        outcome instanceof Error ? outcome : outcomeOf(commands[n]!.cmd, writes[n]!.identity, outcome),
-      ),
+      told(n, outcome instanceof Error ? outcome : outcomeOf(commands[n]!.cmd, writes[n]!.identity, outcome)),
     );
   }
 

@@ -222,6 +222,41 @@ describe('proposals to a primary', () => {
     expect(await write).toBe(1);
   });
 
+  test('of many at once have an outcome each, and are waited for by a drain', async () => {
+    const { application, replica } = await serving();
+    const outcomes: unknown[] = [];
+    const notes = ['a', 'b', 'c'].map((note) => ({ cmd: utf8(note), identity: {} }));
+    const all = application.proposeAll(notes, (n, outcome) => {
+      outcomes[n] = outcome instanceof Error ? (outcome as HoldfastError).code : outcome.value;
+    });
+    let drained = false;
+    const draining = application.drain().then(() => (drained = true));
+    replica.confirm();
+    for (let i = 0; i < 20; i++) await turn();
+    expect([outcomes, drained]).toEqual([[1], false]);
+    replica.failAll(new ProposalFailedError('rejected', broken));
+    await all;
+    await draining;
+    expect(outcomes).toEqual([1, 'NOT_APPENDED', 'NOT_APPENDED']);
+    const late = application.proposeAll(notes, () => {
+      throw new Error('nobody is told');
+    });
+    await expect(late).rejects.toMatchObject({ code: 'NOT_PRIMARY' });
+  });
+
+  test('of many at once end with their caller’s deadline', async () => {
+    const { application, replica } = await serving();
+    const told: number[] = [];
+    const abort = new AbortController();
+    const notes = ['a', 'b'].map((note) => ({ cmd: utf8(note), identity: {} }));
+    const all = application.proposeAll(notes, (n) => told.push(n), abort.signal);
+    replica.confirm();
+    for (let i = 0; i < 20; i++) await turn();
+    abort.abort(broken);
+    await expect(all).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    expect(told).toEqual([0]); // whoever was told before knows
+  });
+
   test('may be of a session, which begins and ends at the primary only', async () => {
     const { application } = await serving();
     expect(await application.registerSession()).toBe(1n);

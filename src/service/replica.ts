@@ -28,7 +28,7 @@ export interface FollowedReplica<Query, Answer> extends ReplicaView<Query, Answe
 export interface PrimaryReplica<Query, Answer> extends ReplicaView<Query, Answer> {
   /** Resolves with the result once the command is durable and applied. */
   propose(cmd: Uint8Array, identity: ProposalIdentity): Promise<Result>;
-  /** The same of several commands, each with an outcome of its own; resolves when all are told and never rejects. */
+  /** The same of several commands, each with an outcome of its own; resolves when all are told, and rejects only with what `told` has thrown. */
   proposeAll(commands: readonly ProposedCommand[], told: Told): Promise<void>;
   registerSession(): Promise<bigint>;
   unregisterSession(clientId: bigint): Promise<void>;

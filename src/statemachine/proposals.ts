@@ -43,6 +43,8 @@ export type Told = (n: number, outcome: Result | Error) => void;
 export class Answers {
   readonly #told: Told;
   #missing: number;
+  /** The first fault of whoever is told. */
+  #fault: unknown;
   readonly #all: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(commands: number, told: Told) {
@@ -51,15 +53,22 @@ export class Answers {
     if (commands === 0) this.#all.resolve();
   }
 
-  /** Resolves when all are told; never rejects. */
+  /** Resolves when all are told; rejects with what `told` has thrown then. */
   get all(): Promise<void> {
     return this.#all.promise;
   }
 
+  /** Never throws: a fault of whoever is told is not the machine's. */
   tell(n: number, outcome: Result | Error): void {
+    try {
+      this.#told(n, outcome);
+    } catch (error) {
+      this.#fault ??= error;
+    }
     this.#missing--;
-    this.#told(n, outcome);
-    if (this.#missing === 0) this.#all.resolve();
+    if (this.#missing > 0) return;
+    if (this.#fault === undefined) this.#all.resolve();
+    else this.#all.reject(this.#fault);
   }
 
   to(n: number): Reply {

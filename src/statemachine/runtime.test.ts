@@ -2,7 +2,8 @@
  * The runtime over a real recorder, real files and a journal on a scripted store.
  */
 import { describe, expect, test } from '@jest/globals';
-import { systemClock, utf8 } from '../base/index.ts';
+import { systemClock, utf8, type HoldfastError } from '../base/index.ts';
+import type { ProposeOptions } from './proposals.ts';
 import { POISON, until, withReplicas, type TestReplica } from './testing/index.ts';
 
 const propose = (replica: TestReplica, text: string, requestId?: string): Promise<{ value: number }> =>
@@ -68,6 +69,76 @@ describe('a proposal', () => {
       for (const reason of refused)
         expect(reason).toMatchObject({ code: 'PROPOSAL_QUEUE_FULL', outcome: 'rejected' });
       expect(list(primary)).toHaveLength(20_000 - refused.length);
+    }));
+});
+
+describe('commands that are proposed together', () => {
+  const together = async (
+    { runtime }: TestReplica,
+    commands: readonly (readonly [string, ProposeOptions?])[],
+  ): Promise<unknown[]> => {
+    const outcomes: unknown[] = [];
+    const all = commands.map(([text, identity = {}]) => ({ cmd: utf8(text), identity }));
+    await runtime!.proposeAll(all, (n, outcome) => {
+      expect(outcomes[n]).toBeUndefined(); // told once
+      outcomes[n] = outcome instanceof Error ? (outcome as HoldfastError).code : outcome.value;
+    });
+    return outcomes;
+  };
+  const session = { clientId: 5n, series: 1n, respondedTo: 0n };
+
+  test('have an outcome each, in their order, whatever becomes of the others', () =>
+    withReplicas(async (start) => {
+      const primary = await start();
+      await primary.promote(1);
+      expect(await together(primary, [])).toEqual([]);
+      expect(await together(primary, [['a', { requestId: 'r1' }]])).toEqual([1]);
+      const outcomes = await together(primary, [
+        ['b'],
+        ['a', { requestId: 'r1' }], // known
+        ['c', { requestId: 'x'.repeat(129) }],
+        ['d', { session }],
+        ['e', { requestId: 'r2' }],
+        ['e', { requestId: 'r2' }], // known when its turn comes
+        ['x'.repeat(8 * 1024 * 1024)],
+        ['f'],
+      ]);
+      const refusals = ['PROPOSAL_INVALID', 'SESSION_UNKNOWN'];
+      expect(outcomes).toEqual([2, 1, ...refusals, 3, 3, 'PROPOSAL_INVALID', 4]);
+      expect(list(primary)).toEqual(['a', 'b', 'e', 'f']);
+      expect(primary.machine.batches.length).toBeLessThan(5);
+    }));
+
+  test('are all told when the primary ends: those that were written do not know, the others were not made', () =>
+    withReplicas(async (start, log) => {
+      const primary = await start();
+      await primary.promote(1);
+      log.store.faults = Array.from({ length: 1000 }, () => 'busy');
+      const written = primary.runtime!.proposeAll([{ cmd: utf8('a'), identity: {} }], (_, outcome) =>
+        expect(outcome).toMatchObject({ code: 'PROPOSAL_UNKNOWN', outcome: 'unknown' }),
+      );
+      const putsBefore = log.store.puts.length;
+      await until(() => log.store.puts.length > putsBefore);
+      await primary.runtime!.close();
+      await written;
+      expect(await together(primary, [['b'], ['c']])).toEqual(['PROPOSAL_REJECTED', 'PROPOSAL_REJECTED']);
+    }));
+
+  test('a fault of whoever is told is theirs, and the others are told all the same', () =>
+    withReplicas(async (start) => {
+      const primary = await start();
+      await primary.promote(1);
+      const told: number[] = [];
+      const fault = new Error('cannot take it');
+      const all = ['a', 'b', 'c'].map((text) => ({ cmd: utf8(text), identity: {} }));
+      await expect(
+        primary.runtime!.proposeAll(all, (n) => {
+          told.push(n);
+          if (n === 1) throw fault;
+        }),
+      ).rejects.toBe(fault);
+      expect(told).toEqual([0, 1, 2]);
+      expect(await propose(primary, 'd')).toMatchObject({ value: 4 });
     }));
 });
 

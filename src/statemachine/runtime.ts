@@ -211,7 +211,7 @@ export class Runtime<Query, Answer, View> {
     return await promise;
   }
 
-  /** Proposes several commands, each of which has its own outcome, in this order. Resolves when all are told; never rejects. As propose. */
+  /** Proposes several commands in this order, each of which has its own outcome, as propose. Resolves when all are told; rejects only with what `told` has thrown. */
   proposeAll(commands: readonly ProposedCommand[], told: Told): Promise<void> {
     const answers = new Answers(commands.length, told);
     for (const [n, { cmd, identity }] of commands.entries())

@@ -122,6 +122,22 @@ test('what fails as a whole is told to each: who is the primary, and faults of o
   expect(JSON.stringify(internal)).not.toContain('inner words');
 });
 
+test('when time is up, those that were answered in time have their outcome, and the others do not know', async () => {
+  const late = rig({}, 200);
+  const asked = late.service.write.bind(late.service);
+  const never = Promise.withResolvers<number>();
+  const slow = { kind: 'request', requestId: 'slow' } as const;
+  late.service.write = (command, identity) =>
+    identity.kind === 'request' ? never.promise : asked(command, identity);
+  const outcomes = outcomesOf(late, put('a', '1'), put('b', '2', { identity: slow }), put('c', '3'));
+  expect(await outcomes).toEqual([
+    { kind: 'done', result: 1 },
+    refused(503, 'OUTCOME_UNKNOWN'),
+    { kind: 'done', result: 1 },
+  ]);
+  never.resolve(1); // nobody waits for it any more
+});
+
 test('values beyond what an answer takes come later; one comes in any case', async () => {
   const one = rig();
   const large = 'x'.repeat(MAX_VALUE_BYTES);

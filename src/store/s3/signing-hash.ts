@@ -4,14 +4,7 @@
  * The secrets of bytes are its signing keys, which it keeps for a day. Node looks whether a key of bytes is a key object in a way that takes four times as long as to sign
  * (16 us of 20 in Node 24.21), so each becomes one, once.
  */
-import {
-  createHash,
-  createHmac,
-  createSecretKey,
-  type Hash,
-  type Hmac,
-  type KeyObject,
-} from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type Hash, type Hmac, type KeyObject } from 'node:crypto';
 
 type Bytes = ArrayBuffer | ArrayBufferView;
 
