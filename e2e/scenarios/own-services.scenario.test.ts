@@ -112,6 +112,9 @@ test('a database of one’s own has every acknowledged row once, with the times 
     told.push(rows[0]);
   });
   expect(await sql('/query', 'SELECT n, at, dice FROM visit ORDER BY n', [])).toEqual(told);
+  const large = { $bigint: '9007199254740993' };
+  for (const path of ['/query', '/run'])
+    expect(await sql(path, 'SELECT ? AS n', [large])).toEqual([{ n: large }]);
   expect(await sql('/run', insert, [1], 'another')).toMatchObject({
     status: 400,
     body: { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' },

@@ -11,6 +11,7 @@ import {
   httpService,
   identityOf,
   jsonText,
+  jsonValue,
   runService,
   SqliteMachine,
   type Row,
@@ -33,7 +34,8 @@ const serve = httpService<Statement, readonly Row[]>((http, service, { clock }) 
     return reply.type('application/json').send(jsonText({ rows }));
   });
   http.post<{ Body: Statement }>('/query', { schema }, async (request, reply) => {
-    const { answer: rows } = await service.read(request.body, consistencyOf(request)).catch(badRequest);
+    const query = jsonValue(request.body) as Statement;
+    const { answer: rows } = await service.read(query, consistencyOf(request)).catch(badRequest);
     return reply.type('application/json').send(jsonText({ rows }));
   });
 });

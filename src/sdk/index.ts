@@ -38,7 +38,7 @@ export type {
   WriteChunk,
 } from '../statemachine/index.ts';
 export { bytesOfChunks } from './chunks.ts';
-export { decodeJson, encodeJson, jsonText, JsonUnfitError } from './json.ts';
+export { decodeJson, encodeJson, jsonText, jsonValue, JsonUnfitError } from './json.ts';
 export { runService } from './run-service.ts';
 export {
   CommandRefusedError,

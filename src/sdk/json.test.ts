@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { utf8 } from '../base/index.ts';
-import { decodeJson, encodeJson, jsonText } from './json.ts';
+import { decodeJson, encodeJson, jsonText, jsonValue } from './json.ts';
 
 describe('JSON with what SQL has and JSON has not', () => {
   test('big numbers and bytes come back as what they were, wherever they stand', () => {
@@ -12,6 +12,11 @@ describe('JSON with what SQL has and JSON has not', () => {
       none: null,
     };
     expect(decodeJson(encodeJson(value))).toEqual(value);
+  });
+
+  test('what a framework has parsed is read like bytes', () => {
+    const parsed: unknown = JSON.parse('{"parameters":[{"$bigint":"9007199254740993"},{"$base64":"AQI="}]}');
+    expect(jsonValue(parsed)).toEqual({ parameters: [9007199254740993n, Uint8Array.of(1, 2)] });
   });
 
   test('everything else is plain JSON', () => {

@@ -35,7 +35,12 @@ export function encodeJson(value: unknown, maxBytes: number = Number.POSITIVE_IN
 
 /** @throws SyntaxError when the bytes are no JSON, JsonUnfitError */
 export function decodeJson(bytes: Uint8Array): unknown {
-  return untagged(JSON.parse(fromUtf8(bytes)), 0);
+  return jsonValue(JSON.parse(fromUtf8(bytes)));
+}
+
+/** What plain JSON that somebody else has parsed, a web framework for instance, stands for (J1). @throws JsonUnfitError */
+export function jsonValue(parsed: unknown): unknown {
+  return untagged(parsed, 0);
 }
 
 function textOf(value: unknown, maxLength: number): string {

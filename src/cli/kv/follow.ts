@@ -10,6 +10,7 @@ import {
   createMetrics,
   ensureError,
   errorCode,
+  HeapWatch,
   stopSignal,
   systemClock,
   systemRandom,
@@ -39,6 +40,8 @@ export async function follow(flags: FollowFlags): Promise<number> {
   }
   const log = loggerOf(flags);
   const signal = stopSignal(log, EXIT.internal);
+  const heap = new HeapWatch(systemClock);
+  heap.start();
   let replica: ReadReplica | undefined;
   try {
     replica = new ReadReplica({
@@ -63,6 +66,7 @@ export async function follow(flags: FollowFlags): Promise<number> {
     log.error('The read replica cannot start.', { error: ensureError(error) });
     return CANNOT_LISTEN.has(errorCode(error) ?? '') ? EXIT.configuration : EXIT.internal;
   } finally {
+    heap.stop();
     await replica?.close();
   }
 }
