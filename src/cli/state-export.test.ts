@@ -108,6 +108,40 @@ describe.each([
   }, 60_000);
 });
 
+describe('the other engine of the key-value service', () => {
+  /** A shard's log with a snapshot and a put behind it. */
+  async function written(name: string, engine: 'memory' | 'sqlite'): Promise<void> {
+    const primary = await primaryOf(name, 1, engine);
+    const client = new KvClient({ resolve: () => Promise.resolve(primary.url) });
+    await client.put([{ key: 'a', value: '1' }]);
+    await primary.application.checkpoint();
+    await client.put([{ key: 'b', value: '2' }]);
+    await client.close();
+    await primary.kill();
+  }
+
+  test('takes what the one in memory has written: the state is the same', async () => {
+    await written('shards/to-disk', 'memory');
+    const [own, other] = [
+      await exported('shards/to-disk', 'kv'),
+      await exported('shards/to-disk', 'kv-sqlite'),
+    ];
+    expect(own).toMatchObject({ kind: 'concurrent', index: 5 });
+    expect(other).toMatchObject({ kind: 'on-disk', index: 5 });
+    expect(await checkExport(other.path)).toMatchObject({ kind: 'on-disk', index: 5, term: 1 });
+  });
+
+  test('in memory does not take the files of the one on the disk, and says which machine would', async () => {
+    await written('shards/to-memory', 'sqlite');
+    const out = join(root, 'none-to-memory');
+    const target = ['--store', store, '--journal', 'shards/to-memory', '--machine', 'kv', '--out', out];
+    expect(await state('export', ...target)).toMatchObject({
+      code: EXIT.configuration,
+      stderr: expect.stringMatching(/STATE_KIND: .*Start the service with the machine that wrote it/),
+    });
+  });
+});
+
 describe('the state of a service of somebody else', () => {
   const name = 'shards/lists';
   beforeAll(async () => {
