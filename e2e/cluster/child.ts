@@ -102,7 +102,7 @@ export async function waitReady(
   }
 }
 
-/** A stop reaches a process when its main thread is scheduled; on a busy machine that takes milliseconds. */
+/** A stop reaches a thread when it is scheduled, milliseconds on a busy machine; but one that waits for the disk stops when it has what it waits for. */
 const STOP_LIMIT_MS = 10_000;
 
 /**

@@ -30,11 +30,13 @@ export type {
   Entry,
   MarkRow,
   OnDiskStateMachine,
+  ProposedCommand,
   RegularStateMachine,
   Result,
   SnapshotFile,
   SnapshotFiles,
   StateMachine,
+  Told,
   WriteChunk,
 } from '../statemachine/index.ts';
 export { bytesOfChunks } from './chunks.ts';

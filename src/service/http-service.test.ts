@@ -59,7 +59,12 @@ async function rig(propose: () => Promise<Result>): Promise<Rig> {
       asked.push({ identity, signal });
       return propose();
     },
-    proposeAll: () => Promise.reject(new Error('not asked here')),
+    proposeAll: async (commands, told, signal) => {
+      for (const [n, { identity }] of commands.entries()) {
+        asked.push({ identity, signal });
+        told(n, await propose());
+      }
+    },
     read: (query, consistency) =>
       Promise.resolve({ answer: `${query} ${consistency}`, appliedIndex: 1, lagBytes: 0 }),
     registerSession: () => Promise.resolve(1n),
@@ -71,6 +76,12 @@ async function rig(propose: () => Promise<Result>): Promise<Rig> {
     http.post('/do', async (asking) => ({
       value: (await own.propose(EMPTY_BYTES, identityOf(asking))).value,
     }));
+    http.post('/all', async () => {
+      const values: number[] = [];
+      const all = [1, 2].map(() => ({ cmd: EMPTY_BYTES, identity: {} }));
+      await own.proposeAll(all, (n, outcome) => (values[n] = outcome instanceof Error ? -1 : outcome.value));
+      return { values };
+    });
     http.get('/look', async (asking) => ({ found: (await own.read('q', consistencyOf(asking))).answer }));
     http.get('/theirs', () =>
       Promise.reject(Object.assign(new Error('no such thing'), { statusCode: 404, code: 'NONE' })),
@@ -141,10 +152,15 @@ test('what a route refuses by itself has its own status; what nobody knows is no
   expect((await call('/do', large)).status).toBe(413);
 });
 
-test('a request waits for the log no longer than its deadline', async () => {
+test('several commands have their outcomes', async () => {
+  const { call } = await rig(() => done(7));
+  expect((await call('/all', post)).body).toEqual({ values: [7, 7] });
+});
+
+test.each(['/do', '/all'])('a request waits for the log no longer than its deadline (%s)', async (path) => {
   const gone = Promise.withResolvers<Result>();
   const { call, clock, asked } = await rig(() => gone.promise);
-  const waiting = call('/do', post);
+  const waiting = call(path, post);
   while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
   expect(asked[0]!.signal?.aborted).toBe(false);
   clock.fire[0]!();

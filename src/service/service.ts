@@ -35,7 +35,7 @@ export interface Service<Query, Answer> {
   /**
    * The same of several commands at once, for less than as many promises would cost: `told` is called once for each, with its result or the ServiceError that propose
    * would throw, and the promise resolves when all are told. When it is rejected instead, for a reason that is everybody's, those who were not told do not know.
-   * @throws ServiceError NOT_PRIMARY before anything was done, the signal's reason
+   * @throws ServiceError NOT_PRIMARY before anything was done, OUTCOME_UNKNOWN when the signal or the end of the service came first
    */
   proposeAll(commands: readonly ProposedCommand[], told: Told, signal?: AbortSignal): Promise<void>;
   /** Begins a session, whose commands the client numbers 1, 2, 3 …; resolves with its number. @throws as propose */

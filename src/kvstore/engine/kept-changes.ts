@@ -1,6 +1,6 @@
 /**
  * Changes in the order of their numbers, oldest first, in columns: beside its operations a change that is kept is numbers in arrays, and nothing that the garbage
- * collector has to carry through its generations. With an object each, carrying them was a tenth of what a put cost.
+ * collector has to carry through its generations (docs/decisions/0052).
  *
  * K1  A ring whose room doubles as it fills, and never shrinks: it is bounded by what its owner keeps.
  */

@@ -129,6 +129,7 @@ async function write(
     } catch (error) {
       outcomes[n] = refused(context, error);
     }
+  if (writes.length === 0) return;
   let isOver = false;
   const told: WriteTold = (i, outcome) => {
     if (isOver) return; // the answer is on its way
